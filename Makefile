@@ -1,0 +1,61 @@
+# Thin: what is needed is installed by tools/setup.sh, the build is CMake's (CMakePresets.json).
+PRESET ?= release
+BUILD := build/$(PRESET)
+LIBTORCH := $(or $(NEGATIVA_LIBTORCH),$(CURDIR)/build/deps/torch)
+REFERENCE := build/reference/bin/python
+export GPU NEGATIVA_LIBTORCH
+
+define HELP
+make demo       installs what is needed, builds, draws a first picture in the terminal, then a labelled sheet
+make test       installs what is needed, builds, runs every test
+make build      the program at build/release/negativa
+make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
+make bench      timings side by side
+make goldens    remakes the tests' numbers from the reference libraries
+make format     clang-format on every source file
+make clean      removes what was compiled and drawn; keeps what was downloaded (make distclean removes that too)
+
+GPU=1 adds the CUDA libraries; PRESET=dev or asan builds another way; NEGATIVA_LIBTORCH=DIR uses your libtorch. More: docs/building.md
+endef
+
+.PHONY: help setup build test demo reference prove bench goldens format clean distclean
+
+help:
+	$(info $(HELP))
+	@:
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@mkdir -p build
+	@cmake --preset $(PRESET) -D NEGATIVA_LIBTORCH="$(LIBTORCH)" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh)
+
+test: build
+	@tools/test.sh $(BUILD)
+
+demo: build
+	@tools/demo.sh $(BUILD)/negativa
+
+reference: setup
+	@tools/reference.sh
+
+prove: build reference
+	@$(REFERENCE) tools/prove.py
+
+bench: build reference
+	@$(REFERENCE) tools/bench.py
+
+goldens: reference
+	@set -e; for script in tools/goldens_*.py; do echo "$$script"; $(REFERENCE) $$script models/emoji-xl tests/golden; done
+
+format:
+	@command -v clang-format >/dev/null || { echo "clang-format is not installed; try: apt-get install clang-format"; exit 1; }
+	@find src apps include tests -name '*.h' -o -name '*.cpp' | xargs clang-format -i
+
+clean:
+	@rm -rf build/release build/dev build/asan build/demo build/*.log
+
+distclean:
+	@rm -rf build

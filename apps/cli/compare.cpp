@@ -1,0 +1,34 @@
+#include "jobs/compare.h"
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "base/recipe.h"
+#include "base/terminal.h"
+#include "options.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+int run_compare(const Arguments& args) {
+  CompareOptions options;
+  CommonOptions common;
+  Fields fields = fields_of(options);
+  if (!parse_command_line({"compare", "shows what a negative word and LoRA do to a prompt, side by side", args}, fields, common)) return 0;
+  if (common.print_config) {
+    std::printf("%s", print_config(fields).c_str());
+    return 0;
+  }
+  if (common.dry_run) {
+    std::printf("%lld pictures at %lld seeds -> %s\n", static_cast<long long>(options.seeds * (options.picture.lora.empty() ? 2 : 4)),
+                static_cast<long long>(options.seeds), options.out.c_str());
+    return 0;
+  }
+  const CompareReport report = compare(options, interrupt_token());
+  if (options.show) std::printf("%s", half_blocks(report.sheet, 120).c_str());
+  std::printf("%s\n", options.out.c_str());
+  notice("peak memory {:.2f} GiB", static_cast<double>(peak_memory_bytes()) / double(1 << 30));
+  return 0;
+}
+
+}  // namespace negativa::cli

@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/recipe.h"
+#include "base/text.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+namespace {
+
+struct Verb {
+  const char* words;  // one or two
+  const char* help;
+  int (*run)(const Arguments& args);
+};
+
+constexpr Verb verbs[] = {
+    {"version", "which program and libraries these are", run_version},
+};
+
+// Exit codes: something given is wrong, the machine failed, interrupted.
+constexpr int exit_wrong_input = 2, exit_machine = 1, exit_interrupted = 130;
+
+int exit_code(ErrorKind kind) {
+  if (kind == ErrorKind::cancelled) return exit_interrupted;
+  return kind == ErrorKind::machine || kind == ErrorKind::device ? exit_machine : exit_wrong_input;
+}
+
+// Five lines that work when pasted, with the program as it was called.
+int print_examples(const std::string& program) {
+  for (const char* rest :
+       {"generate -p \"a big lion\" -o lion.png",
+        "generate -p \"frog on a white background\" -n \"blurry, watermark\" -s 7 -o frog.png",
+        "generate -p \"red apple on a blue background\" --steps 25 --cfg-scale 5 --batch-count 4 -o apples.png",
+        "generate -p \"pizza next to volcano on a teal background\" -s 1 -o pizza.png --show", "generate --help"})
+    std::printf("%s %s\n", program.c_str(), rest);
+  return 0;
+}
+
+int print_verbs() {
+  std::printf("negativa %s: a Stable Diffusion XL studio\n\n", Recipe::default_program_version().c_str());
+  for (const auto& verb : verbs) std::printf("  negativa %-16s %s\n", verb.words, verb.help);
+  std::printf("\nnegativa VERB --help shows every option; negativa alone shows five lines to try.\n");
+  return 0;
+}
+
+int run_verb(const Arguments& args) {
+  std::vector<std::string> names;
+  for (const auto& verb : verbs) {
+    names.push_back(verb.words);
+    const auto words = names.back().find(' ') == std::string::npos ? 1 : 2;
+    if (args.size() >= static_cast<size_t>(words) && joined(std::span(args).first(words), " ") == verb.words)
+      return verb.run(Arguments(args.begin() + words, args.end()));
+  }
+  fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], [&] {
+    const auto nearest = args.size() > 1 ? nearest_name(args[0] + " " + args[1], names) : std::nullopt;
+    const auto hint = nearest ? "; did you mean " + *nearest + "?" : did_you_mean(args[0], names);
+    return hint.empty() ? std::string("; negativa --help lists them") : hint;
+  }());
+}
+
+int run(const std::string& program, const Arguments& args) {
+  if (args.empty()) return print_examples(program);
+  if (args[0] == "--help" || args[0] == "-h" || args[0] == "help") return print_verbs();
+  if (args[0] == "--version") return run_version({});
+  return run_verb(args);
+}
+
+int report(const char* message, int code) {
+  const std::string_view text = message;  // libraries append stack traces; the first line says it
+  write_to_stderr("negativa: " + std::string(text.substr(0, text.find('\n'))) + "\n", true);
+  return code;
+}
+
+}  // namespace
+
+CancelToken& interrupt_token() {
+  static CancelToken token;
+  return token;
+}
+
+int main_with_errors(const std::string& program, const Arguments& args) {
+  try {
+    const int code = run(program, args);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      return report("results cannot be written to stdout; is the disk full?", exit_machine);
+    return code;
+  } catch (const Error& error) {
+    return report(error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; try a smaller picture, batch or model", exit_machine);
+  } catch (const std::exception& error) {
+    return report(error.what(), exit_machine);
+  }
+}
+
+}  // namespace negativa::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then a failed write, which has its one-line error
+  negativa::install_interrupt_handler(negativa::cli::interrupt_token());
+  return negativa::cli::main_with_errors(argc > 0 ? argv[0] : "negativa",
+                                         negativa::cli::Arguments(argv + std::min(argc, 1), argv + argc));
+}

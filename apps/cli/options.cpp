@@ -1,0 +1,111 @@
+#include "options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace negativa::cli {
+
+namespace {
+
+struct BoundField {
+  Field* field;
+  CLI::Option* option;
+};
+
+// Raw texts are taken from CLI11, which would read brackets and "{}" in them as lists; conversion and checks are the fields' own.
+std::vector<BoundField> bind(CLI::App& app, Fields& fields) {
+  std::vector<BoundField> bound;
+  for (auto& field : fields) {
+    CLI::Option* option = nullptr;
+    if (field.is_bool()) {
+      option = app.add_flag(field.flags);
+    } else {
+      option = app.add_option(field.flags, [](const CLI::results_t&) { return true; });
+      option->expected(field.is_positional() && field.is_list() ? -1 : 1);
+      option->allow_extra_args(field.is_positional() && field.is_list());
+    }
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    bound.push_back({&field, option});
+  }
+  return bound;
+}
+
+std::vector<std::string> long_flags(const Fields& fields) {
+  std::vector<std::string> flags;
+  for (const auto& field : fields)
+    if (!field.is_positional()) flags.push_back(field.long_flag());
+  return flags;
+}
+
+void print_help(const CommandLine& line, const Fields& fields, const Fields& common) {
+  std::string usage = "usage: negativa " + line.verb;
+  Fields arguments, options;
+  for (const auto& field : fields) (field.is_positional() ? arguments : options).push_back(field);
+  for (const auto& field : arguments) usage += " " + field.flags + (field.is_list() ? "..." : "");
+  if (!options.empty() || !common.empty()) usage += " [options]";
+  std::string text = usage + "\n" + line.summary + "\n";
+  if (!arguments.empty()) text += "\narguments\n" + help_text(arguments);
+  if (!options.empty()) text += "\noptions\n" + help_text(options);
+  if (!common.empty()) text += "\ncommon options\n" + help_text(common);
+  std::fputs(text.c_str(), stdout);
+}
+
+bool parse(const CommandLine& line, Fields& fields, Fields& common) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  bool help = false;
+  app.add_flag("-h,--help", help);
+  auto bound = bind(app, fields);
+  const auto bound_common = bind(app, common);
+  bound.insert(bound.end(), bound_common.begin(), bound_common.end());
+  try {
+    app.parse(std::vector<std::string>(line.args.rbegin(), line.args.rend()));  // CLI11 wants the last argument first
+  } catch (const CLI::ArgumentMismatch& error) {                                // "--steps: 1 required TEXT missing"
+    const std::string message = error.what();
+    fail(ErrorKind::input, "[{}] got no value, expected one; see negativa {} --help", message.substr(0, message.find(':')),
+         line.verb);
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    message = message.substr(0, message.find('\n'));
+    fail(ErrorKind::input, "[{}] {}; see negativa {} --help", line.verb, message, line.verb);
+  }
+  if (help) {
+    print_help(line, fields, common);
+    return false;
+  }
+  auto extra = app.remaining();
+  std::erase(extra, "--");
+  if (!extra.empty()) {
+    auto flags = long_flags(fields);
+    for (const auto& flag : long_flags(common)) flags.push_back(flag);
+    const std::string name = extra[0].substr(0, extra[0].find('='));
+    const std::string suggestion = name.starts_with("-") ? did_you_mean(name, flags) : "";
+    fail(ErrorKind::input, "[{}] got the unknown argument \"{}\"{}", line.verb, extra[0],
+         suggestion.empty() ? fmt::format("; see negativa {} --help", line.verb) : suggestion);
+  }
+  for (const auto& [field, option] : bound)
+    if (option->count() > 0) set_from_texts(*field, option->results(), {Source::flag, field->long_flag()});
+  return true;
+}
+
+}  // namespace
+
+bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& common) {
+  Fields common_fields = fields_of(common);
+  if (!parse(line, fields, common_fields)) return false;
+  if (!common.config.empty()) set_from_toml_file(fields, common.config);
+  set_quiet(common.quiet);
+  return true;
+}
+
+bool parse_command_line(const CommandLine& line, Fields& fields) {
+  Fields none;
+  return parse(line, fields, none);
+}
+
+}  // namespace negativa::cli

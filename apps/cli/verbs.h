@@ -1,0 +1,17 @@
+#pragma once
+// One function a verb, one file a function. It gets what follows the verb, prints results on stdout and throws Error.
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+
+namespace negativa::cli {
+
+using Arguments = std::vector<std::string>;
+
+// Cancelled by Ctrl-C; verbs hand it to what they run.
+CancelToken& interrupt_token();
+
+int run_version(const Arguments& args);
+
+}  // namespace negativa::cli

@@ -1,0 +1,77 @@
+#include "base/image.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace negativa {
+
+namespace {
+
+constexpr std::string_view png_magic = "\x89PNG\r\n\x1a\n", jpeg_magic = "\xff\xd8\xff";
+
+// Which source pixels one target pixel covers along an axis, and how much of each.
+struct Span {
+  int first;
+  std::vector<float> weights;  // sum 1
+};
+
+std::vector<Span> spans(int from, int to) {
+  std::vector<Span> result(static_cast<size_t>(to));
+  for (int i = 0; i < to; ++i) {
+    Span& span = result[static_cast<size_t>(i)];
+    if (to >= from) {
+      span = {static_cast<int>((2 * int64_t{i} + 1) * from / (2 * int64_t{to})), {1.0f}};
+      continue;
+    }
+    const double begin = static_cast<double>(i) * from / to, end = static_cast<double>(i + 1) * from / to;
+    span.first = static_cast<int>(begin);
+    for (int source = span.first; source < from && source < end - 1e-9; ++source)
+      span.weights.push_back(
+          static_cast<float>((std::min<double>(end, source + 1) - std::max<double>(begin, source)) / (end - begin)));
+  }
+  return result;
+}
+
+}  // namespace
+
+Image8 Image8::filled(int width, int height, Colour colour) {
+  Image8 image{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = colour[i % 3];
+  return image;
+}
+
+PngFile read_png(const std::filesystem::path& path, Colour background) {
+  return decode_png(read_file(path), path.string(), background);
+}
+
+Image8 read_jpeg(const std::filesystem::path& path) { return decode_jpeg(read_file(path), path.string()); }
+
+Image8 read_image(const std::filesystem::path& path, Colour background) {
+  const std::string bytes = read_file(path);
+  if (bytes.starts_with(png_magic)) return decode_png(bytes, path.string(), background).image;
+  if (bytes.starts_with(jpeg_magic)) return decode_jpeg(bytes, path.string());
+  fail(ErrorKind::file_format, "[{}] is neither a PNG nor a JPEG file; convert it first", path.string());
+}
+
+Image8 resize_for_display(const Image8& image, int width, int height) {
+  if (image.empty() || (image.width == width && image.height == height)) return image;
+  Image8 result = Image8::filled(std::max(1, width), std::max(1, height), white);
+  const auto columns = spans(image.width, result.width), rows = spans(image.height, result.height);
+  for (int y = 0; y < result.height; ++y)
+    for (int x = 0; x < result.width; ++x) {
+      const Span &column = columns[static_cast<size_t>(x)], &row = rows[static_cast<size_t>(y)];
+      float sum[3] = {};
+      for (size_t j = 0; j < row.weights.size(); ++j)
+        for (size_t i = 0; i < column.weights.size(); ++i) {
+          const uint8_t* source = image.pixel(column.first + static_cast<int>(i), row.first + static_cast<int>(j));
+          for (int c = 0; c < 3; ++c) sum[c] += row.weights[j] * column.weights[i] * source[c];
+        }
+      for (int c = 0; c < 3; ++c) result.pixel(x, y)[c] = static_cast<uint8_t>(std::clamp(std::lround(sum[c]), 0l, 255l));
+    }
+  return result;
+}
+
+}  // namespace negativa

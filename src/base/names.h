@@ -1,0 +1,43 @@
+#pragma once
+// Every name the program gives or expects on disk, and every environment variable it reads.
+namespace negativa::names {
+
+// The folder layout of a diffusers pipeline.
+inline constexpr const char* model_index = "model_index.json";
+inline constexpr const char* config = "config.json";
+inline constexpr const char* unet = "unet";
+inline constexpr const char* vae = "vae";
+inline constexpr const char* text_encoder = "text_encoder";
+inline constexpr const char* text_encoder_2 = "text_encoder_2";
+inline constexpr const char* tokenizer = "tokenizer";
+inline constexpr const char* tokenizer_2 = "tokenizer_2";
+inline constexpr const char* scheduler = "scheduler";
+inline constexpr const char* refiner = "refiner";
+inline constexpr const char* scheduler_config = "scheduler_config.json";
+inline constexpr const char* tokenizer_config = "tokenizer_config.json";
+inline constexpr const char* vocabulary = "vocab.json";
+inline constexpr const char* merges = "merges.txt";
+inline constexpr const char* diffusion_weights = "diffusion_pytorch_model.safetensors";
+inline constexpr const char* text_weights = "model.safetensors";
+
+// What peft's PeftModel opens.
+inline constexpr const char* peft_config = "adapter_config.json";
+inline constexpr const char* peft_weights = "adapter_model.safetensors";
+
+// PNG text chunks.
+inline constexpr const char* png_parameters = "parameters";  // settings in the webui's syntax
+inline constexpr const char* png_recipe = "negativa";        // the recipe as JSON
+
+// A folder of pictures that is also a training set.
+inline constexpr const char* metadata_jsonl = "metadata.jsonl";
+
+// Of a user, not of a run.
+inline constexpr const char* cache_folder = "negativa";                       // in $XDG_CACHE_HOME or ~/.cache
+inline constexpr const char* hash_cache = "sha256.json";                      // in the cache folder
+inline constexpr const char* models_folder = ".local/share/negativa/models";  // in $HOME
+inline constexpr const char* models_variable = "NEGATIVA_MODELS";
+
+// What write_atomically calls a file before it is whole: .NAME + this + process id + a count.
+inline constexpr const char* temporary_infix = ".tmp-";
+
+}  // namespace negativa::names

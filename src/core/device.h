@@ -1,0 +1,22 @@
+#pragma once
+// Where and in which number format a request computes. Resolved once, before anything runs ("auto is resolved first").
+#include "core/tensor.h"
+
+namespace negativa {
+
+using DType = at::ScalarType;
+
+// "fp32", "bf16", "fp16", "fp64", "int8" … and back. Throws ErrorKind::input on another name.
+std::string dtype_name(DType dtype);
+DType dtype_from_name(std::string_view name);
+int64_t dtype_bytes(DType dtype);
+
+// True after libtorch_cuda.so was opened (from the folder of libtorch_cpu.so or $NEGATIVA_LIBTORCH/lib) and a device answers.
+// Must be called before the first operator: ATen caches its CUDA hooks once. `why` says what was missing.
+bool open_cuda(std::string* why);
+
+// Intra-op threads of this process; must be called before the first operator.
+void set_threads(int threads);
+int hardware_threads();
+
+}  // namespace negativa

@@ -1,0 +1,186 @@
+#include "io/model_files.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/json.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "io/model_config.h"
+#include "io/models_folder.h"
+#include "io/single_file.h"
+#include "io/weight_files.h"
+
+namespace negativa {
+
+namespace fs = std::filesystem;
+
+namespace {
+// Folder in a models folder that holds SDXL's own tokenizer and tokenizer_2, for single files, which carry none.
+constexpr const char* clip_tokenizer = "clip-tokenizer";
+constexpr const char* folder_parts[] = {names::unet,      names::vae,       names::text_encoder, names::text_encoder_2,
+                                        names::tokenizer, names::tokenizer_2, names::scheduler};
+
+bool is_tokenizer(const std::string& part) { return part == names::tokenizer || part == names::tokenizer_2; }
+
+// File names without their extension, as diffusers and transformers save weights.
+std::string weight_stem(const std::string& part) {
+  return fs::path(part == names::unet || part == names::vae ? names::diffusion_weights : names::text_weights).stem();
+}
+
+fs::path part_folder(const ModelFiles& model, const std::string& part) {
+  check(model.has(part), ErrorKind::missing_key, "[{}] has no {}; is it a whole SDXL model?", model.path.string(), part);
+  const auto folder = find_part_folder(model.path, part);
+  check(folder.has_value(), ErrorKind::missing_key, "[{}] names a {} in {}, but there is no such folder; is the download complete?",
+        model.path.string(), part, names::model_index);
+  return *folder;
+}
+
+fs::path config_path(const ModelFiles& model, const std::string& part) {
+  if (part == "model_index") return model.path / names::model_index;
+  return part_folder(model, part) / (part == names::scheduler ? names::scheduler_config : names::config);
+}
+
+void read_model_index(ModelFiles& model) {
+  const auto path = model.path / names::model_index;
+  if (!fs::exists(path)) {
+    const bool any = std::any_of(std::begin(folder_parts), std::end(folder_parts),
+                                 [&](const char* part) { return find_part_folder(model.path, part).has_value(); });
+    check(any, ErrorKind::input, "[{}] is no model: it holds neither {} nor a folder of one of a model's parts", model.path.string(),
+          names::model_index);
+    return;
+  }
+  const auto index = read_json_file(path);
+  const auto kind = get_or<std::string>(index, "_class_name", "", path.string());
+  check(kind.empty() || kind.starts_with("StableDiffusionXL"), ErrorKind::input,
+        "[{}] is a {}, expected a StableDiffusionXLPipeline; only SDXL models are read", model.path.string(), kind);
+  for (const auto& [component, classes] : index.items())
+    if (classes.is_array() && classes.size() == 2) model.components[component] = !classes[1].is_null();
+}
+
+void add_regular_files(std::vector<fs::path>& files, const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+}
+
+// What config.json beside a file of a diffusers folder says, when it is that of a VAE.
+std::optional<fs::path> vae_config_beside(const fs::path& file) {
+  const auto config = file.parent_path() / names::config;
+  if (!file.filename().string().starts_with(weight_stem(names::vae)) || !fs::exists(config)) return {};
+  return get_or<std::string>(read_json_file(config), "_class_name", "", config.string()) == "AutoencoderKL" ? std::optional(config)
+                                                                                                          : std::nullopt;
+}
+
+VaeFiles open_vae_folder(const fs::path& path) {
+  auto folder = path;
+  if (!fs::exists(path / names::config)) folder = find_part_folder(path, names::vae).value_or(path);
+  const auto config = folder / names::config;
+  check(fs::exists(config), ErrorKind::input, "[{}] is no VAE: it holds neither {} nor a folder {}", path.string(), names::config,
+        names::vae);
+  const auto kind = get_or<std::string>(read_json_file(config), "_class_name", "AutoencoderKL", config.string());
+  check(kind == "AutoencoderKL", ErrorKind::input, "[{}] is a {}, expected an AutoencoderKL", config.string(), kind);
+  const auto files = find_weight_files(folder, weight_stem(names::vae));
+  VaeFiles vae{path, fs::canonical(path).filename(), read_file(config), read_part(names::vae, files), files.shards};
+  vae.files.push_back(config);
+  if (!files.index.empty()) vae.files.push_back(files.index);
+  std::sort(vae.files.begin(), vae.files.end());
+  return vae;
+}
+}  // namespace
+
+bool ModelFiles::has(const std::string& part) const {
+  if (layout == folder) {
+    if (part == "model_index") return fs::exists(path / names::model_index);
+    const auto listed = components.find(part);
+    return components.empty() ? find_part_folder(path, part).has_value() : listed != components.end() && listed->second;
+  }
+  if (part == "model_index" || part == names::scheduler) return true;
+  if (part == names::tokenizer) return has(names::text_encoder);
+  if (part == names::tokenizer_2) return has(names::text_encoder_2);
+  return single_file_has(*file, part);
+}
+
+std::string ModelFiles::config_json(const std::string& part) const {
+  check(has(part), ErrorKind::missing_key, "[{}] has no {}; is it a whole SDXL model?", path.string(), part);
+  if (layout == single_file) return single_file_config_json(file, part);
+  const auto config = config_path(*this, part);
+  check(fs::exists(config), ErrorKind::missing_key, "[{}] is not there; is the download complete?", config.string());
+  return read_file(config);
+}
+
+Weights ModelFiles::weights(const std::string& part) const {
+  if (layout == single_file) return single_file_weights(file, part);
+  return read_part(part, find_weight_files(part_folder(*this, part), weight_stem(part)));
+}
+
+fs::path ModelFiles::tokenizer_folder(const std::string& part) const {
+  check(is_tokenizer(part), ErrorKind::input, "[tokenizer] got \"{}\", expected tokenizer or tokenizer_2", part);
+  if (layout == folder) return part_folder(*this, part);
+  if (const auto beside = find_part_folder(path.parent_path(), part)) return *beside;
+  for (const auto& models : models_folders())
+    if (const auto shared = find_part_folder(models / clip_tokenizer, part)) return *shared;
+  fail(ErrorKind::missing_key, "[{}] carries no vocabulary: put SDXL's folder {} beside it, or into {}", path.string(), part,
+       (user_models_folder() / clip_tokenizer).string());
+}
+
+std::vector<fs::path> ModelFiles::files() const {
+  if (layout == single_file) return {path};
+  std::vector<fs::path> files;
+  if (has("model_index")) files.push_back(path / names::model_index);
+  for (const std::string part : folder_parts) {
+    if (!has(part)) continue;
+    const auto folder = part_folder(*this, part);
+    if (is_tokenizer(part)) {
+      add_regular_files(files, folder);
+      continue;
+    }
+    if (const auto config = config_path(*this, part); fs::exists(config)) files.push_back(config);
+    if (part == names::scheduler) continue;
+    const auto weights = find_weight_files(folder, weight_stem(part));
+    files.insert(files.end(), weights.shards.begin(), weights.shards.end());
+    if (!weights.index.empty()) files.push_back(weights.index);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::vector<std::string> ModelFiles::unused_keys() const {
+  return layout == single_file ? single_file_unused_keys(*file) : std::vector<std::string>{};
+}
+
+ModelFiles open_model(const fs::path& path) {
+  check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a model folder or a .safetensors file", path.string());
+  ModelFiles model;
+  model.path = path;
+  model.name = fs::canonical(path).filename();
+  if (fs::is_directory(path)) {
+    read_model_index(model);
+    return model;
+  }
+  model.layout = ModelFiles::single_file;
+  const auto extension = path.extension().string();
+  check(extension != ".ckpt" && extension != ".pt" && extension != ".bin" && extension != ".pth", ErrorKind::input,
+        "[{}] is a pickle, which can run code and is not read; convert it to .safetensors", path.string());
+  model.file = SafetensorsFile::open(path);
+  check_is_sdxl(*model.file);
+  return model;
+}
+
+VaeFiles open_vae(const fs::path& path) {
+  check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a VAE's .safetensors file or folder", path.string());
+  if (fs::is_directory(path)) return open_vae_folder(path);
+  const auto file = SafetensorsFile::open(path);
+  VaeFiles vae{path, fs::canonical(path).filename(), {}, vae_weights(file), {path}};
+  if (auto given = metadata_config_json(*file, names::vae)) {
+    vae.config_json = *given;
+  } else if (const auto beside = vae_config_beside(path)) {
+    vae.config_json = read_file(*beside);
+    vae.files.push_back(*beside);
+    std::sort(vae.files.begin(), vae.files.end());
+  } else {
+    vae.config_json = vae_config_json(vae.weights);
+  }
+  return vae;
+}
+
+}  // namespace negativa

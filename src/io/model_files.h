@@ -1,0 +1,56 @@
+#pragma once
+// A model as it lies on disk: a diffusers folder or a single .safetensors file in SGM naming (SDXL base or refiner). Whatever the
+// file calls its tensors, the parts are handed out under our (diffusers) names. Opening reads no weights.
+//
+// A part is "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler" or "model_index".
+#include "io/weights.h"
+
+namespace negativa {
+
+struct ModelFiles {
+  enum Layout { folder, single_file };
+  Layout layout = folder;
+  std::filesystem::path path;
+  std::string name;  // the folder's or file's own name, for records
+
+  // False: the model does without it (a null component in model_index.json, the refiner's first text encoder).
+  bool has(const std::string& part) const;
+
+  // The part's configuration as JSON in diffusers' keys: config.json, scheduler_config.json or model_index.json of a folder; for a
+  // single file what `negativa.config` in its metadata says, else what the shapes tell (model_config.h).
+  // Throws ErrorKind::missing_key.
+  std::string config_json(const std::string& part) const;
+
+  // Weights of unet, vae, text_encoder or text_encoder_2. Which files of a folder are taken: weight_files.h.
+  // Throws ErrorKind::missing_key (no such part, no weights), ErrorKind::file_format (broken file, keys that belong to nothing).
+  Weights weights(const std::string& part) const;
+
+  // The folder with the vocabulary of "tokenizer" or "tokenizer_2". For a single file: the folder of that name beside it, else
+  // clip-tokenizer/<part> in $NEGATIVA_MODELS, else among the bundled models. Throws ErrorKind::missing_key.
+  std::filesystem::path tokenizer_folder(const std::string& part) const;
+
+  // Every file the model is made of, sorted: weights, configs, tokenizers. For hashing.
+  std::vector<std::filesystem::path> files() const;
+
+  // Keys of a single file that belong to no part (EMA copies, training state): left out, and worth a line to the user.
+  std::vector<std::string> unused_keys() const;
+
+  std::shared_ptr<const SafetensorsFile> file;   // single file only
+  std::map<std::string, bool> components;        // folder only: listed in model_index.json -> is not null
+};
+
+// Throws ErrorKind::input (not there, or a model of another kind: one line that says which it looks like), ErrorKind::file_format.
+ModelFiles open_model(const std::filesystem::path& path);
+
+// A VAE to be used instead of a model's own: a single file (diffusers or SGM naming, with or without first_stage_model. or vae.), a
+// VAE folder, or a model folder.
+struct VaeFiles {
+  std::filesystem::path path;
+  std::string name;
+  std::string config_json;
+  Weights weights;
+  std::vector<std::filesystem::path> files;
+};
+VaeFiles open_vae(const std::filesystem::path& path);
+
+}  // namespace negativa

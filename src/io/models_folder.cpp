@@ -1,0 +1,89 @@
+#include "io/models_folder.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "base/text.h"
+
+namespace negativa {
+
+namespace fs = std::filesystem;
+
+namespace {
+constexpr const char* extension = ".safetensors";
+constexpr const char* default_model_name = "emoji-xl";
+constexpr const char* installed_models = "share/negativa/models";  // beside the executable's folder
+constexpr const char* repository_models = "models";
+
+bool is_model_folder(const fs::path& folder) { return fs::exists(folder / names::model_index); }
+
+std::optional<fs::path> look_up(const std::string& name) {
+  for (const auto& folder : models_folders()) {
+    if (fs::exists(folder / name)) return folder / name;
+    if (fs::exists(folder / (name + extension))) return folder / (name + extension);
+  }
+  return {};
+}
+
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const auto& folder : models_folders()) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      if (entry->path().extension() == extension) names.push_back(entry->path().filename());
+      if (is_model_folder(entry->path())) names.push_back(entry->path().filename());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+}  // namespace
+
+fs::path user_models_folder() {
+  if (const char* given = std::getenv(names::models_variable); given && *given) return given;
+  const char* home = std::getenv("HOME");
+  return fs::path(home ? home : "/") / names::models_folder;
+}
+
+std::optional<fs::path> bundled_models_folder() {
+  std::error_code error;
+  const auto executable = fs::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const auto holds_default = [](const fs::path& folder) { return is_model_folder(folder / default_model_name); };
+  auto above = executable.parent_path();
+  if (const auto installed = above.parent_path() / installed_models; holds_default(installed)) return installed;
+  for (; above.has_relative_path(); above = above.parent_path())
+    if (holds_default(above / repository_models)) return above / repository_models;
+  return {};
+}
+
+std::vector<fs::path> models_folders() {
+  std::vector<fs::path> folders;
+  if (const auto user = user_models_folder(); fs::is_directory(user)) folders.push_back(user);
+  if (const auto bundled = bundled_models_folder()) folders.push_back(*bundled);
+  return folders;
+}
+
+fs::path find_model(const std::string& name_or_path) {
+  if (!name_or_path.empty() && fs::exists(name_or_path)) return name_or_path;
+  check(!name_or_path.empty() && name_or_path.find('/') == std::string::npos, ErrorKind::input,
+        "[model] there is no \"{}\", expected a model folder or a .safetensors file", name_or_path);
+  if (const auto found = look_up(name_or_path)) return *found;
+  std::vector<std::string> searched = {user_models_folder().string()};
+  if (const auto bundled = bundled_models_folder()) searched.push_back(bundled->string());
+  const auto names = known_names();
+  fail(ErrorKind::input, "[model] there is no \"{}\" here nor in {}; there {}{}", name_or_path, joined(searched, " or "),
+       names.empty() ? "are no models" : "is " + joined(names, ", "), did_you_mean(name_or_path, names));
+}
+
+fs::path default_model() {
+  const auto bundled = bundled_models_folder();
+  check(bundled.has_value(), ErrorKind::input, "[model] the bundled model {} did not come with this program; name a model with -m",
+        default_model_name);
+  return *bundled / default_model_name;
+}
+
+}  // namespace negativa

@@ -1,0 +1,27 @@
+#pragma once
+// Where models are looked for by name.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace negativa {
+
+// $NEGATIVA_MODELS, else ~/.local/share/negativa/models. It need not exist.
+std::filesystem::path user_models_folder();
+
+// The folder of the models that come with the program: ../share/negativa/models beside the executable's folder, or the folder
+// "models" of the first folder above it that has one (a build inside the repository). Absent: an executable copied elsewhere.
+std::optional<std::filesystem::path> bundled_models_folder();
+
+// Those of the two that exist, the user's first.
+std::vector<std::filesystem::path> models_folders();
+
+// A path that exists is taken as it is. A name without a slash is looked up in models_folders(), as folder or as NAME.safetensors.
+// Throws ErrorKind::input listing what was searched and which names there are.
+std::filesystem::path find_model(const std::string& name_or_path);
+
+// The bundled emoji-xl. Throws ErrorKind::input when it did not come along.
+std::filesystem::path default_model();
+
+}  // namespace negativa

@@ -1,0 +1,193 @@
+#include "io/single_file.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "io/keys/diffusers_names.h"
+#include "io/keys/open_clip.h"
+#include "io/keys/sgm_unet.h"
+#include "io/keys/sgm_vae.h"
+#include "io/model_config.h"
+#include "io/safetensors_header.h"
+
+namespace negativa {
+
+namespace {
+constexpr const char* refiner_text_prefix = "conditioner.embedders.0.model.";
+// Tensors without a model's weights by which v-prediction checkpoints are marked.
+constexpr const char *v_prediction_key = "v_pred", *zero_terminal_snr_key = "ztsnr";
+
+struct PartPrefix {
+  const char *part, *prefix;
+};
+constexpr PartPrefix part_prefixes[] = {
+    {"unet", "model.diffusion_model."},
+    {"vae", "first_stage_model."},
+    {"vae", "vae."},
+    {"text_encoder", "conditioner.embedders.0.transformer."},
+    {"text_encoder_2", "conditioner.embedders.1.model."},
+    {"text_encoder_2", refiner_text_prefix},
+};
+
+bool has_prefix(const SafetensorsFile& file, const std::string& prefix) {
+  return std::any_of(file.entries().begin(), file.entries().end(), [&](const auto& entry) { return entry.name.starts_with(prefix); });
+}
+
+std::optional<std::string> prefix_of(const SafetensorsFile& file, const std::string& part) {
+  for (const auto& known : part_prefixes)
+    if (part == known.part && has_prefix(file, known.prefix)) return known.prefix;
+  return {};
+}
+
+std::vector<std::string> names_under(const SafetensorsFile& file, const std::string& prefix) {
+  std::vector<std::string> names;
+  for (const auto& entry : file.entries())
+    if (entry.name.starts_with(prefix)) names.push_back(entry.name.substr(prefix.size()));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Training state that VAE files carry along.
+bool is_vae_training_state(const std::string& name) { return name.starts_with("loss.") || name.starts_with("model_ema."); }
+
+TensorSource source_of(const std::shared_ptr<const SafetensorsFile>& file, const std::string& key, const KeyPair& pair) {
+  TensorSource source{.file = file, .key = key, .transpose = pair.transpose, .squeeze = pair.squeeze};
+  if (pair.third < 0) return source;
+  const auto& shape = file->find(key)->shape;
+  check(!shape.empty() && shape[0] % 3 == 0, ErrorKind::shape, "[{}: {}] has shape {}, expected three equal parts q, k, v",
+        file->path().string(), key, to_string(shape));
+  source.row_begin = pair.third * shape[0] / 3;
+  source.row_end = (pair.third + 1) * shape[0] / 3;
+  return source;
+}
+
+// How the names of a part, after its prefix, are brought to ours; an empty answer for a name that no name of ours answers to.
+using Translation = std::function<std::vector<KeyPair>(const std::string&)>;
+
+Translation diffusers_translation(const std::string& part) {
+  return [part](const std::string& name) {
+    const auto pair = from_diffusers_name(part, name);
+    return pair ? std::vector<KeyPair>{*pair} : std::vector<KeyPair>{};
+  };
+}
+
+Translation translation(const std::string& part, const std::vector<std::string>& names) {
+  const auto by_pairs = [](const KeyPairs& pairs) {
+    return [map = KeyMap(pairs, KeyMap::to_ours)](const std::string& name) { return map.find(name); };
+  };
+  if (part == "unet") return by_pairs(sgm_unet_pairs(sgm_unet_layout(names)));
+  if (part == "text_encoder_2") return by_pairs(open_clip_pairs(open_clip_layers(names)));
+  if (part == "vae" && !has_module(names, "decoder.up_blocks")) return by_pairs(sgm_vae_pairs(sgm_vae_layout(names)));
+  return diffusers_translation(part);
+}
+
+bool is_left_out(const std::string& part, const std::string& name) {
+  if (part == "vae") return is_vae_training_state(name);
+  if (part == "unet") return false;
+  return name == "logit_scale" || !from_diffusers_name(part, name);
+}
+
+Weights weights_under(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part, const std::string& prefix) {
+  const auto names = names_under(*file, prefix);
+  const auto translate = translation(part, names);
+  Weights weights;
+  std::vector<std::string> unknown;
+  for (const auto& name : names) {
+    if (is_left_out(part, name)) continue;
+    const auto pairs = translate(name);
+    if (pairs.empty()) unknown.push_back(printable_name(prefix + name));
+    for (const auto& pair : pairs) weights.emplace(pair.ours, source_of(file, prefix + name, pair));
+  }
+  const std::vector<std::string> shown(unknown.begin(), unknown.begin() + std::min<size_t>(unknown.size(), 5));
+  check(unknown.empty(), ErrorKind::file_format, "[{}] {} tensors of the {} have names that SDXL lacks: {}{}", file->path().string(),
+        unknown.size(), part, joined(shown, ", "), unknown.size() > shown.size() ? " …" : "");
+  return weights;
+}
+
+struct Guess {
+  std::vector<const char*> signs;  // one of these inside a key
+  const char* text;
+};
+const Guess guesses[] = {
+    {{".lora_down.", ".lora.down.", ".lora_A.", ".lora_linear_layer.", "_lora.down."}, "a LoRA; give it with --lora"},
+    {{"control_model.", "input_hint_block.", "controlnet_cond_embedding.", "controlnet_down_blocks."}, "a ControlNet"},
+    {{"double_blocks.", "single_transformer_blocks."}, "a Flux model"},
+    {{"joint_blocks."}, "a Stable Diffusion 3 model"},
+    {{"ip_adapter.", "image_proj."}, "an IP-Adapter"},
+    {{"cond_stage_model.model."}, "a Stable Diffusion 2 model"},
+    {{"cond_stage_model.transformer.", "model.diffusion_model."}, "a Stable Diffusion 1 model"},
+    {{"clip_g", "clip_l", "emb_params"}, "a textual-inversion embedding; give it with --embedding"},
+    {{"down_blocks.0.resnets.0.time_emb_proj."}, "the UNet of a diffusers folder; give the folder that holds model_index.json"},
+    {{"decoder.conv_in."}, "a VAE; give it with --vae"},
+    {{"text_model.", "resblocks."}, "a text encoder alone"},
+};
+
+std::string guess(const SafetensorsFile& file) {
+  if (file.entries().empty()) return "an empty file";
+  for (const auto& candidate : guesses)
+    for (const char* sign : candidate.signs)
+      for (const auto& entry : file.entries())
+        if (entry.name.find(sign) != std::string::npos) return candidate.text;
+  return fmt::format("something unknown (its first tensor is \"{}\")", printable_name(file.entries()[0].name));
+}
+}  // namespace
+
+void check_is_sdxl(const SafetensorsFile& file) {
+  // The size conditioning (label_emb) is what tells SDXL's UNet from its predecessors'.
+  check(file.find("model.diffusion_model.label_emb.0.0.weight"), ErrorKind::input,
+        "[{}] is not an SDXL base or refiner model in one file: it looks like {}", file.path().string(), guess(file));
+}
+
+bool is_sgm_refiner(const SafetensorsFile& file) { return has_prefix(file, refiner_text_prefix); }
+
+bool single_file_has(const SafetensorsFile& file, const std::string& part) { return prefix_of(file, part).has_value(); }
+
+Weights single_file_weights(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part) {
+  const auto prefix = prefix_of(*file, part);
+  check(prefix.has_value(), ErrorKind::missing_key, "[{}] holds no {}", file->path().string(), part);
+  return weights_under(file, part, *prefix);
+}
+
+std::optional<std::string> metadata_config_json(const SafetensorsFile& file, const std::string& part) {
+  const auto text = file.metadata().find("negativa.config");
+  if (text == file.metadata().end()) return {};
+  const auto configs = parse_json(text->second, file.path().string() + ": negativa.config");
+  const auto found = configs.is_object() ? configs.find(part) : configs.end();
+  if (found == configs.end()) return {};
+  return found->dump();
+}
+
+std::string single_file_config_json(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part) {
+  if (auto given = metadata_config_json(*file, part)) return *given;
+  if (part == "model_index") return model_index_json(is_sgm_refiner(*file));
+  if (part == "scheduler")
+    return scheduler_config_json({.v_prediction = file->find(v_prediction_key) != nullptr,
+                                  .zero_terminal_snr = file->find(zero_terminal_snr_key) != nullptr});
+  const auto weights = single_file_weights(file, part);
+  if (part == "unet") return unet_config_json(weights);
+  if (part == "vae") return vae_config_json(weights);
+  return text_config_json(part, weights);
+}
+
+std::vector<std::string> single_file_unused_keys(const SafetensorsFile& file) {
+  std::vector<std::string> used_prefixes, unused;
+  for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2"})
+    if (const auto prefix = prefix_of(file, part)) used_prefixes.push_back(*prefix);
+  for (const auto& entry : file.entries()) {
+    const auto prefix = std::find_if(used_prefixes.begin(), used_prefixes.end(), [&](const auto& p) { return entry.name.starts_with(p); });
+    const bool is_mark = entry.name == v_prediction_key || entry.name == zero_terminal_snr_key;
+    const bool is_used = prefix != used_prefixes.end() && !is_vae_training_state(entry.name.substr(prefix->size()));
+    if (!is_used && !is_mark) unused.push_back(entry.name);
+  }
+  return unused;
+}
+
+Weights vae_weights(const std::shared_ptr<const SafetensorsFile>& file) {
+  for (const std::string prefix : {"first_stage_model.", "vae.", ""})
+    if (file->find(prefix + "decoder.conv_in.weight")) return weights_under(file, "vae", prefix);
+  fail(ErrorKind::input, "[{}] holds no VAE of Stable Diffusion: it looks like {}", file->path().string(), guess(*file));
+}
+
+}  // namespace negativa

@@ -1,0 +1,33 @@
+#include "io/weights.h"
+
+namespace negativa {
+
+namespace {
+const TensorEntry& entry_of(const TensorSource& source) {
+  const auto* entry = source.file->find(source.key);
+  check(entry, ErrorKind::missing_key, "[{}] has no tensor \"{}\"", source.file->path().string(), source.key);
+  return *entry;
+}
+
+bool is_1x1_convolution(const Shape& shape) { return shape.size() == 4 && shape[2] == 1 && shape[3] == 1; }
+}  // namespace
+
+Shape TensorSource::shape() const {
+  auto shape = entry_of(*this).shape;
+  if (row_end >= 0 && !shape.empty()) shape[0] = row_end - row_begin;
+  if (squeeze && is_1x1_convolution(shape)) shape.resize(2);
+  if (transpose && shape.size() == 2) std::swap(shape[0], shape[1]);
+  return shape;
+}
+
+DType TensorSource::dtype() const { return entry_of(*this).dtype; }
+
+Tensor TensorSource::load(std::optional<DType> dtype) const {
+  const auto& entry = entry_of(*this);
+  auto tensor = row_end >= 0 ? file->load_rows(entry, row_begin, row_end, dtype) : file->load(entry, dtype);
+  if (squeeze && is_1x1_convolution(entry.shape)) tensor = tensor.flatten(1);
+  if (transpose && tensor.dim() == 2) tensor = tensor.t().contiguous();
+  return tensor;
+}
+
+}  // namespace negativa

@@ -1,0 +1,23 @@
+#pragma once
+// The weights of one part (unet, vae, text_encoder …) under our own (diffusers) key names, whatever file and naming they come from.
+#include "io/safetensors.h"
+
+namespace negativa {
+
+// Where one of our tensors is found in a file, and what is to be done to it on the way in.
+struct TensorSource {
+  std::shared_ptr<const SafetensorsFile> file;
+  std::string key;                // name in the file
+  int64_t row_begin = 0;          // rows [row_begin, row_end) of the first axis; row_end -1: all (OpenCLIP's fused in_proj: thirds)
+  int64_t row_end = -1;
+  bool transpose = false;         // OpenCLIP's text_projection
+  bool squeeze = false;           // [o,i,1,1] -> [o,i] (SGM's 1x1 convolutions that are linear layers here)
+
+  Shape shape() const;            // after all of the above
+  DType dtype() const;            // as stored
+  Tensor load(std::optional<DType> dtype) const;
+};
+
+using Weights = std::map<std::string, TensorSource>;  // our key -> source
+
+}  // namespace negativa

@@ -1,0 +1,37 @@
+#pragma once
+// `negativa compare`: does a negative LoRA help this prompt? Four arms at the same seeds, one labelled sheet.
+#include "base/cancel.h"
+#include "base/image.h"
+#include "jobs/options.h"
+
+namespace negativa {
+
+struct CompareOptions {
+  std::string negative_word = "wrong";
+  int64_t seeds = 4;
+  Path out = "compare.png";
+  bool show = false;
+  ModelOptions model;
+  PictureOptions picture;  // --lora: the LoRAs under test; --seed: the first seed
+
+  static void visit(auto& self, auto& v) {
+    v("negative_word", self.negative_word, "word of the negative prompt in all arms but the first");
+    v("seeds", self.seeds, range(1, 64), "pictures an arm, at seed, seed + 1 …");
+    v("out", self.out, flag("-o,--out"), "the sheet");
+    v("show", self.show, "draw the sheet in the terminal");
+    PictureOptions::visit(self.picture, v);
+    ModelOptions::visit(self.model, v);
+  }
+};
+
+struct CompareReport {
+  std::vector<std::string> arms;
+  std::vector<std::vector<Image8>> pictures;  // a row a seed, a column an arm
+  Image8 sheet;
+};
+
+// Arms: nothing; the word; LoRA and word on both branches; on the negative branch alone. Without LoRAs the first two.
+// A LoRA's own branch is overridden by the arm's; its weight holds. Throws as generate does.
+CompareReport compare(const CompareOptions& options, const CancelToken& cancel);
+
+}  // namespace negativa

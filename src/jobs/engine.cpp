@@ -1,0 +1,176 @@
+#include "jobs/engine.h"
+
+#include <charconv>
+#include <thread>
+
+#include "io/models_folder.h"
+
+namespace negativa {
+
+namespace {
+
+at::Device resolve_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  std::string why;
+  if (open_cuda(&why)) return at::kCUDA;
+  check(name == "auto", ErrorKind::device, "[device] cuda was asked for, but {}", why);
+  return at::kCPU;
+}
+
+DType resolve_compute(const std::string& name, const at::Device& device) {
+  if (name == "auto") return device.is_cuda() ? at::kBFloat16 : at::kFloat;
+  const DType dtype = dtype_from_name(name);
+  check(device.is_cuda() || dtype != at::kHalf, ErrorKind::input,
+        "[dtype] fp16 on a CPU is a storage format only; use --weights-dtype fp16 and --dtype fp32 or bf16");
+  return dtype;
+}
+
+int64_t parse_number(std::string_view text, std::string_view flag, std::string_view expected) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  check(error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 1'000'000, ErrorKind::input, "[{}] got \"{}\", expected {}",
+        flag, text, expected);
+  return value;
+}
+
+}  // namespace
+
+SizePx parse_size(const std::string& text, char separator, std::string_view flag) {
+  const auto at = text.find(separator);
+  const std::string expected = separator == 'x' ? "HEIGHTxWIDTH in pixels, as 768x1024" : "Y,X in pixels, as 0,0";
+  check(at != std::string::npos, ErrorKind::input, "[{}] got \"{}\", expected {}", flag, text, expected);
+  return {parse_number(std::string_view(text).substr(0, at), flag, expected), parse_number(std::string_view(text).substr(at + 1), flag, expected)};
+}
+
+GuidanceInterval parse_interval(const std::string& text) {
+  GuidanceInterval interval;
+  const auto colon = text.find(':');
+  const char* end = text.data() + text.size();
+  bool good = colon != std::string::npos;
+  if (good) {
+    const auto first = std::from_chars(text.data(), text.data() + colon, interval.begin);
+    const auto second = std::from_chars(text.data() + colon + 1, end, interval.end);
+    good = first.ec == std::errc() && first.ptr == text.data() + colon && second.ec == std::errc() && second.ptr == end;
+  }
+  check(good && 0 <= interval.begin && interval.begin <= interval.end && interval.end <= 1, ErrorKind::input,
+        "[--guidance-interval] got \"{}\", expected BEGIN:END with 0 <= BEGIN <= END <= 1", text);
+  return interval;
+}
+
+Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options), device_(resolve_device(options.device)) {
+  ModelRequest request;
+  request.model = options.model.empty() ? default_model() : find_model(options.model);
+  if (!options.refiner.empty()) request.refiner = find_model(options.refiner);
+  if (!options.vae.empty()) request.vae = options.vae;
+  request.device = device_;
+  request.compute = resolve_compute(options.dtype, device_);
+  if (options.weights_dtype != "auto") request.storage = dtype_from_name(options.weights_dtype);
+  for (const auto& spec : options.embedding) request.embeddings.push_back(read_embedding(spec));
+  const int cores = options.threads > 0 ? options.threads : hardware_threads();
+  models_ = std::make_unique<Models>(std::move(request));
+  if (models_->is_small() && device_.is_cpu()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
+  else threads_a_picture_ = cores;
+  set_threads(threads_a_picture_);
+}
+
+std::shared_ptr<const LoraFile> Engine::lora(const std::filesystem::path& path) {
+  auto& file = loras_[path];
+  if (!file) {
+    if (!targets_) targets_ = lora_targets(models_->files());
+    file = std::make_shared<const LoraFile>(read_lora(path, *targets_, options_.allow_unmatched));
+  }
+  return file;
+}
+
+std::shared_ptr<const PictureAdapters> Engine::adapters(const std::vector<std::string>& specs) {
+  std::string key;
+  for (const auto& spec : specs) key += spec + '\n';
+  auto& result = adapters_[key];
+  if (result) return result;
+  std::vector<ActiveLora> active;
+  for (const auto& text : specs) {
+    const LoraSpec spec = parse_lora_spec(text);
+    active.push_back({lora(spec.path), spec.weight, spec.branch});
+  }
+  auto made = std::make_shared<PictureAdapters>();
+  made->unet = unet_adapters(active);
+  const char* components[] = {"text_encoder", "text_encoder_2"};
+  for (int i = 0; i < 2; ++i) {
+    made->negative_text[i] = text_adapters(active, components[i], LoraBranch::negative);
+    made->positive_text[i] = text_adapters(active, components[i], LoraBranch::positive);
+  }
+  return result = made;
+}
+
+PictureOptions Engine::resolved(const PictureOptions& options) const {
+  PictureOptions done = options;
+  const int64_t side = models_->facts().unet.sample_size * models_->vae_config().factor();
+  if (!done.width) done.width = side;
+  if (!done.height) done.height = side;
+  if (!done.sampler) done.sampler = default_sampler(models_->facts().scheduler);
+  if (!done.schedule) done.schedule = default_grid(models_->facts().scheduler);
+  if (!done.refiner_cfg_scale) done.refiner_cfg_scale = done.cfg_scale;
+  const std::string size = fmt::format("{}x{}", *done.height, *done.width);
+  if (!done.original_size) done.original_size = size;
+  if (!done.crop_top_left) done.crop_top_left = "0,0";
+  if (!done.target_size) done.target_size = size;
+  return done;
+}
+
+Plan Engine::plan(const PictureOptions& options) {
+  const PictureOptions done = resolved(options);
+  check(done.seed.has_value(), ErrorKind::input, "[seed] a plan needs a seed");
+  Plan plan;
+  plan.prompt = done.prompt;
+  plan.prompt_2 = done.prompt_2.value_or("").empty() ? done.prompt : *done.prompt_2;
+  plan.negative_prompt = done.negative_prompt;
+  if (!done.negative_prompt_2.value_or("").empty()) plan.negative_prompt_2 = done.negative_prompt_2;
+  plan.weighting = done.weighting == "none" ? Weighting::none : Weighting::compel;
+  plan.pooled = done.pooled == "clean" ? PooledFrom::clean : PooledFrom::raw;
+  plan.height_px = *done.height;
+  plan.width_px = *done.width;
+  plan.seed = *done.seed;
+  plan.steps = done.steps;
+  plan.guidance_scale = done.cfg_scale;
+  plan.refiner_guidance_scale = *done.refiner_cfg_scale;
+  plan.guidance_rescale = done.guidance_rescale;
+  plan.guidance_interval = parse_interval(done.guidance_interval);
+  plan.sampler = *done.sampler;
+  plan.grid = *done.schedule;
+  if (models_->refiner_facts() && done.refiner_start < 1) plan.refiner_start = done.refiner_start;
+  plan.original_size = parse_size(*done.original_size, 'x', "--original-size");
+  plan.crop_top_left = parse_size(*done.crop_top_left, ',', "--crop-top-left");
+  plan.target_size = parse_size(*done.target_size, 'x', "--target-size");
+  plan.aesthetic_score = done.aesthetic_score;
+  plan.negative_aesthetic_score = done.negative_aesthetic_score;
+  plan.adapters = adapters(done.lora);
+  check_plan(*models_, plan);
+  return plan;
+}
+
+void Engine::run(const std::vector<Plan>& plans, const RunHooks& hooks, const std::function<void(size_t, ImageResult&&)>& on_picture) {
+  std::mutex mutex;  // on_picture and the first error
+  std::exception_ptr first_error;
+  std::atomic<size_t> next{0};
+  std::atomic<bool> failed{false};
+  const auto work = [&] {
+    set_threads(threads_a_picture_);  // OpenMP keeps the number of threads for each thread by itself
+    for (size_t i = next++; i < plans.size() && !failed; i = next++) {
+      try {
+        ImageResult result = text_to_image(*models_, plans[i], hooks);
+        const std::lock_guard lock(mutex);
+        on_picture(i, std::move(result));
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failed.exchange(true)) first_error = std::current_exception();
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  for (int i = 1; i < workers_; ++i) others.emplace_back(work);
+  work();
+  for (auto& thread : others) thread.join();
+  if (first_error) std::rethrow_exception(first_error);
+}
+
+}  // namespace negativa

@@ -1,0 +1,44 @@
+#pragma once
+// Models and LoRAs of a run, and the workers that make its pictures. CLI and studio are skins over it.
+#include "jobs/options.h"
+#include "pipeline/text_to_image.h"
+
+namespace negativa {
+
+class Engine {
+ public:
+  // Resolves every "auto", opens files, sets the threads of the process. Throws ErrorKind::input, device, file_format.
+  explicit Engine(const ModelOptions& options, size_t pictures);
+
+  Models& models() { return *models_; }
+  int threads_a_picture() const { return threads_a_picture_; }
+  int workers() const { return workers_; }
+  std::string device_name() const { return device_.is_cuda() ? "cuda" : "cpu"; }
+
+  // Reads each LoRA file once. Throws as read_lora and parse_lora_spec do.
+  std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path);
+  std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs);
+  // Every question of a request answered; `width` and others follow the model where they are absent. seed must be set.
+  Plan plan(const PictureOptions& options);
+  // The same answers as options: what a record stores.
+  PictureOptions resolved(const PictureOptions& options) const;
+
+  // Makes all pictures, several at once for a small model; on_picture is called from one thread at a time, in the order they finish.
+  // The first error stops all workers and is thrown here.
+  void run(const std::vector<Plan>& plans, const RunHooks& hooks, const std::function<void(size_t, ImageResult&&)>& on_picture);
+
+ private:
+  ModelOptions options_;
+  at::Device device_ = at::kCPU;
+  std::unique_ptr<Models> models_;
+  int threads_a_picture_ = 1, workers_ = 1;
+  std::optional<LoraTargets> targets_;
+  std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;
+  std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
+};
+
+// "768x1024" -> {768, 1024}; separator 'x' or ','. Throws ErrorKind::input naming the flag.
+SizePx parse_size(const std::string& text, char separator, std::string_view flag);
+GuidanceInterval parse_interval(const std::string& text);
+
+}  // namespace negativa

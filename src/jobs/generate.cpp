@@ -1,0 +1,193 @@
+#include "jobs/generate.h"
+
+#include <chrono>
+#include <random>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "base/progress.h"
+#include "io/image_tensor.h"
+#include "jobs/records.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// out.png -> out-0007.png; a folder -> folder/0007.png
+Path numbered(const Path& out, size_t index, bool is_folder) {
+  const std::string number = fmt::format("{:04}", index);
+  if (is_folder) return out / (number + ".png");
+  return out.parent_path() / (out.stem().string() + "-" + number + out.extension().string());
+}
+
+bool means_folder(const Path& out) { return fs::is_directory(out) || !out.has_filename(); }
+
+// One line of a prompts file over the flags: keys are the options of a picture.
+PictureOptions with_line(PictureOptions options, const std::string& line, const std::string& where) {
+  const Json json = parse_json(line, where);
+  check(json.is_object(), ErrorKind::input, "[{}] got {}, expected a JSON object as {{\"prompt\": \"…\"}}", where, json_excerpt(json));
+  Fields fields = fields_of(options);
+  set_from_json(fields, json, {Source::request, where});
+  return options;
+}
+
+std::vector<PictureRequest> read_prompts(const GenerateOptions& options) {
+  std::vector<PictureRequest> requests;
+  const std::string text = read_file(options.output.prompts);
+  size_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    requests.push_back({with_line(options.picture, line, fmt::format("{} line {}", options.output.prompts.filename().string(), number)), {}, line});
+  }
+  check(!requests.empty(), ErrorKind::input, "[--prompts] {} has no requests; expected one JSON object a line", options.output.prompts.string());
+  return requests;
+}
+
+uint64_t drawn_seed() {
+  std::random_device device;
+  return device();  // 32 bits: short enough to type
+}
+
+Json picture_json(const PictureOptions& options) {
+  PictureOptions copy = options;
+  return to_json(fields_of(copy));
+}
+
+// A line of metadata.jsonl: what a training set needs, and the settings that made the picture.
+std::string metadata_line(const PictureRequest& request) {
+  Json line = {{"file_name", request.file.filename().string()}, {"text", request.options.prompt}};
+  for (const auto& [key, value] : picture_json(request.options).items())
+    if (key != "prompt" && key != "lora") line[key] = value;
+  return line.dump() + "\n";
+}
+
+bool is_there(const PictureRequest& request, const Recipe& recipe) {
+  if (!fs::exists(request.file)) return false;
+  try {
+    for (const auto& [key, text] : read_png_text(request.file))
+      if (key == names::png_recipe) return text == recipe.to_text();
+  } catch (const Error&) {  // not a PNG any more: made again
+  }
+  return false;
+}
+
+// Everything that can be refused is refused here, before the first step.
+void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
+  if (plan.is_set) make_folder(plan.folder);
+  else if (means_folder(options.output.out)) make_folder(options.output.out);
+  check_can_write(plan.requests.front().file);
+  if (options.output.save_tensors.empty()) return;
+  check(plan.requests.size() == 1, ErrorKind::input, "[--save-tensors] is for one picture, got {}", plan.requests.size());
+  check_can_write(options.output.save_tensors);
+}
+
+}  // namespace
+
+GeneratePlan plan_generate(const GenerateOptions& options) {
+  const auto& output = options.output;
+  GeneratePlan plan;
+  plan.is_set = !output.prompts.empty();
+  std::vector<PictureRequest> requests = plan.is_set ? read_prompts(options) : std::vector<PictureRequest>{{options.picture, {}, ""}};
+  const uint64_t drawn = drawn_seed();
+  for (auto& request : requests) {
+    check(!request.options.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+    const uint64_t seed = request.options.seed.value_or(drawn);
+    for (int64_t i = 0; i < output.batch_count; ++i) {
+      PictureRequest one = request;
+      one.options.seed = seed + static_cast<uint64_t>(i);
+      plan.requests.push_back(std::move(one));
+    }
+  }
+  // A set lies in a folder of its own: `-o wrong/` or `-o wrong`; `-o wrong/w.png` gives wrong/w-0000.png.
+  const bool folder = means_folder(output.out) || (plan.is_set && output.out.extension().empty());
+  plan.folder = folder ? output.out : output.out.parent_path().empty() ? Path(".") : output.out.parent_path();
+  const bool several = plan.is_set || folder || plan.requests.size() > 1;
+  for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several ? numbered(output.out, i, folder) : output.out;
+  return plan;
+}
+
+GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel, const std::function<void(const Path&, const Image8&)>& on_file) {
+  const auto begin = std::chrono::steady_clock::now();
+  GeneratePlan plan = plan_generate(options);
+  Engine engine(options.model, plan.requests.size());
+  std::vector<PictureOptions> pictures;
+  for (auto& request : plan.requests) {
+    request.options = engine.resolved(request.options);
+    pictures.push_back(request.options);
+  }
+  check_output(options, plan);
+
+  GenerateReport report;
+  const RunInputs inputs = run_inputs(engine, options.model, pictures);
+  std::vector<Plan> plans;
+  std::vector<Recipe> recipes;
+  std::vector<size_t> index;  // of each plan's request
+  int64_t steps = 0;
+  for (size_t i = 0; i < plan.requests.size(); ++i) {
+    const auto& request = plan.requests[i];
+    report.files.push_back(request.file);
+    report.seeds.push_back(*request.options.seed);
+    Recipe recipe = picture_recipe(engine, options.model, request.options, inputs);
+    Plan made = engine.plan(request.options);
+    if (plan.is_set && is_there(request, recipe)) {
+      ++report.kept;
+      continue;
+    }
+    steps += denoising_steps(engine.models(), made);
+    plans.push_back(std::move(made));
+    recipes.push_back(std::move(recipe));
+    index.push_back(i);
+  }
+
+  if (!plans.empty()) {
+    Progress progress("denoise", static_cast<int>(steps));
+    RunHooks hooks;
+    hooks.cancel = &cancel;
+    hooks.on_step = [&] { progress.tick(); };
+    hooks.on_notice = [](const std::string& text) { notice("{}", text); };
+    engine.run(plans, hooks, [&](size_t i, ImageResult&& result) {
+      const auto& request = plan.requests[index[i]];
+      const Image8 image = tensor_to_images(result.image).front();
+      write_atomically(request.file, encode_png(image, picture_text(request.options, recipes[i])));
+      if (!options.output.save_tensors.empty()) write_safetensors(options.output.save_tensors, result.tensors);
+      ++report.made;
+      if (on_file) on_file(request.file, image);
+    });
+  }
+  if (plan.is_set) {
+    std::string lines;
+    for (const auto& request : plan.requests) lines += metadata_line(request);
+    write_atomically(plan.folder / names::metadata_jsonl, lines);
+  }
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.peak_memory_bytes = peak_memory_bytes();
+  return report;
+}
+
+std::string describe_generate(const GenerateOptions& options, bool as_json) {
+  const GeneratePlan plan = plan_generate(options);
+  Engine engine(options.model, plan.requests.size());
+  int64_t steps = 0;
+  for (const auto& request : plan.requests) steps += denoising_steps(engine.models(), engine.plan(request.options));
+  const auto& first = plan.requests.front();
+  const PictureOptions resolved = engine.resolved(first.options);
+  const double gigabytes = static_cast<double>(engine.models().weight_bytes()) / double(1 << 30);
+  const Json json = {{"model", engine.models().files().name}, {"pictures", plan.requests.size()},      {"first_file", first.file.string()},
+                     {"width", *resolved.width},              {"height", *resolved.height},            {"steps_total", steps},
+                     {"device", engine.device_name()},        {"dtype", dtype_name(engine.models().request().compute)},
+                     {"workers", engine.workers()},           {"threads_a_picture", engine.threads_a_picture()}, {"weights_gib", gigabytes}};
+  if (as_json) return json.dump(2) + "\n";
+  std::string text;
+  for (const auto& [key, value] : json.items()) text += fmt::format("{:<18} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+  return text;
+}
+
+}  // namespace negativa

@@ -1,0 +1,40 @@
+#pragma once
+// `negativa generate`: requests from flags and a prompts file, pictures with their records.
+#include "base/cancel.h"
+#include "base/image.h"
+#include "jobs/options.h"
+
+namespace negativa {
+
+// One picture of a run: what is asked and where it goes.
+struct PictureRequest {
+  PictureOptions options;
+  Path file;
+  std::string line_json;  // the line of the prompts file; empty: from the flags
+};
+
+struct GeneratePlan {
+  std::vector<PictureRequest> requests;
+  bool is_set = false;  // from a prompts file: pictures that are there are kept, metadata.jsonl is written
+  Path folder;          // of the set
+};
+
+// Expands batch and prompts file; draws a seed where none is given. Throws ErrorKind::input naming file and line, and for an output
+// folder that is not there or cannot be written.
+GeneratePlan plan_generate(const GenerateOptions& options);
+
+struct GenerateReport {
+  std::vector<Path> files;      // in order of the requests
+  int64_t made = 0, kept = 0;   // kept: there already, with the same recipe
+  std::vector<uint64_t> seeds;
+  double seconds = 0;
+  uint64_t peak_memory_bytes = 0;
+};
+
+// on_file is called as each picture is written. Pictures written before an interruption stay; nothing is left half-written.
+GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel, const std::function<void(const Path&, const Image8&)>& on_file);
+
+// What --dry-run prints: files, sizes, memory as text or as JSON.
+std::string describe_generate(const GenerateOptions& options, bool as_json);
+
+}  // namespace negativa

@@ -1,0 +1,27 @@
+#pragma once
+// `negativa model inspect`: what a model is made of.
+#include "io/model_files.h"
+
+namespace negativa {
+
+struct ModelReport {
+  struct Part {
+    std::string name;
+    int64_t tensors = 0, parameters = 0, bytes = 0;  // bytes as stored
+    std::map<std::string, int64_t> dtypes;           // dtype -> tensors
+    std::string facts;                               // "3 blocks of 320 640 1280 channels, cross attention 2048 wide"
+  };
+  std::string name, layout;
+  std::vector<Part> parts;
+  std::vector<std::pair<std::string, std::string>> files;  // name within the model, SHA-256
+  std::vector<std::string> unused_keys;
+  std::string scheduler;
+};
+
+// Reads headers and configs and checks every key of every part against its config; hashes the files (cached). Throws as loading would.
+ModelReport inspect_model(const std::filesystem::path& path);
+
+std::string report_text(const ModelReport& report);
+std::string report_json(const ModelReport& report);
+
+}  // namespace negativa

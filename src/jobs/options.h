@@ -1,0 +1,105 @@
+#pragma once
+// What a person sets, in three groups: the model (one for a whole run), a picture (may differ from line to line of a prompts file), and
+// where results go. Names are those of the command line (docs: `negativa generate --help`).
+#include <optional>
+
+#include "base/config.h"
+
+namespace negativa {
+
+struct ModelOptions {
+  std::string model;  // empty: the bundled model
+  std::string refiner, vae;
+  bool allow_unmatched = false;
+  std::vector<std::string> embedding;
+  std::string dtype = "auto", weights_dtype = "auto", device = "auto", rng = "cpu";
+  int threads = 0;
+
+  static void visit(auto& self, auto& v) {
+    v("model", self.model, flag("-m,--model"), "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    v("refiner", self.refiner, "refiner model that draws the last steps");
+    v("vae", self.vae, "VAE file or folder instead of the model's own");
+    v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt; may be repeated");
+    v("allow_unmatched", self.allow_unmatched, "LoRA keys that fit no layer are skipped and listed instead of refused");
+    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}), "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
+    v("weights_dtype", self.weights_dtype, choices({"auto", "fp32", "bf16", "fp16", "int8"}),
+      "number format the weights are kept in, cast layer by layer when it is not --dtype; auto: as in the file, parts under 1 GiB as --dtype");
+    v("device", self.device, choices({"auto", "cpu", "cuda"}), "where to compute; auto: a GPU if there is one");
+    v("rng", self.rng, choices({"cpu"}), "random stream: torch's CPU generator");
+    v("threads", self.threads, range(0, 1024), "CPU threads; 0: all cores");
+  }
+};
+
+struct PictureOptions {
+  std::string prompt;
+  std::optional<std::string> negative_prompt, prompt_2, negative_prompt_2;
+  int64_t steps = 50;
+  double cfg_scale = 7;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> width, height;
+  double refiner_start = 0.8;
+  std::optional<double> refiner_cfg_scale;
+  std::optional<std::string> sampler, schedule;
+  std::vector<std::string> lora;
+  std::string weighting = "compel", pooled = "raw";
+  double guidance_rescale = 0;
+  std::string guidance_interval = "0:1";
+  double aesthetic_score = 6, negative_aesthetic_score = 2.5;
+  std::optional<std::string> original_size, crop_top_left, target_size;
+
+  static void visit(auto& self, auto& v) {
+    v("prompt", self.prompt, flag("-p,--prompt"), "what to draw; weights as in (word)1.3, (word)++, word-");
+    v("negative_prompt", self.negative_prompt, flag("-n,--negative-prompt"), "what to avoid; absent and \"\" differ: absent follows the model's force_zeros_for_empty_prompt");
+    v("prompt_2", self.prompt_2, "prompt of the second text encoder; default: the prompt");
+    v("negative_prompt_2", self.negative_prompt_2, "negative prompt of the second text encoder; default: the negative prompt");
+    v("steps", self.steps, range(1, 1000), "denoising steps, base and refiner together");
+    v("cfg_scale", self.cfg_scale, range(0.0, 100.0), "classifier-free guidance; 1 or less: none");
+    v("seed", self.seed, flag("-s,--seed"), "initial noise; picture i uses seed + i; default: drawn once and recorded");
+    v("width", self.width, flag("-W,--width"), range(8, 16384), unit("px"), "default: the model's training size");
+    v("height", self.height, flag("-H,--height"), range(8, 16384), unit("px"), "default: the model's training size");
+    v("refiner_start", self.refiner_start, range(0.0, 1.0), "share of the schedule after which the refiner takes over");
+    v("refiner_cfg_scale", self.refiner_cfg_scale, range(0.0, 100.0), "guidance of the refiner; default: --cfg-scale");
+    v("sampler", self.sampler, choices({"euler", "euler_ancestral", "dpmpp_2m"}), "default: the model's scheduler_config.json");
+    v("schedule", self.schedule, choices({"leading", "linspace", "trailing", "karras"}), "sigma grid; default: the model's scheduler_config.json");
+    v("lora", self.lora, "FILE[:WEIGHT[:BRANCH]], BRANCH both, negative or positive; may be repeated");
+    v("weighting", self.weighting, choices({"compel", "none"}), "prompt weighting; none: the text as it stands");
+    v("pooled", self.pooled, choices({"raw", "clean"}), "pooled vector from the raw text, as Compel does it, or from the words without the syntax");
+    v("guidance_rescale", self.guidance_rescale, range(0.0, 1.0), "mixes in guidance rescaled to the unguided standard deviation (arXiv:2305.08891)");
+    v("guidance_interval", self.guidance_interval, "BEGIN:END, shares of the schedule with guidance (arXiv:2404.07724)");
+    v("aesthetic_score", self.aesthetic_score, range(0.0, 10.0), "for a model that is told one: the refiner");
+    v("negative_aesthetic_score", self.negative_aesthetic_score, range(0.0, 10.0), "the same for the negative prompt");
+    v("original_size", self.original_size, unit("px"), "HxW the model is told the picture had; default: its size");
+    v("crop_top_left", self.crop_top_left, unit("px"), "Y,X the model is told it was cropped at; default: 0,0");
+    v("target_size", self.target_size, unit("px"), "HxW the model is told to aim at; default: its size");
+  }
+};
+
+struct OutputOptions {
+  Path out = "out.png";
+  int64_t batch_count = 1;
+  Path prompts, save_tensors, from;
+  bool show = false;
+
+  static void visit(auto& self, auto& v) {
+    v("out", self.out, flag("-o,--out"), "PNG file; with several pictures its name is numbered, and a folder takes 0000.png …");
+    v("batch_count", self.batch_count, range(1, 100000), "pictures; picture i is the one that seed + i makes alone");
+    v("prompts", self.prompts, "JSONL file, one request a line, its keys over the flags; makes what is missing and metadata.jsonl");
+    v("from", self.from, "PNG made here: the same picture again; other flags change what they name");
+    v("save_tensors", self.save_tensors, "safetensors file for embeddings, latents and picture (one picture)");
+    v("show", self.show, "draw the picture in the terminal");
+  }
+};
+
+struct GenerateOptions {
+  ModelOptions model;
+  PictureOptions picture;
+  OutputOptions output;
+
+  static void visit(auto& self, auto& v) {
+    PictureOptions::visit(self.picture, v);
+    ModelOptions::visit(self.model, v);
+    OutputOptions::visit(self.output, v);
+  }
+};
+
+}  // namespace negativa

@@ -1,0 +1,151 @@
+#include "jobs/records.h"
+
+#include "base/json.h"
+#include "base/names.h"
+#include "base/sha256.h"
+#include "io/models_folder.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a LoRA option says besides the file: "wrong.safetensors:0.7:negative" as the record stores it, name instead of path.
+std::string lora_record(const std::string& spec_text) {
+  const LoraSpec spec = parse_lora_spec(spec_text);
+  return fmt::format("{}:{}:{}", spec.path.filename().string(), spec.weight, branch_name(spec.branch));
+}
+
+std::string embedding_record(const std::string& spec) {
+  const auto [path, name] = parse_embedding_spec(spec);
+  return fmt::format("{}={}", path.filename().string(), name);
+}
+
+std::string short_hash(const std::string& sha256) { return sha256.substr(0, 10); }
+
+const RecipeInput* find_role(const Recipe& recipe, std::string_view role) {
+  for (const auto& input : recipe.inputs)
+    if (input.role == role) return &input;
+  return nullptr;
+}
+
+}  // namespace
+
+RecipeInput model_input(const std::string& role, const ModelFiles& files) {
+  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path);
+  std::string listing;
+  for (const auto& file : files.files()) listing += fs::relative(file, files.path).generic_string() + " " + cached_sha256_file(file) + "\n";
+  return {role, files.name, sha256_hex(listing)};
+}
+
+RecipeInput vae_input(const fs::path& path) {
+  const VaeFiles vae = open_vae(path);
+  if (vae.files.size() == 1) return {"vae", vae.name, cached_sha256_file(vae.files.front())};
+  std::string listing;
+  for (const auto& file : vae.files) listing += cached_sha256_file(file) + "\n";
+  return {"vae", vae.name, sha256_hex(listing)};
+}
+
+RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures) {
+  RunInputs inputs;
+  const Models& models = engine.models();
+  inputs.models.push_back(model_input("model", models.files()));
+  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files()));
+  if (!options.vae.empty()) inputs.models.push_back(vae_input(options.vae));
+  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).first));
+  for (const auto& picture : pictures)
+    for (const auto& text : picture.lora) {
+      const auto path = parse_lora_spec(text).path;
+      if (!inputs.loras.contains(path)) {
+        inputs.loras[path] = recipe_input("lora", engine.lora(path)->path);
+        inputs.loras[path].name = path.filename().string();
+      }
+    }
+  return inputs;
+}
+
+Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const PictureOptions& options, const RunInputs& inputs) {
+  PictureOptions stored = options;
+  ModelOptions stored_model;  // names, no paths; devices and formats stand in the recipe's own fields
+  stored_model.allow_unmatched = model.allow_unmatched;
+  stored_model.rng = model.rng;
+  stored_model.weights_dtype = model.weights_dtype;
+  for (auto& text : stored.lora) text = lora_record(text);
+  for (const auto& text : model.embedding) stored_model.embedding.push_back(embedding_record(text));
+  Json settings = to_json(fields_of(stored));
+  const Json of_model = to_json(fields_of(stored_model));
+  for (const char* key : {"allow_unmatched", "rng", "weights_dtype", "embedding"})
+    if (of_model.contains(key)) settings[key] = of_model[key];
+
+  Recipe recipe;
+  recipe.verb = "generate";
+  recipe.settings_json = canonical_json(settings);
+  recipe.seed = *options.seed;
+  recipe.device = engine.device_name();
+  recipe.dtype = dtype_name(engine.models().request().compute);
+  recipe.threads = engine.threads_a_picture();
+  recipe.inputs = inputs.models;
+  for (const auto& text : options.lora) {
+    const auto& input = inputs.loras.at(parse_lora_spec(text).path);
+    const auto same = [&](const RecipeInput& other) { return other.role == "lora" && other.name == input.name; };
+    if (std::none_of(recipe.inputs.begin(), recipe.inputs.end(), same)) recipe.inputs.push_back(input);
+  }
+  return recipe;
+}
+
+namespace {
+
+// The webui's name of a sampler and of its schedule.
+std::string webui_sampler(const std::string& sampler) {
+  if (sampler == "euler_ancestral") return "Euler a";
+  if (sampler == "dpmpp_2m") return "DPM++ 2M";
+  return "Euler";
+}
+std::string webui_schedule(const std::string& schedule) {
+  if (schedule == "karras") return "Karras";
+  if (schedule == "leading") return "SGM Uniform";
+  return "Uniform";
+}
+
+// A value with a comma, colon or line end stands in quotes, JSON-escaped.
+std::string webui_value(const std::string& value) {
+  return value.find_first_of(",:\n\"") == std::string::npos ? value : Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string webui_parameters(const PictureOptions& options, const Recipe& recipe) {
+  std::string text = options.prompt;
+  if (options.negative_prompt && !options.negative_prompt->empty()) text += "\nNegative prompt: " + *options.negative_prompt;
+  const RecipeInput* model = find_role(recipe, "model");
+  Json hashes = {{"model", short_hash(model->sha256)}};
+  std::vector<std::string> lora_hashes;
+  for (const auto& input : recipe.inputs) {
+    const std::string stem = fs::path(input.name).stem().string();
+    if (input.role == "lora") {
+      hashes["lora:" + stem] = short_hash(input.sha256);
+      lora_hashes.push_back(stem + ": " + short_hash(input.sha256));
+    }
+    if (input.role == "embedding") hashes["embed:" + stem] = short_hash(input.sha256);
+    if (input.role == "vae") hashes["vae"] = short_hash(input.sha256);
+  }
+  text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}", options.steps,
+                      webui_sampler(*options.sampler), webui_schedule(*options.schedule), options.cfg_scale, *options.seed, *options.width,
+                      *options.height, short_hash(model->sha256), webui_value(model->name));
+  if (const RecipeInput* refiner = find_role(recipe, "refiner"))
+    text += fmt::format(", Refiner: {}, Refiner switch at: {}", webui_value(fmt::format("{} [{}]", refiner->name, short_hash(refiner->sha256))),
+                        options.refiner_start);
+  if (!lora_hashes.empty()) {
+    std::string list;
+    for (const auto& one : lora_hashes) list += (list.empty() ? "" : ", ") + one;
+    text += ", Lora hashes: " + Json(list).dump();
+  }
+  return text + fmt::format(", Version: negativa {}, Hashes: {}", recipe.program_version, hashes.dump());
+}
+
+}  // namespace
+
+TextChunks picture_text(const PictureOptions& options, const Recipe& recipe) {
+  return {{names::png_parameters, webui_parameters(options, recipe)}, {names::png_recipe, recipe.to_text()}};
+}
+
+}  // namespace negativa

@@ -1,0 +1,220 @@
+#include "lora/inspect.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "lora/guess.h"
+#include "lora/key_index.h"
+#include "lora/merge_weights.h"
+
+namespace negativa {
+
+namespace {
+
+void add_layer(LoraReport& report, const std::string& component, const std::string& name, const LoraModule& module) {
+  report.layers.push_back(
+      {component, name, module.rank(), module.down.size(1), module.up.size(0), module.alpha, delta_norm(module)});
+}
+
+void compare_with(const LoraTargets& targets, const std::filesystem::path& path, LoraReport& report) {
+  const LoraFile lora = survey_lora(path, targets);
+  report.compared = true;
+  report.dialect = dialect_name(lora.dialect);
+  report.guess = lora.coverage.guess;
+  for (const auto& [component, keys] : lora.coverage.matched) report.parts[component].matched = keys;
+  for (const auto* keys : {&lora.coverage.unmatched, &lora.coverage.magnitudes})
+    for (const auto& key : *keys) {
+      ++report.parts[component_of_key(key)].unmatched;
+      report.unmatched.push_back(key);
+    }
+  for (const auto& fault : lora.coverage.faults) {
+    ++report.parts[fault.component].misshapen;
+    report.faults.push_back(fault.text);
+  }
+  for (const auto& [component, modules] : lora.modules)
+    for (const auto& [name, module] : modules) add_layer(report, component, name, module);
+}
+
+struct RawPieces {
+  const TensorEntry *down = nullptr, *up = nullptr, *alpha = nullptr;
+};
+
+bool is_pair(const RawPieces& pieces) {
+  if (!pieces.down || !pieces.up) return false;
+  const Shape down = matrix_shape(pieces.down->shape), up = matrix_shape(pieces.up->shape);
+  return down.size() == 2 && up.size() == 2 && down[0] == up[1] && down[0] > 0 && at::isFloatingType(pieces.down->dtype) &&
+         at::isFloatingType(pieces.up->dtype);
+}
+
+// Without a model the file's own spellings stand for the layers; an alpha kept in metadata is unknown here, so it counts as the
+// rank.
+void describe(const SafetensorsFile& file, LoraReport& report) {
+  std::map<std::string, RawPieces> pieces;
+  std::map<LoraDialect, int> dialects;
+  for (const auto& entry : file.entries()) {
+    const auto parts = lora_key_parts(entry.name);
+    if (!parts) continue;
+    ++dialects[parts->dialect];
+    auto& layer = pieces[parts->stem];
+    (parts->side == LoraSide::down ? layer.down : parts->side == LoraSide::up ? layer.up : layer.alpha) = &entry;
+  }
+  for (const auto& [stem, found] : pieces) {
+    if (!is_pair(found)) continue;
+    LoraModule module{file.load(*found.down, at::kFloat).reshape(matrix_shape(found.down->shape)),
+                      file.load(*found.up, at::kFloat).reshape(matrix_shape(found.up->shape)), 0};
+    if (found.alpha && c10::multiply_integers(found.alpha->shape) == 1)
+      module.alpha = file.load(*found.alpha, at::kDouble).item<double>();
+    if (module.alpha == 0) module.alpha = static_cast<double>(module.rank());
+    add_layer(report, component_of_key(stem), stem, module);
+  }
+  const auto most =
+      std::max_element(dialects.begin(), dialects.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  report.dialect = most == dialects.end() ? "none" : dialect_name(most->first);
+  if (report.layers.empty()) report.guess = guess_purpose(file, {});
+}
+
+// The tag that most training captions had: {"10_folder": {"tag": count}}. Foreign text: anything else is no tag.
+std::string most_frequent_tag(const std::string& text) {
+  Json folders;
+  try {
+    folders = parse_json(text, "ss_tag_frequency", DuplicateKeys::last_wins);
+  } catch (const Error&) {
+    return {};
+  }
+  std::map<std::string, int64_t> counts;
+  if (!folders.is_object()) return {};
+  for (const auto& tags : folders)
+    if (tags.is_object())
+      for (const auto& [tag, count] : tags.items())
+        if (json_holds<int64_t>(count)) counts[tag] += count.get<int64_t>();
+  const auto top =
+      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return top == counts.end() ? "" : top->first;
+}
+
+void find_trigger(LoraReport& report) {
+  for (const char* field : {"modelspec.trigger_phrase", "ss_tag_frequency", "ss_output_name"}) {
+    const auto found = report.metadata.find(field);
+    if (found == report.metadata.end()) continue;
+    report.trigger = field == std::string_view("ss_tag_frequency") ? most_frequent_tag(found->second) : found->second;
+    report.trigger_source = field;
+    if (!report.trigger.empty()) return;
+  }
+  report.trigger_source.clear();
+}
+
+void hash(const std::filesystem::path& path, const SafetensorsFile& file, LoraReport& report) {
+  report.sha256 = sha256_file(path);
+  report.data_sha256 = file.data_sha256();
+  const MappedFile mapped(path);
+  const auto bytes = mapped.bytes();
+  const size_t begin = std::min<size_t>(0x100000, bytes.size()), length = std::min<size_t>(0x10000, bytes.size() - begin);
+  report.auto_v1 = sha256_hex(bytes.subspan(begin, length)).substr(0, 8);
+  report.size_bytes = bytes.size();
+}
+
+// Foreign text on one line of a terminal: no control characters.
+std::string one_line(const std::string& text) {
+  std::string line = valid_utf8(text);
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return line;
+}
+
+// "4" or "4, 8" in order
+std::string distinct(const LoraReport& report, const std::string& component, auto number) {
+  std::set<double> values;
+  for (const auto& layer : report.layers)
+    if (layer.component == component) values.insert(number(layer));
+  return fmt::format("{}", fmt::join(values, ", "));
+}
+
+void append_parts(const LoraReport& report, std::string& text) {
+  std::set<std::string> components;
+  for (const auto& layer : report.layers) components.insert(layer.component);
+  for (const auto& component : components)
+    text += fmt::format("{}: {} layers, rank {}, alpha {}\n", component,
+                        std::count_if(report.layers.begin(), report.layers.end(),
+                                      [&](const auto& layer) { return layer.component == component; }),
+                        distinct(report, component, [](const auto& layer) { return static_cast<double>(layer.rank); }),
+                        distinct(report, component, [](const auto& layer) { return layer.alpha; }));
+  if (!report.compared) {
+    text += "keys: not compared with a model; -m MODEL does\n";
+    return;
+  }
+  for (const auto& [component, part] : report.parts)
+    text += fmt::format("keys of {}: {} matched, {} unmatched; {} layers misshapen\n", component, part.matched, part.unmatched,
+                        part.misshapen);
+  for (const auto& key : report.unmatched) text += fmt::format("  unmatched {}\n", one_line(key));
+  for (const auto& fault : report.faults) text += fmt::format("  misshapen {}\n", fault);
+}
+
+}  // namespace
+
+LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets) {
+  LoraReport report;
+  const auto weights = lora_weights_path(path);
+  const auto file = SafetensorsFile::open(weights);
+  report.name = weights.filename().string();
+  report.metadata = file->metadata();
+  if (targets)
+    compare_with(*targets, path, report);
+  else
+    describe(*file, report);
+  find_trigger(report);
+  hash(weights, *file, report);
+  return report;
+}
+
+std::string report_text(const LoraReport& report) {
+  std::string text = fmt::format("{}: {} keys, {} bytes\n", report.name, report.dialect, report.size_bytes);
+  append_parts(report, text);
+  if (!report.guess.empty()) text += fmt::format("it seems to be {}\n", report.guess);
+  text += report.trigger.empty() ? "trigger word: not recorded\n"
+                                 : fmt::format("trigger word: {} ({})\n", one_line(report.trigger), report.trigger_source);
+  text += fmt::format("sha256 {}\nAutoV1 {}, AutoV2 {}, AutoV3 {}\n", report.sha256, report.auto_v1, report.auto_v2(),
+                      report.auto_v3());
+  for (const char* field : {"sshs_model_hash", "sshs_legacy_hash"})
+    if (const auto found = report.metadata.find(field); found != report.metadata.end())
+      text += fmt::format("recorded {} {}\n", field, one_line(found->second));
+  if (const auto found = report.metadata.find("sshs_model_hash");
+      found != report.metadata.end() && found->second != report.data_sha256)
+    text += "the tensors were changed after sshs_model_hash was recorded\n";
+  for (const auto& [key, value] : report.metadata)
+    if (!key.starts_with("sshs_")) text += fmt::format("metadata {} = {}\n", one_line(key), one_line(value));
+  for (const auto& layer : report.layers)
+    text += fmt::format("{} {}: rank {}, alpha {}, norm {:.6g}\n", layer.component, one_line(layer.module), layer.rank,
+                        layer.alpha, layer.norm);
+  return text;
+}
+
+std::string report_json(const LoraReport& report) {
+  Json json = {{"name", report.name},           {"size_bytes", report.size_bytes},
+               {"dialect", report.dialect},     {"compared", report.compared},
+               {"unmatched", report.unmatched}, {"faults", report.faults},
+               {"guess", report.guess},         {"metadata", report.metadata},
+               {"trigger", report.trigger},     {"trigger_source", report.trigger_source},
+               {"sha256", report.sha256},       {"data_sha256", report.data_sha256},
+               {"auto_v1", report.auto_v1},     {"auto_v2", report.auto_v2()},
+               {"auto_v3", report.auto_v3()},   {"parts", Json::object()},
+               {"layers", Json::array()}};
+  for (const auto& [component, part] : report.parts)
+    json["parts"][component] = {{"matched", part.matched}, {"unmatched", part.unmatched}, {"misshapen", part.misshapen}};
+  for (const auto& layer : report.layers)
+    json["layers"].push_back({{"component", layer.component},
+                              {"module", layer.module},
+                              {"rank", layer.rank},
+                              {"alpha", layer.alpha},
+                              {"in_features", layer.in_features},
+                              {"out_features", layer.out_features},
+                              {"norm", layer.norm}});
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace negativa

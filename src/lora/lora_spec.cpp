@@ -1,0 +1,75 @@
+#include "lora/lora_spec.h"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+
+namespace negativa {
+
+namespace {
+
+std::optional<LoraBranch> branch_from_name(const std::string& name) {
+  for (const auto branch : {LoraBranch::both, LoraBranch::negative, LoraBranch::positive})
+    if (name == branch_name(branch)) return branch;
+  return {};
+}
+
+std::optional<double> number(const std::string& text) {
+  const char* begin = text.c_str() + (text.starts_with('+') ? 1 : 0);
+  const char* end = text.c_str() + text.size();
+  double value = 0;
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  if (error != std::errc() || stop != end || begin == end) return {};
+  return value;
+}
+
+// "a:b:c" -> ("a:b", "c"); without ':' the second is empty.
+std::pair<std::string, std::string> split_last(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return {text, ""};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+LoraSpec parse(const std::string& text) {
+  const auto [before, last] = split_last(text);
+  if (before == text) return {text, 1, LoraBranch::both};
+  if (const auto weight = number(last)) return {before, *weight, LoraBranch::both};
+  const auto [path, middle] = split_last(before);
+  const auto weight = number(middle);
+  if (const auto branch = branch_from_name(last)) {
+    check(weight.has_value(), ErrorKind::input, "[--lora] got \"{}\", expected FILE:WEIGHT:BRANCH; write {}:1:{}", text, before,
+          last);
+    return {path, *weight, *branch};
+  }
+  check(!weight, ErrorKind::input, "[--lora] got branch \"{}\", expected both, negative or positive", last);
+  check(!std::filesystem::exists(before), ErrorKind::input, "[--lora] got weight \"{}\" for {}, expected a number", last, before);
+  return {text, 1, LoraBranch::both};
+}
+
+}  // namespace
+
+std::string branch_name(LoraBranch branch) {
+  switch (branch) {
+    case LoraBranch::both:
+      return "both";
+    case LoraBranch::negative:
+      return "negative";
+    case LoraBranch::positive:
+      break;
+  }
+  return "positive";
+}
+
+LoraSpec parse_lora_spec(const std::string& text) {
+  if (!text.empty() && std::filesystem::exists(text)) return {text, 1, LoraBranch::both};
+  LoraSpec spec = parse(text);
+  check(!spec.path.empty(), ErrorKind::input, "[--lora] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", text);
+  check(std::isfinite(spec.weight), ErrorKind::input, "[--lora] got weight {} for {}, expected a finite number", spec.weight,
+        spec.path.string());
+  return spec;
+}
+
+}  // namespace negativa

@@ -1,0 +1,73 @@
+#include "nn/layers.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace negativa::nn {
+
+namespace {
+
+// The stored weight in the compute dtype of this call.
+Tensor as(const Tensor& stored, const Tensor& x) { return stored.to(x.options()); }
+
+Tensor as(const Tensor& stored, const Tensor& scale, const Tensor& x) {
+  if (!scale.defined()) return as(stored, x);
+  Shape per_row(stored.dim(), 1);
+  per_row[0] = -1;
+  return as(stored, x).mul_(as(scale, x).view(per_row));
+}
+
+Tensor low_rank(const Tensor& x, const AdapterTerm& term) {
+  return at::linear(at::linear(x, as(term.down, x)), as(term.up, x));
+}
+
+// Adds one term to y, in place. Rows of scale 0 are not touched, so an inactive row keeps its very bytes.
+void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
+  const auto& scale = term.row_scale;
+  const bool uniform = std::adjacent_find(scale.begin(), scale.end(), std::not_equal_to<>()) == scale.end();
+  if (uniform) {
+    if (scale.front() != 0) y.add_(low_rank(x, term), scale.front());
+    return;
+  }
+  check(static_cast<int64_t>(scale.size()) == x.size(0), ErrorKind::shape, "[adapters] got {} row scales, expected {} batch rows",
+        scale.size(), x.size(0));
+  for (size_t row = 0; row < scale.size(); ++row)
+    if (scale[row] != 0) y.select(0, row).add_(low_rank(x.select(0, row), term), scale[row]);
+}
+
+}  // namespace
+
+Tensor Linear::forward(const Tensor& x, const Adapters& adapters) const {
+  Tensor y = at::linear(x, as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
+  for (const auto& term : adapters.at(name)) add_term(y, x, term);
+  return y;
+}
+
+Tensor Conv2d::forward(const Tensor& x) const {
+  return at::conv2d(x, as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
+}
+
+Tensor GroupNorm::forward(const Tensor& x) const { return at::group_norm(x, groups, as(weight, x), as(bias, x), eps); }
+
+Tensor GroupNorm::forward_silu(const Tensor& x) const {
+  Tensor y = forward(x);
+  return at::silu_(y);
+}
+
+Tensor LayerNorm::forward(const Tensor& x) const { return at::layer_norm(x, {width}, as(weight, x), as(bias, x), eps); }
+
+Tensor Embedding::forward(const Tensor& ids, DType compute) const { return at::embedding(weight, ids).to(compute); }
+
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal, const std::optional<Tensor>& mask) {
+  const auto split = [heads](const Tensor& t) { return t.view({t.size(0), t.size(1), heads, -1}).transpose(1, 2); };
+  return at::scaled_dot_product_attention(split(q), split(k), split(v), mask, 0.0, causal).transpose(1, 2).flatten(2);
+}
+
+Tensor activation(const std::string& name, const Tensor& x) {
+  if (name == "silu" || name == "swish") return at::silu(x);
+  if (name == "gelu") return at::gelu(x);
+  if (name == "quick_gelu") return x * at::sigmoid(x * 1.702);
+  fail(ErrorKind::input, "[activation] got \"{}\", expected silu, gelu or quick_gelu", name);
+}
+
+}  // namespace negativa::nn

@@ -1,0 +1,76 @@
+#include "nn/module.h"
+
+#include <fmt/ranges.h>
+
+#include <set>
+
+#include "nn/layers.h"
+
+namespace negativa::nn {
+
+namespace {
+
+// "a, b, c and 12 more"
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr size_t shown = 4;
+  const std::vector<std::string> first(names.begin(), names.begin() + std::min(shown, names.size()));
+  const auto more = names.size() - first.size();
+  return fmt::format("{}{}", fmt::join(first, ", "), more ? fmt::format(" and {} more", more) : "");
+}
+
+// Symmetric int8 per output channel: row maximum -> 127.
+void store_int8(const Slot& slot, const Tensor& tensor) {
+  const Tensor rows = tensor.to(at::kFloat).flatten(1);
+  const Tensor scale = rows.abs().amax(1).clamp_min(1e-12).div(127.0);
+  *slot.tensor = rows.div(scale.unsqueeze(1)).round_().to(at::kChar).view(tensor.sizes());
+  *slot.scale = scale;
+}
+
+}  // namespace
+
+void check_weights(const std::string& part, const Walk& module, const Weights& weights, bool allow_extra) {
+  std::vector<std::string> missing, misshapen, extra;
+  std::set<std::string> known;
+  for (const auto& slot : module.slots) {
+    known.insert(slot.name);
+    const auto found = weights.find(slot.name);
+    if (found == weights.end()) {
+      missing.push_back(slot.name);
+    } else if (const auto shape = found->second.shape(); shape != slot.shape) {
+      misshapen.push_back(fmt::format("{} is {}, expected {}", slot.name, to_string(shape), to_string(slot.shape)));
+    }
+  }
+  if (!allow_extra)
+    for (const auto& [key, source] : weights)
+      if (!known.contains(key)) extra.push_back(key);
+  if (missing.empty() && misshapen.empty() && extra.empty()) return;
+  std::string message = fmt::format("[{}] weights do not fit the config:", part);
+  if (!missing.empty()) message += fmt::format(" {} missing ({});", missing.size(), some_of(missing));
+  if (!misshapen.empty()) message += fmt::format(" {} misshapen ({});", misshapen.size(), some_of(misshapen));
+  if (!extra.empty()) message += fmt::format(" {} unexpected ({});", extra.size(), some_of(extra));
+  fail(missing.empty() ? ErrorKind::shape : ErrorKind::missing_key, "{} is this file of another model?", message);
+}
+
+void load(const std::string& part, const Walk& module, const Weights& weights, const LoadOptions& options) {
+  check_weights(part, module, weights, options.allow_extra);
+  for (const auto& slot : module.slots) {
+    const bool int8 = options.storage == at::kChar;
+    Tensor tensor = weights.at(slot.name).load(int8 ? at::kHalf : options.storage).to(options.device);
+    if (int8 && slot.scale) {
+      store_int8(slot, tensor);
+      tensor = *slot.tensor;
+    }
+    // Pictures are channels_last; a weight in the same order spares a copy at every call.
+    if (tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
+    *slot.tensor = std::move(tensor);
+  }
+  for (const auto& [name, linear] : module.linears) linear->name = name;
+}
+
+int64_t parameter_count(const Walk& module) {
+  int64_t count = 0;
+  for (const auto& slot : module.slots) count += c10::multiply_integers(slot.shape);
+  return count;
+}
+
+}  // namespace negativa::nn

@@ -1,0 +1,85 @@
+#pragma once
+// The parts of a base model and, if asked for, a refiner: opened at once, loaded when their stage begins, freed when it is over.
+#include <mutex>
+
+#include "io/model_files.h"
+#include "lora/lora_file.h"
+#include "schedule/noise_schedule.h"
+#include "text/prompt_encoder.h"
+#include "unet/unet.h"
+#include "vae/vae.h"
+
+namespace negativa {
+
+struct ModelRequest {
+  std::filesystem::path model;
+  std::optional<std::filesystem::path> refiner;
+  std::optional<std::filesystem::path> vae;  // another VAE than the model's
+  DType compute = at::kFloat;
+  std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype
+  at::Device device = at::kCPU;
+  std::vector<Embedding> embeddings;         // textual inversion, for base and refiner
+};
+
+// What is known of a model before any weight is loaded.
+struct ModelFacts {
+  UNetConfig unet;
+  SchedulerConfig scheduler;
+  bool zero_negative = false;  // force_zeros_for_empty_prompt: an absent negative prompt is an embedding of zeros
+};
+
+class Models {
+ public:
+  // Opens files, checks headers and configs; loads no weights. Throws as open_model and the config readers do.
+  explicit Models(ModelRequest request);
+
+  const ModelRequest& request() const { return request_; }
+  const ModelFacts& facts() const { return facts_; }
+  const std::optional<ModelFacts>& refiner_facts() const { return refiner_facts_; }
+  const VaeConfig& vae_config() const { return vae_config_; }
+  const ModelFiles& files() const { return files_; }
+  const std::optional<ModelFiles>& refiner_files() const { return refiner_files_; }
+
+  // Under 100 million UNet parameters, a single-thread worker a picture beats several threads on one picture, and all parts stay loaded.
+  // It follows from the config alone, because threads decide the last bits of a picture.
+  bool is_small() const;
+
+  // Each loads its part if need be. Unless is_small(), the others are freed first, so a reference holds until the next such call.
+  const TextModels& text() { return get(text_); }
+  const UNet& unet() { return get(unet_); }
+  const TextModels& refiner_text() { return get(refiner_text_); }
+  const UNet& refiner_unet() { return get(refiner_unet_); }
+  const Vae& vae() { return get(vae_); }
+
+  // Bytes of all parts as they will lie in memory.
+  int64_t weight_bytes() const;
+
+ private:
+  template <class Module>
+  struct Part {
+    std::function<std::unique_ptr<const Module>()> load;
+    std::unique_ptr<const Module> module;
+  };
+  template <class Module>
+  const Module& get(Part<Module>& part);
+  nn::LoadOptions load_options(const Weights& weights) const;
+  std::optional<DType> storage_of(const Weights& weights) const;
+  void open_parts();
+
+  const ModelRequest request_;
+  ModelFiles files_;
+  std::optional<ModelFiles> refiner_files_;
+  std::optional<VaeFiles> vae_files_;
+  ModelFacts facts_;
+  std::optional<ModelFacts> refiner_facts_;
+  VaeConfig vae_config_;
+  std::mutex mutex_;
+  Part<TextModels> text_, refiner_text_;
+  Part<UNet> unet_, refiner_unet_;
+  Part<Vae> vae_;
+};
+
+// The linear layers of base UNet and text encoders, for reading LoRA files; needs no weights.
+LoraTargets lora_targets(const ModelFiles& files);
+
+}  // namespace negativa

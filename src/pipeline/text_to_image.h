@@ -1,0 +1,61 @@
+#pragma once
+// Text to image with an SDXL base and refiner. Source: Podell et al. 2023, arXiv:2307.01952; diffusers,
+// pipelines/stable_diffusion_xl/pipeline_stable_diffusion_xl.py and …_img2img.py.
+#include "base/cancel.h"
+#include "pipeline/models.h"
+#include "schedule/guidance.h"
+#include "schedule/sampler.h"
+
+namespace negativa {
+
+// What LoRAs add to one picture. Text encoder adapters act on the prompt of their branch; [0] text_encoder, [1] text_encoder_2.
+struct PictureAdapters {
+  nn::Adapters unet;  // rows [negative, positive]
+  std::array<nn::Adapters, 2> negative_text, positive_text;
+};
+
+struct SizePx {
+  int64_t height = 0, width = 0;
+};
+
+// One picture, all questions answered: nothing below sees "auto".
+struct Plan {
+  std::string prompt, prompt_2;                                     // prompt_2: what the second encoder reads
+  std::optional<std::string> negative_prompt, negative_prompt_2;    // absent: the model's rule for no negative prompt
+  Weighting weighting = Weighting::compel;
+  PooledFrom pooled = PooledFrom::raw;
+  int64_t height_px = 0, width_px = 0;
+  uint64_t seed = 0;
+  int64_t steps = 50;
+  double guidance_scale = 7, refiner_guidance_scale = 7;            // 1 or less: no guidance
+  double guidance_rescale = 0;
+  GuidanceInterval guidance_interval;
+  std::string sampler, grid;
+  std::optional<double> refiner_start;                              // absent: no refiner
+  SizePx original_size, crop_top_left, target_size;
+  double aesthetic_score = 6, negative_aesthetic_score = 2.5;
+  std::shared_ptr<const PictureAdapters> adapters = std::make_shared<PictureAdapters>();
+};
+
+struct RunHooks {
+  std::function<void()> on_step;         // after each denoising step; may be called from any worker
+  std::function<void(const std::string&)> on_notice;
+  const CancelToken* cancel = nullptr;   // asked before each step
+};
+
+// All fp32 on the CPU, under the names --save-tensors gives them.
+struct ImageResult {
+  Tensor image;  // [1,3,H,W] in [-1,1]
+  std::map<std::string, Tensor> tensors;
+};
+
+// Throws ErrorKind::cancelled between two steps; whatever the parts throw.
+ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks);
+
+// Steps of base and refiner together: what a progress bar counts to.
+int64_t denoising_steps(const Models& models, const Plan& plan);
+
+// Throws ErrorKind::input for what cannot be: sizes that do not fit the factor, a refiner that is not there, unknown sampler …
+void check_plan(const Models& models, const Plan& plan);
+
+}  // namespace negativa

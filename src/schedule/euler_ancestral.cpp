@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "schedule/samplers.h"
+
+namespace negativa {
+
+namespace {
+// Euler steps below the next sigma, then fresh noise up to it: crowsonkb/k-diffusion, sample_euler_ancestral with eta 1.
+class EulerAncestral : public SigmaSpaceSampler {
+ public:
+  using SigmaSpaceSampler::SigmaSpaceSampler;
+
+  Tensor step(const SamplerStep& step, Generator& generator, SamplerState&) const override {
+    const float from = step.grid.sigmas.at(step.index), to = step.grid.sigmas.at(step.index + 1);
+    const float sigma_up = std::sqrt(to * to * (from * from - to * to) / (from * from));
+    const float sigma_down = std::sqrt(to * to - sigma_up * sigma_up);
+    const auto moved = step.sample.to(at::kFloat) + derivative(step) * (sigma_down - from);
+    // Drawn at the last step too, where sigma_up is 0: later draws from this generator equal diffusers'.
+    const auto noise = generator.randn(shape_of(step.sample)).to(moved.device());
+    return (moved + noise * sigma_up).to(step.model_output.scalar_type());
+  }
+};
+}  // namespace
+
+std::unique_ptr<const Sampler> make_euler_ancestral(const SchedulerConfig& config) { return std::make_unique<EulerAncestral>(config); }
+
+}  // namespace negativa

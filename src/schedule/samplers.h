@@ -1,0 +1,27 @@
+#pragma once
+// What the sampler files share; only they and sampler.cpp include it.
+#include "schedule/sampler.h"
+
+namespace negativa {
+
+std::unique_ptr<const Sampler> make_euler(const SchedulerConfig& config);
+std::unique_ptr<const Sampler> make_euler_ancestral(const SchedulerConfig& config);
+std::unique_ptr<const Sampler> make_dpmpp_2m(const SchedulerConfig& config);
+
+// Samplers whose latents are x0 + sigma·noise ("variance exploding"): what Euler and its ancestral form have in common.
+class SigmaSpaceSampler : public Sampler {
+ public:
+  explicit SigmaSpaceSampler(const SchedulerConfig& config) : config_(config) {}
+  GridRules grid_rules() const override { return GridRules::euler; }
+  float init_noise_sigma(const SigmaGrid& grid) const override;
+  Tensor scale_model_input(int64_t index, const SigmaGrid& grid, const Tensor& sample) const override;
+
+ protected:
+  // dx/dsigma of the probability-flow ODE, (x - x0)/sigma, fp32 (Karras et al. 2022, arXiv:2206.00364, eq. 1 with sigma(t) = t).
+  Tensor derivative(const SamplerStep& step) const;
+
+ private:
+  SchedulerConfig config_;
+};
+
+}  // namespace negativa

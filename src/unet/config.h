@@ -1,0 +1,37 @@
+#pragma once
+// What config.json says of a UNet2DConditionModel, per block. Source: diffusers, models/unets/unet_2d_condition.py.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace negativa {
+
+struct UNetConfig {
+  int64_t in_channels = 4, out_channels = 4;
+  int64_t sample_size = 128;  // latent side for which the model was trained
+  int64_t norm_num_groups = 32;
+  double norm_eps = 1e-5;
+  bool flip_sin_to_cos = true;
+  double freq_shift = 0;
+  int64_t addition_time_embed_dim = 256;
+  int64_t projection_class_embeddings_input_dim = 2816;  // pooled width + sizes * addition_time_embed_dim
+
+  struct Block {
+    int64_t channels, layers, transformer_layers, num_attention_heads, cross_attention_dim;
+    bool down_attention, up_attention;  // block i on the way down; block n-1-i on the way up has the same channels
+  };
+  std::vector<Block> blocks;  // in order of the way down
+
+  int64_t time_embed_dim() const { return 4 * blocks.front().channels; }
+  int64_t cross_attention_dim() const { return blocks.back().cross_attention_dim; }
+  // How many size numbers go with a pooled vector of that width: 6 for the base, 5 for the refiner (aesthetic score).
+  int64_t size_numbers(int64_t pooled_width) const {
+    return (projection_class_embeddings_input_dim - pooled_width) / addition_time_embed_dim;
+  }
+
+  // Throws ErrorKind::file_format for a UNet of another kind (SD 1.5, inpainting, video …), naming the entry.
+  static UNetConfig from_json(std::string_view text, std::string_view where);
+};
+
+}  // namespace negativa

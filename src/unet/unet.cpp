@@ -1,0 +1,149 @@
+#include "unet/unet.h"
+
+#include <cmath>
+
+namespace negativa {
+
+using nn::Adapters;
+using nn::KeyValue;
+
+Tensor sinusoidal_embedding(const Tensor& t, int64_t dim, bool flip_sin_to_cos, double freq_shift) {
+  const int64_t half = dim / 2;
+  const auto exponent = at::arange(half, at::kFloat) * (-std::log(10000.0)) / (static_cast<double>(half) - freq_shift);
+  const Tensor angles = t.to(at::kFloat).unsqueeze(-1) * at::exp(exponent).to(t.device());
+  return flip_sin_to_cos ? at::cat({at::cos(angles), at::sin(angles)}, -1) : at::cat({at::sin(angles), at::cos(angles)}, -1);
+}
+
+Tensor TimestepEmbedding::forward(const Tensor& x) const { return linear_2.forward(at::silu(linear_1.forward(x))); }
+
+PreparedCondition PreparedCondition::row(int64_t index) const {
+  PreparedCondition one{add_embedding.narrow(0, index, 1), {}};
+  for (const auto& kv : key_values) one.key_values.push_back({kv.key.narrow(0, index, 1), kv.value.narrow(0, index, 1)});
+  return one;
+}
+
+namespace {
+
+nn::Transformer2D transformer(const UNetConfig& config, const UNetConfig::Block& block) {
+  return nn::Transformer2D({block.channels, block.num_attention_heads, block.transformer_layers, block.cross_attention_dim, config.norm_num_groups});
+}
+
+nn::ResnetBlock resnet(const UNetConfig& config, int64_t in_channels, int64_t out_channels) {
+  return nn::ResnetBlock({in_channels, out_channels, config.norm_num_groups, config.norm_eps, config.time_embed_dim()});
+}
+
+}  // namespace
+
+UNet::UNet(const UNetConfig& config)
+    : config(config),
+      conv_in(config.in_channels, config.blocks.front().channels),
+      conv_norm_out(config.norm_num_groups, config.blocks.front().channels, config.norm_eps),
+      conv_out(config.blocks.front().channels, config.out_channels) {
+  const auto first = config.blocks.front().channels, time = config.time_embed_dim();
+  time_embedding = {nn::Linear(first, time), nn::Linear(time, time)};
+  add_embedding = {nn::Linear(config.projection_class_embeddings_input_dim, time), nn::Linear(time, time)};
+  build_down();
+  build_mid();
+  build_up();
+}
+
+void UNet::build_down() {
+  int64_t channels = config.blocks.front().channels;
+  for (size_t i = 0; i < config.blocks.size(); ++i) {
+    const auto& block = config.blocks[i];
+    DownBlock& down = down_blocks.emplace_back();
+    for (int64_t j = 0; j < block.layers; ++j) {
+      down.resnets.push_back(resnet(config, channels, block.channels));
+      if (block.down_attention) down.attentions.push_back(transformer(config, block));
+      channels = block.channels;
+    }
+    if (i + 1 < config.blocks.size()) down.downsamplers.push_back({nn::Conv2d(channels, channels, 3, 2, 1)});
+  }
+}
+
+void UNet::build_mid() {
+  const auto& block = config.blocks.back();
+  mid_block.resnets.assign(2, resnet(config, block.channels, block.channels));
+  mid_block.attentions.push_back(transformer(config, block));
+}
+
+// Skips are popped from the way down's outputs: conv_in, then each resnet, then each downsampler.
+void UNet::build_up() {
+  std::vector<int64_t> skips{config.blocks.front().channels};
+  for (size_t i = 0; i < config.blocks.size(); ++i) {
+    skips.insert(skips.end(), config.blocks[i].layers, config.blocks[i].channels);
+    if (i + 1 < config.blocks.size()) skips.push_back(config.blocks[i].channels);
+  }
+  int64_t channels = config.blocks.back().channels;
+  for (size_t i = config.blocks.size(); i-- > 0;) {
+    const auto& block = config.blocks[i];
+    UpBlock& up = up_blocks.emplace_back();
+    for (int64_t j = 0; j < block.layers + 1; ++j) {
+      up.resnets.push_back(resnet(config, channels + skips.back(), block.channels));
+      skips.pop_back();
+      if (block.up_attention) up.attentions.push_back(transformer(config, block));
+      channels = block.channels;
+    }
+    if (i > 0) up.upsamplers.push_back({nn::Conv2d(channels, channels)});
+  }
+}
+
+PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& adapters) const {
+  const auto& [prompt_embeds, pooled, time_ids] = condition;
+  const int64_t batch = prompt_embeds.size(0), numbers = config.size_numbers(pooled.size(-1));
+  check_shape("prompt_embeds", prompt_embeds, {batch, -1, config.cross_attention_dim()});
+  check(pooled.size(-1) + numbers * config.addition_time_embed_dim == config.projection_class_embeddings_input_dim, ErrorKind::shape,
+        "[unet] pooled_prompt_embeds of width {} do not fit an addition embedding of {}", pooled.size(-1), config.projection_class_embeddings_input_dim);
+  check_shape("add_time_ids", time_ids, {batch, numbers});
+
+  const Tensor sizes = sinusoidal_embedding(time_ids.flatten(), config.addition_time_embed_dim, config.flip_sin_to_cos, config.freq_shift);
+  PreparedCondition prepared;
+  prepared.add_embedding = add_embedding.forward(at::cat({pooled, sizes.view({batch, -1}).to(pooled.options())}, -1));
+  const auto add_transformers = [&](const std::vector<nn::Transformer2D>& attentions) {
+    for (const auto& attention : attentions)
+      for (const auto& block : attention.transformer_blocks) prepared.key_values.push_back(block.attn2.key_value(prompt_embeds, adapters));
+  };
+  for (const auto& down : down_blocks) add_transformers(down.attentions);
+  add_transformers(mid_block.attentions);
+  for (const auto& up : up_blocks) add_transformers(up.attentions);
+  return prepared;
+}
+
+Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondition& condition, const Adapters& adapters) const {
+  check_shape("sample", sample, {condition.add_embedding.size(0), config.in_channels, -1, -1});
+  const Tensor t = sinusoidal_embedding(at::full({1}, timestep, at::kFloat), config.blocks.front().channels, config.flip_sin_to_cos, config.freq_shift);
+  const Tensor temb = at::silu(time_embedding.forward(t.to(sample.options())) + condition.add_embedding);
+  const KeyValue* context = condition.key_values.data();
+  const auto attend = [&](const nn::Transformer2D& attention, const Tensor& x) {
+    const KeyValue* mine = context;
+    context += attention.transformer_blocks.size();
+    return attention.forward(x, mine, adapters);
+  };
+
+  Tensor x = conv_in.forward(sample.contiguous(at::MemoryFormat::ChannelsLast));
+  std::vector<Tensor> skips{x};
+  for (const auto& down : down_blocks) {
+    for (size_t j = 0; j < down.resnets.size(); ++j) {
+      x = down.resnets[j].forward(x, temb);
+      if (!down.attentions.empty()) x = attend(down.attentions[j], x);
+      skips.push_back(x);
+    }
+    for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x));
+  }
+
+  x = mid_block.resnets[0].forward(x, temb);
+  x = attend(mid_block.attentions[0], x);
+  x = mid_block.resnets[1].forward(x, temb);
+
+  for (const auto& up : up_blocks) {
+    for (size_t j = 0; j < up.resnets.size(); ++j) {
+      x = up.resnets[j].forward(at::cat({x, skips.back()}, 1), temb);
+      skips.pop_back();
+      if (!up.attentions.empty()) x = attend(up.attentions[j], x);
+    }
+    for (const auto& upsampler : up.upsamplers) x = upsampler.forward(x, skips.back().size(2), skips.back().size(3));
+  }
+  return conv_out.forward(conv_norm_out.forward_silu(x));
+}
+
+}  // namespace negativa

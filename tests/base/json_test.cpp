@@ -1,0 +1,57 @@
+#include "base/json.h"
+
+#include "temporary_folder.h"
+
+namespace negativa {
+
+TEST(Json, RefusesDeepNestingBeforeBuildingIt) {
+  const std::string bomb(10'000'000, '[');
+  EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { parse_json(bomb, "bomb.json"); }), "[bomb.json]"));
+  const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_NO_THROW(parse_json(nested(64), "x"));
+  EXPECT_THROW(parse_json(nested(65), "x"), Error);
+  EXPECT_NO_THROW(parse_json("\"" + std::string(100, '[') + "\\\"[[\"", "x"));  // brackets in a string are text
+}
+
+TEST(Json, RefusesDuplicateKeysUnlessTold) {
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::file_format, [] { parse_json(R"({"a":{"b":1,"b":2}})", "x"); }), "\"b\" appears twice"));
+  EXPECT_NO_THROW(parse_json(R"({"a":{"b":1},"b":{"b":2},"c":[{"b":1},{"b":1}]})", "x"));
+  EXPECT_EQ(parse_json(R"({"b":1,"b":2})", "x", DuplicateKeys::last_wins)["b"], 2);
+}
+
+TEST(Json, RefusesBrokenTextInOneLine) {
+  for (const char* text :
+       {"", "{", "[1,]", "{\"a\":nope}", "\"\xff\"", "\"\xc0\xaf\"", "\"a\nb\"", "1e999", "[1] [2]", "nul\x01"})
+    EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { parse_json(text, "x.json"); }), "[x.json]")) << text;
+}
+
+TEST(Json, CanonicalTextSortsKeysAndKeepsFloatsFloats) {
+  const Json value = parse_json(R"({"b": [1, 2.0, 1e-7, 1e300, -0.1], "a": {"z": null, "y": "ü\n\u0001"}, "A": true})", "x");
+  EXPECT_EQ(canonical_json(value), R"({"A":true,"a":{"y":"ü\n\u0001","z":null},"b":[1,2.0,1e-07,1e+300,-0.1]})");
+  EXPECT_EQ(parse_json(canonical_json(value), "x"), value);
+  // The shortest text, where Grisu2 would give 17 digits (Loitsch 2010: 0.1 % of numbers).
+  EXPECT_EQ(canonical_json(Json(5e-324)), "5e-324");
+  EXPECT_THROW(canonical_json(Json(std::numeric_limits<double>::quiet_NaN())), Error);
+  EXPECT_THROW(canonical_json(Json("\xff")), Error);
+}
+
+TEST(Json, TypedAccessNamesFileAndKey) {
+  const Json config = parse_json(
+      R"({"layers": 3, "rate": 2, "name": "x", "widths": [32, 64], "half": 2.5, "big": 3000000000, "none": null})", "c");
+  EXPECT_EQ(get<int>(config, "layers", "c"), 3);
+  EXPECT_EQ(get<float>(config, "rate", "c"), 2.0f);
+  EXPECT_EQ(get<std::vector<int64_t>>(config, "widths", "c"), (std::vector<int64_t>{32, 64}));
+  EXPECT_EQ(get_or<int>(config, "none", 7, "c"), 7);
+  EXPECT_EQ(get_or<int>(config, "absent", 7, "c"), 7);
+  EXPECT_TRUE(contains(error_of(ErrorKind::missing_key, [&] { get<int>(config, "absent", "unet/config.json"); }),
+                       "[unet/config.json] has no \"absent\""));
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::file_format, [&] { get_or<int>(config, "half", 1, "c"); }), "got 2.5, expected an integer"));
+  EXPECT_THROW(get<int>(config, "big", "c"), Error);
+  EXPECT_THROW(get<int>(config, "name", "c"), Error);
+  EXPECT_THROW(get<int>(Json::array(), "name", "c"), Error);
+  EXPECT_THROW(get_object(config, "widths", "c"), Error);
+}
+
+}  // namespace negativa

@@ -1,0 +1,96 @@
+#include "base/sha256.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include "base/files.h"
+#include "base/names.h"
+#include "temporary_folder.h"
+
+namespace negativa {
+
+TEST(Sha256, GivesThePublishedDigests) {  // FIPS 180-4 examples (csrc.nist.gov, SHA256.pdf)
+  EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+TEST(Sha256, DoesNotDependOnHowTheStreamIsCut) {
+  std::vector<uint8_t> bytes(1000);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 7);
+  for (size_t step = 1; step < 200; step += 3) {
+    Sha256 hash;
+    for (size_t i = 0; i < bytes.size(); i += step) hash.update(std::span(bytes).subspan(i, std::min(step, bytes.size() - i)));
+    ASSERT_EQ(hash.hex(), sha256_hex(bytes)) << step;
+  }
+}
+
+TEST(Sha256, TheProcessorsInstructionsAgreeWithThePortablePath) {
+  if (!sha256_is_accelerated()) GTEST_SKIP() << "this processor has no SHA instructions";
+  std::vector<uint8_t> block(64 * 50);
+  for (size_t i = 0; i < block.size(); ++i) block[i] = static_cast<uint8_t>(i * 31 + i / 64);
+  uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  uint8_t padding[64] = {0x80};  // 3200 bytes = 25600 bits = 0x6400
+  padding[62] = 0x64;
+  detail::sha256_blocks_portable(state, block.data(), 50);
+  detail::sha256_blocks_portable(state, padding, 1);
+  std::string portable;
+  for (const uint32_t word : state) portable += fmt::format("{:08x}", word);
+  EXPECT_EQ(portable, sha256_hex(block));
+}
+
+class HashCache : public testing::Test {
+ protected:
+  void SetUp() override { ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1); }
+  void TearDown() override { ::unsetenv("XDG_CACHE_HOME"); }
+
+  // 8 MB, large enough to be worth remembering, last changed at that many seconds after 1970.
+  void write(char filling, time_t seconds) {
+    write_atomically(file, std::string(8 << 20, filling));
+    const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  }
+
+  TemporaryFolder folder;
+  std::filesystem::path file = folder / "big.safetensors";
+  std::filesystem::path cache = folder.path() / "cache" / names::cache_folder / names::hash_cache;
+};
+
+TEST_F(HashCache, RemembersAndNoticesChange) {
+  write('a', 1'000'000);
+  const std::string first = cached_sha256_file(file);
+  EXPECT_EQ(first, sha256_file(file));
+  // A planted digest shows that the second call did not read the file.
+  std::string text = read_file(cache);
+  const auto at = text.find(first);
+  ASSERT_NE(at, std::string::npos);
+  const std::string planted(64, '7');
+  write_atomically(cache, text.replace(at, 64, planted));
+  EXPECT_EQ(cached_sha256_file(file), planted);
+
+  write('b', 1'000'000);  // same size and time, another inode
+  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+  write('c', 1'000'001);
+  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+}
+
+TEST_F(HashCache, ABrokenOrUnwritableCacheIsNoError) {
+  write('a', 1'000'000);
+  make_folder(cache.parent_path());
+  write_atomically(cache, "{ not JSON");
+  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+  ::setenv("XDG_CACHE_HOME", "/proc/nowhere", 1);
+  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+}
+
+TEST(Sha256, AMissingFileIsTheUsersError) {
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { sha256_file("/no/such"); }), "/no/such"));
+  error_of(ErrorKind::input, [] { sha256_file("/tmp"); });
+}
+
+}  // namespace negativa

@@ -1,0 +1,200 @@
+#include "base/json.h"
+#include "io/keys/sgm_vae.h"
+#include "io/model_config.h"
+#include "io/io_test.h"
+
+namespace negativa {
+
+namespace fs = std::filesystem;
+
+namespace {
+// A model with SDXL's head width and groups in the shapes that a configuration is read from; values do not matter.
+Weights weights_of(const TemporaryFolder& folder, const std::map<std::string, Shape>& shapes) {
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [name, shape] : shapes) tensors[name] = at::zeros(shape, at::kByte);
+  write_safetensors(folder / "shapes.safetensors", tensors);
+  const auto file = SafetensorsFile::open(folder / "shapes.safetensors");
+  Weights weights;
+  for (const auto& [name, shape] : shapes) weights[name] = {.file = file, .key = name};
+  return weights;
+}
+
+std::string looks_like(const TemporaryFolder& folder, const std::string& key) {
+  write_safetensors(folder / "other.safetensors", {{key, at::zeros({1})}});
+  return error_of(ErrorKind::input, [&] { open_model(folder / "other.safetensors"); });
+}
+}  // namespace
+
+TEST(SingleFile, GivesBackEveryWeightAndConfigOfTheMiniature) {  // sdxl.md pitfalls 58, 59
+  const TemporaryFolder folder;
+  for (const auto& path : {emoji_xl(), emoji_xl() / "refiner"}) {
+    SCOPED_TRACE(path);
+    const auto original = open_model(path);
+    write_sgm_file(original, folder / "m.safetensors", {{"negativa.config", configs_of(original)}});
+    const auto model = open_model(folder / "m.safetensors");
+    EXPECT_EQ(model.layout, ModelFiles::single_file);
+    EXPECT_EQ(model.name, "m.safetensors");
+    for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2"}) {
+      ASSERT_EQ(model.has(part), original.has(part)) << part;
+      if (!model.has(part)) continue;
+      expect_same_weights(model.weights(part), original.weights(part));
+      EXPECT_EQ(parse_json(model.config_json(part), part), parse_json(original.config_json(part), part));
+    }
+    EXPECT_EQ(parse_json(model.config_json("model_index"), ""), parse_json(original.config_json("model_index"), ""));
+    EXPECT_TRUE(model.unused_keys().empty());
+    EXPECT_EQ(model.files(), std::vector{folder / "m.safetensors"});
+  }
+}
+
+TEST(SingleFile, TransposesTheProjectionAndTakesThirdsInOrder) {  // sdxl.md pitfall 58: x P = x W^T with W = P^T
+  const TemporaryFolder folder;
+  write_sgm_file(open_model(emoji_xl()), folder / "m.safetensors", {});
+  const auto file = SafetensorsFile::open(folder / "m.safetensors");
+  const auto weights = open_model(folder / "m.safetensors").weights("text_encoder_2");
+  const auto x = at::arange(96, at::kFloat).reshape({1, 96}) / 96;
+  const auto p = file->load("conditioner.embedders.1.model.text_projection", at::kFloat);
+  const auto w = weights.at("text_projection.weight").load(at::kFloat);
+  EXPECT_FALSE(at::equal(p, w));
+  EXPECT_TRUE(at::equal(p, w.t()));
+  EXPECT_LT((x.matmul(p) - x.matmul(w.t())).abs().max().item<float>(), 1e-6);
+  const auto fused = file->load("conditioner.embedders.1.model.transformer.resblocks.2.attn.in_proj_weight");
+  EXPECT_TRUE(at::equal(weights.at("text_model.encoder.layers.2.self_attn.k_proj.weight").load({}), fused.slice(0, 96, 192)));
+}
+
+TEST(SingleFile, ReadsShapesWhereNoConfigIsGiven) {
+  const TemporaryFolder folder;
+  const auto original = open_model(emoji_xl());
+  write_sgm_file(original, folder / "m.safetensors", {});
+  const auto model = open_model(folder / "m.safetensors");
+  const auto expect_same = [&](const char* part, const std::vector<const char*>& keys) {
+    const auto got = parse_json(model.config_json(part), part), expected = parse_json(original.config_json(part), part);
+    for (const char* key : keys) EXPECT_EQ(got.at(key), expected.at(key)) << part << " " << key;
+  };
+  expect_same("unet", {"block_out_channels", "down_block_types", "up_block_types", "mid_block_type", "layers_per_block", "in_channels",
+                       "out_channels", "transformer_layers_per_block", "cross_attention_dim", "projection_class_embeddings_input_dim",
+                       "use_linear_projection", "addition_embed_type", "norm_eps", "flip_sin_to_cos", "freq_shift", "act_fn"});
+  expect_same("vae", {"block_out_channels", "layers_per_block", "latent_channels", "in_channels", "out_channels", "force_upcast",
+                      "use_quant_conv", "mid_block_add_attention"});
+  for (const char* part : {"text_encoder", "text_encoder_2"})
+    expect_same(part, {"hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "max_position_embeddings", "hidden_act",
+                       "layer_norm_eps", "eos_token_id", "bos_token_id", "pad_token_id", "architectures"});
+  expect_same("text_encoder_2", {"projection_dim"});
+  expect_same("scheduler", {"_class_name", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing",
+                            "steps_offset", "num_train_timesteps", "interpolation_type"});
+  expect_same("model_index", {"force_zeros_for_empty_prompt", "_class_name", "text_encoder", "tokenizer_2"});
+}
+
+TEST(SingleFile, SaysSdxlsOwnNumbersForItsShapes) {  // sdxl.md 2.1, 3.1, 4
+  const TemporaryFolder folder;
+  std::map<std::string, Shape> unet = {{"conv_in.weight", {320, 4, 3, 3}}, {"conv_out.weight", {4, 320, 3, 3}},
+                                       {"add_embedding.linear_1.weight", {1280, 2816}}};
+  const int64_t channels[] = {320, 640, 1280};
+  const int depth[] = {0, 2, 10};
+  for (int i = 0; i < 3; ++i) {
+    unet[fmt::format("down_blocks.{}.resnets.0.conv1.weight", i)] = {channels[i], 1, 1, 1};
+    unet[fmt::format("down_blocks.{}.resnets.1.conv1.weight", i)] = {channels[i], 1, 1, 1};
+    unet[fmt::format("up_blocks.{}.resnets.0.conv1.weight", i)] = {channels[2 - i], 1, 1, 1};
+    for (int d = 0; d < depth[i]; ++d) {
+      const auto block = fmt::format("attentions.0.transformer_blocks.{}.attn2.to_k.weight", d);
+      unet[fmt::format("down_blocks.{}.{}", i, block)] = {channels[i], 2048};
+      unet[fmt::format("up_blocks.{}.{}", 2 - i, block)] = {channels[i], 2048};
+      if (i == 2) unet["mid_block." + block] = {channels[i], 2048};
+    }
+  }
+  const auto config = parse_json(unet_config_json(weights_of(folder, unet)), "");
+  EXPECT_EQ(config.at("attention_head_dim"), Json({5, 10, 20}));
+  EXPECT_EQ(config.at("transformer_layers_per_block"), Json({1, 2, 10}));
+  EXPECT_EQ(config.at("block_out_channels"), Json({320, 640, 1280}));
+  EXPECT_EQ(config.at("cross_attention_dim"), 2048);
+  EXPECT_EQ(config.at("projection_class_embeddings_input_dim"), 2816);
+  EXPECT_EQ(config.at("down_block_types"), Json({"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"}));
+  EXPECT_EQ(config.at("up_block_types"), Json({"CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}));
+  EXPECT_EQ(config.count("reverse_transformer_layers_per_block"), 0u);
+  EXPECT_EQ(parse_json(vae_config_json(weights_of(folder, {{"encoder.conv_in.weight", {128, 3, 3, 3}},
+                                                            {"encoder.down_blocks.0.resnets.0.conv1.weight", {128, 128, 3, 3}},
+                                                            {"decoder.conv_in.weight", {512, 4, 3, 3}},
+                                                            {"decoder.conv_out.weight", {3, 128, 3, 3}}})), "")
+                .at("scaling_factor"),
+            0.13025);
+}
+
+TEST(SingleFile, AccountsForEveryKey) {
+  const TemporaryFolder folder;
+  write_sgm_file(open_model(emoji_xl()), folder / "m.safetensors", {});
+  const auto file = SafetensorsFile::open(folder / "m.safetensors");
+  std::map<std::string, Tensor> tensors;
+  for (const auto& entry : file->entries()) tensors[entry.name] = file->load(entry);
+  tensors["model_ema.decay"] = tensors["first_stage_model.loss.logvar"] = at::zeros({});
+  tensors["v_pred"] = at::zeros({0});
+  write_safetensors(folder / "more.safetensors", tensors);
+  const auto model = open_model(folder / "more.safetensors");
+  EXPECT_EQ(model.unused_keys(), (std::vector<std::string>{"first_stage_model.loss.logvar", "model_ema.decay"}));
+  EXPECT_NE(model.config_json("scheduler").find("v_prediction"), std::string::npos);
+  EXPECT_EQ(model.weights("vae").size(), open_model(emoji_xl()).weights("vae").size());
+  tensors["model.diffusion_model.input_blocks.77.0.op.weight"] = at::zeros({1});
+  write_safetensors(folder / "more.safetensors", tensors);
+  const auto strange = open_model(folder / "more.safetensors");
+  EXPECT_NE(error_of(ErrorKind::file_format, [&] { strange.weights("unet"); }).find("input_blocks.77.0.op.weight"), std::string::npos);
+}
+
+TEST(SingleFile, FindsItsTokenizersBesideItOrInTheModelsFolder) {
+  const TemporaryFolder folder;
+  write_sgm_file(open_model(emoji_xl()), folder / "m.safetensors", {});
+  const auto model = open_model(folder / "m.safetensors");
+  setenv("NEGATIVA_MODELS", (folder / "models").c_str(), 1);
+  fs::create_directories(folder / "models/clip-tokenizer/tokenizer");
+  EXPECT_EQ(model.tokenizer_folder("tokenizer"), folder / "models/clip-tokenizer/tokenizer");
+  fs::create_directories(folder / "tokenizer");
+  EXPECT_EQ(model.tokenizer_folder("tokenizer"), folder / "tokenizer");
+  unsetenv("NEGATIVA_MODELS");
+}
+
+TEST(SingleFile, GuessesWhatAnotherFileIs) {
+  const TemporaryFolder folder;
+  const std::pair<const char*, const char*> others[] = {
+      {"lora_unet_down_blocks_0.lora_down.weight", "LoRA"},
+      {"unet.mid_block.attentions.0.proj_in.lora.down.weight", "LoRA"},
+      {"control_model.input_blocks.0.0.weight", "ControlNet"},
+      {"model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "Flux"},
+      {"double_blocks.0.img_attn.qkv.weight", "Flux"},
+      {"cond_stage_model.model.ln_final.weight", "Stable Diffusion 2"},
+      {"cond_stage_model.transformer.text_model.final_layer_norm.bias", "Stable Diffusion 1"},
+      {"down_blocks.0.resnets.0.time_emb_proj.weight", "folder"},
+      {"decoder.conv_in.weight", "--vae"},
+      {"clip_g", "--embedding"},
+      {"text_model.final_layer_norm.weight", "text encoder"},
+      {"something", "\"something\""},
+  };
+  for (const auto& [key, expected] : others) {
+    const auto message = looks_like(folder, key);
+    EXPECT_NE(message.find(expected), std::string::npos) << message;
+  }
+}
+
+TEST(Vae, OpensFromFoldersAndFilesInEitherNaming) {
+  const TemporaryFolder folder;
+  const auto model = open_model(emoji_xl());
+  const auto expected = model.weights("vae");
+  std::map<std::string, Tensor> sgm;
+  write_sgm_file(model, folder / "m.safetensors", {});
+  const auto checkpoint = SafetensorsFile::open(folder / "m.safetensors");
+  for (const auto& entry : checkpoint->entries())
+    if (entry.name.starts_with("first_stage_model.")) sgm[entry.name.substr(18)] = checkpoint->load(entry);
+  write_safetensors(folder / "sgm.safetensors", sgm);
+  const std::string scaling = R"({"vae":{"scaling_factor":0.5}})";
+  write_safetensors(folder / "with_config.safetensors", sgm, {{"negativa.config", scaling}});
+  const auto in_folder = emoji_xl() / "vae/diffusion_pytorch_model.safetensors";
+  for (const auto& path : {emoji_xl(), emoji_xl() / "vae", in_folder, folder / "m.safetensors", folder / "sgm.safetensors"}) {
+    SCOPED_TRACE(path);
+    const auto vae = open_vae(path);
+    expect_same_weights(vae.weights, expected);
+    EXPECT_EQ(parse_json(vae.config_json, "").at("block_out_channels"), Json({24, 48, 96}));
+  }
+  EXPECT_EQ(parse_json(open_vae(in_folder).config_json, "").at("scaling_factor"), 0.63117);  // its folder's config.json
+  EXPECT_EQ(parse_json(open_vae(folder / "sgm.safetensors").config_json, "").at("scaling_factor"), 0.13025);
+  EXPECT_EQ(parse_json(open_vae(folder / "with_config.safetensors").config_json, "").at("scaling_factor"), 0.5);
+  error_of(ErrorKind::input, [] { open_vae(emoji_xl() / "unet/diffusion_pytorch_model.safetensors"); });
+  error_of(ErrorKind::input, [] { open_vae(emoji_xl() / "tokenizer"); });
+}
+
+}  // namespace negativa

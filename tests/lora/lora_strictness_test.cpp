@@ -1,0 +1,166 @@
+// Nothing is dropped in silence: what does not fit is an error that names it and guesses what the file is for.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <limits>
+
+#include "small_lora.h"
+
+namespace negativa {
+
+using namespace test;
+
+namespace {
+
+const std::string fitting = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q";
+
+Tensors pair(const std::string& stem, int64_t in, int64_t out) {
+  return {{stem + ".lora_down.weight", at::ones({2, in})}, {stem + ".lora_up.weight", at::ones({out, 2})}};
+}
+
+Tensors with_fitting(Tensors tensors) {
+  tensors.merge(pair(fitting, 64, 64));
+  return tensors;
+}
+
+std::string error_of(const Tensors& tensors, bool allow_unmatched = false) {
+  return message_of([&] { write_and_read(tensors, {}, allow_unmatched); });
+}
+
+}  // namespace
+
+struct ForeignFile {
+  const char* name;
+  Tensors tensors;
+  const char* guess;
+};
+
+void PrintTo(const ForeignFile& file, std::ostream* out) { *out << file.name; }
+
+class ForeignLora : public ::testing::TestWithParam<ForeignFile> {};
+
+TEST_P(ForeignLora, IsRefusedWithAGuessWhatItIs) {
+  const auto message = error_of(GetParam().tensors);
+  EXPECT_NE(message.find(GetParam().guess), std::string::npos) << message;
+  EXPECT_NE(message.find("lora.safetensors"), std::string::npos) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+}
+
+// Key names: features.md C4-C6, sdxl.md 8.2 and 8.3.
+INSTANTIATE_TEST_SUITE_P(
+    Files, ForeignLora,
+    ::testing::Values(
+        ForeignFile{"StableDiffusion1", pair("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 768, 320),
+                    "Stable Diffusion 1.x"},
+        ForeignFile{"StableDiffusion1Shapes",
+                    pair("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k", 768, 640),
+                    "Stable Diffusion 1.x"},
+        ForeignFile{"StableDiffusion1Text", pair("lora_te_text_model_encoder_layers_11_self_attn_q_proj", 768, 768),
+                    "Stable Diffusion 1.x"},
+        ForeignFile{"StableDiffusion2", pair("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 1024, 320),
+                    "Stable Diffusion 2.x"},
+        ForeignFile{"FullSizeSdxl", pair("lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k", 2048, 640),
+                    "full-size SDXL"},
+        ForeignFile{"SdxlOfAnotherSize", pair("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 320, 64),
+                    "SDXL of another size"},
+        ForeignFile{"FluxKohya", pair("lora_unet_double_blocks_0_img_attn_qkv", 3072, 9216), "Flux"},
+        ForeignFile{
+            "FluxDiffusers", {{"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", at::ones({2, 8})}}, "Flux"},
+        ForeignFile{"StableDiffusion3", pair("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608), "Stable Diffusion 3"},
+        ForeignFile{"LoHa", with_fitting({{fitting + ".hada_w1_a", at::ones({64, 2})}}), "LoHa"},
+        ForeignFile{"LoKr", {{fitting + ".lokr_w1", at::ones({8, 8})}, {fitting + ".lokr_w2", at::ones({8, 8})}}, "LoKr"},
+        ForeignFile{"Ia3", {{fitting + ".weight", at::ones({64})}, {fitting + ".on_input", at::ones({})}}, "IA3"},
+        ForeignFile{"ConvolutionKernel",
+                    with_fitting({{"lora_unet_input_blocks_1_0_in_layers_2.lora_down.weight", at::ones({2, 32, 3, 3})},
+                                  {"lora_unet_input_blocks_1_0_in_layers_2.lora_up.weight", at::ones({32, 2, 1, 1})}}),
+                    "convolution LoRA is not supported yet"},
+        ForeignFile{"ConvolutionName", with_fitting(pair("lora_unet_down_blocks_1_resnets_0_conv_shortcut", 32, 64)),
+                    "convolution LoRA is not supported yet"},
+        ForeignFile{"Embedding", {{"clip_l", at::ones({2, 64})}, {"clip_g", at::ones({2, 96})}}, "embedding"},
+        ForeignFile{"Checkpoint", {{"model.diffusion_model.out.2.bias", at::ones({4})}}, "whole checkpoint"},
+        ForeignFile{"ModelPart", {{"mid_block.attentions.0.proj_in.weight", at::ones({128, 128})}}, "whole model"},
+        ForeignFile{"ControlNet", {{"controlnet_cond_embedding.conv_in.bias", at::ones({16})}}, "ControlNet"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(LoraCoverage, NamesAndCountsKeysThatFitNothing) {
+  Tensors tensors = with_fitting({});
+  for (int i = 0; i < 5; ++i) tensors.merge(pair(fmt::format("lora_unet_nowhere_{}", i), 4, 4));
+  const auto message = error_of(tensors);
+  EXPECT_NE(message.find("10 keys"), std::string::npos) << message;
+  EXPECT_NE(message.find("lora_unet_nowhere_0.lora_down.weight"), std::string::npos) << message;
+  EXPECT_NE(message.find("and 7 more"), std::string::npos) << message;
+  EXPECT_NE(message.find("--allow-unmatched"), std::string::npos) << message;
+}
+
+TEST(LoraCoverage, SkipsAndReportsThemWhenAllowed) {
+  const auto lora = write_and_read(with_fitting(pair("lora_unet_nowhere", 4, 4)), {}, true);
+  EXPECT_EQ(lora.coverage.unmatched,
+            (std::vector<std::string>{"lora_unet_nowhere.lora_down.weight", "lora_unet_nowhere.lora_up.weight"}));
+  EXPECT_EQ(lora.coverage.matched.at("unet"), 2);
+  EXPECT_EQ(lora.modules.at("unet").size(), 1u);
+}
+
+TEST(LoraCoverage, RefusesFilesInWhichNothingFitsEvenWhenAllowed) {
+  EXPECT_NE(error_of(pair("lora_unet_nowhere", 4, 4), true).find("none of which fits"), std::string::npos);
+  EXPECT_NE(error_of({}, true), "");
+}
+
+TEST(LoraCoverage, RefusesDoraAlways) {
+  for (const char* key : {".dora_scale", ".lora_magnitude_vector"}) {
+    Tensors tensors = with_fitting({{fitting + key, at::ones({64, 1})}});
+    if (key == std::string(".lora_magnitude_vector"))
+      tensors = {{"unet.mid_block.attentions.0.proj_in.lora_A.weight", at::ones({2, 128})},
+                 {"unet.mid_block.attentions.0.proj_in.lora_B.weight", at::ones({128, 2})},
+                 {"unet.mid_block.attentions.0.proj_in.lora_magnitude_vector", at::ones({128})}};
+    for (const bool allow : {false, true}) EXPECT_NE(error_of(tensors, allow).find("DoRA"), std::string::npos) << key;
+  }
+}
+
+TEST(LoraCoverage, NamesTheLayerWhoseTensorsCannotBeUsed) {
+  const std::string layer = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q";
+  const auto down = fitting + ".lora_down.weight", up = fitting + ".lora_up.weight";
+  Tensors nan = with_fitting({});
+  nan[up] = at::full({64, 2}, std::numeric_limits<float>::quiet_NaN());
+  Tensors twice = with_fitting({});
+  twice["unet." + layer + ".lora_A.weight"] = at::ones({2, 64});
+  const std::vector<std::pair<Tensors, std::string>> cases = {
+      {{{down, at::ones({2, 64})}}, "no up matrix"},
+      {{{up, at::ones({64, 2})}}, "no down matrix"},
+      {{{down, at::ones({2, 60})}, {up, at::ones({64, 2})}}, "expected [-1, 64]"},
+      {{{down, at::ones({2, 64})}, {up, at::ones({60, 2})}}, "expected [64, 2]"},
+      {{{down, at::ones({2, 64})}, {up, at::ones({64, 3})}}, "rank 2, up has rank 3"},
+      {{{down, at::ones({2, 64}, at::kInt)}, {up, at::ones({64, 2})}}, "floating-point"},
+      {with_fitting({{fitting + ".alpha", at::ones({2})}}), "alpha"},
+      {with_fitting({{fitting + ".alpha", at::scalar_tensor(std::numeric_limits<float>::infinity())}}), "NaN or infinity"},
+      {nan, "NaN or infinity"},
+      {twice, "twice"}};
+  for (const auto& [tensors, text] : cases)
+    for (const bool allow : {false, true}) {
+      const auto message = error_of(tensors, allow);
+      EXPECT_NE(message.find(layer), std::string::npos) << message;
+      EXPECT_NE(message.find(text), std::string::npos) << message;
+    }
+}
+
+TEST(LoraCoverage, RefusesPicklesWithOneLine) {
+  const ScratchFolder folder;
+  for (const char* name : {"lora.bin", "lora.pt", "lora.ckpt"}) {
+    std::ofstream(folder / name) << "PK";
+    const auto message = message_of([&] { read_lora(folder / name, model_targets()); });
+    EXPECT_NE(message.find("convert it to .safetensors"), std::string::npos) << message;
+  }
+}
+
+TEST(LoraCoverage, RefusesBrokenAdapterMetadata) {
+  const Tensors tensors = {{"unet.mid_block.attentions.0.proj_in.lora_A.weight", at::ones({2, 128})},
+                           {"unet.mid_block.attentions.0.proj_in.lora_B.weight", at::ones({128, 2})}};
+  for (const char* json :
+       {"[1]", "{", R"({"unet.lora_alpha": "8"})", R"({"unet.lora_alpha": 8, "unet.alpha_pattern": {"to_[qk]": 2}})"})
+    EXPECT_NE(message_of([&] { write_and_read(tensors, {{"lora_adapter_metadata", json}}); }), "") << json;
+  EXPECT_NE(message_of([&] {
+              write_and_read(tensors, {{"lora_adapter_metadata", R"({"unet.lora_alpha": 8, "unet.use_dora": true})"}});
+            }).find("DoRA"),
+            std::string::npos);
+}
+
+}  // namespace negativa

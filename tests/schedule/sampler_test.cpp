@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "schedule/golden.h"
+
+namespace negativa::test {
+
+namespace {
+// The same stand-in for a UNet as in tools/goldens_schedule.py.
+Tensor stub_model(const Tensor& x, float t) { return x * 0.3f + 0.2f * std::sin(t / 100); }
+
+struct Run {
+  const NoiseSchedule& schedule;
+  const Sampler& sampler;
+  const SigmaGrid& grid;
+  int64_t first = 0;
+};
+
+std::vector<Tensor> latents_after_each_step(const Run& run, Tensor latents, Generator& generator) {
+  std::vector<Tensor> all;
+  SamplerState state;
+  for (int64_t i = run.first; i < run.grid.steps(); ++i) {
+    const auto model_output = stub_model(run.sampler.scale_model_input(i, run.grid, latents), run.grid.timesteps[i]);
+    latents = run.sampler.step({i, run.grid, model_output, latents}, generator, state);
+    all.push_back(latents);
+  }
+  return all;
+}
+
+void expect_close(const Tensor& got, const Tensor& expected) {
+  EXPECT_LT((got - expected).abs().max().item<float>(), 1e-6f * expected.abs().max().item<float>());
+}
+}  // namespace
+
+TEST(Sampler, FollowsDiffusersTrajectoriesAndItsDraws) {
+  const Shape shape = {1, 4, 2, 3};
+  for (const auto& row : golden().at("trajectories")) {
+    SCOPED_TRACE(label_of(row));
+    auto options = row.at("options");
+    if (row.at("grid") != "karras") options["timestep_spacing"] = row.at("grid");
+    const auto schedule = make_noise_schedule(golden_config(options));
+    const auto sampler = make_sampler(row.at("sampler").get<std::string>(), schedule.config);
+    const auto grid = make_grid(schedule, sampler->grid_rules(), row.at("grid").get<std::string>(), row.at("steps"));
+    Generator generator(7);
+    const auto start = generator.randn(shape) * sampler->init_noise_sigma(grid);
+    const auto& expected = row.at("latents");
+    expect_close(start, tensor_of(expected[0], shape));
+    const auto latents = latents_after_each_step({schedule, *sampler, grid, row.at("first")}, start, generator);
+    for (int k = 0; k < 3; ++k) expect_close(latents[k], tensor_of(expected[k + 1], shape));
+    expect_close(latents.back(), tensor_of(expected.back(), shape));
+    EXPECT_FLOAT_EQ(generator.randn({16})[0].item<float>(), row.at("next_draw").get<float>());
+  }
+}
+
+// sdxl.md 5.6: one number, started at 1.5·init_noise_sigma, N = 10
+TEST(Sampler, FollowsThePublishedToyTrajectories) {
+  struct Toy {
+    const char *sampler, *grid, *prediction;
+    std::vector<float> first, last;  // after steps 1, 2, 3 and after the last two
+  };
+  const std::vector<Toy> toys = {
+      {"euler", "leading", "epsilon", {10.947341f, 9.472596f, 8.474391f}, {5.501737f, 5.433522f}},
+      {"euler", "karras", "epsilon", {11.129477f, 9.548207f, 8.293176f}, {5.566202f, 5.497189f}},
+      {"euler", "leading", "v_prediction", {7.620576f, 4.848938f, 3.280327f}, {.788540f, .777357f}},
+      {"dpmpp_2m", "leading", "epsilon", {2.025345f, 2.514442f, 3.061084f}, {5.379164f, 5.080500f}},
+      {"dpmpp_2m", "karras", "epsilon", {2.193059f, 3.015831f, 4.099283f}, {7.494641f, 7.432249f}},
+  };
+  for (const auto& toy : toys) {
+    SCOPED_TRACE(std::string(toy.sampler) + " " + toy.grid + " " + toy.prediction);
+    const auto schedule = make_noise_schedule(golden_config({{"prediction_type", toy.prediction}}));
+    const auto sampler = make_sampler(toy.sampler, schedule.config);
+    const auto grid = make_grid(schedule, sampler->grid_rules(), toy.grid, 10);
+    Generator unused(0);
+    const auto start = at::full({1}, 1.5f * sampler->init_noise_sigma(grid));
+    const auto latents = latents_after_each_step({schedule, *sampler, grid}, start, unused);
+    for (size_t k = 0; k < toy.first.size(); ++k) EXPECT_NEAR(latents[k].item<float>(), toy.first[k], 1e-6f * toy.first[k]) << k;
+    for (size_t k = 0; k < 2; ++k) EXPECT_NEAR(latents[8 + k].item<float>(), toy.last[k], 1e-6f * toy.last[k]) << k;
+  }
+}
+
+TEST(Sampler, KeepsTheDtypeOfTheModelOutput) {
+  const auto schedule = sdxl_schedule();
+  for (const auto& name : sampler_names()) {
+    const auto sampler = make_sampler(name, schedule.config);
+    const auto grid = make_grid(schedule, sampler->grid_rules(), "leading", 4);
+    Generator generator(0);
+    const auto sample = generator.randn({1, 4, 8, 8}).to(at::kBFloat16);
+    SamplerState state;
+    const auto next = sampler->step({0, grid, sample * 0.5f, sample}, generator, state);
+    EXPECT_EQ(next.scalar_type(), at::kBFloat16) << name;
+    EXPECT_EQ(sampler->scale_model_input(0, grid, sample).scalar_type(), at::kBFloat16) << name;
+  }
+}
+
+TEST(Sampler, IsPureSoThatAStepRepeatsItself) {
+  const auto schedule = sdxl_schedule();
+  for (const auto& name : sampler_names()) {
+    const auto sampler = make_sampler(name, schedule.config);
+    const auto grid = make_grid(schedule, sampler->grid_rules(), "leading", 10);
+    const auto sample = Generator(1).randn({1, 4, 8, 8}), output = Generator(2).randn({1, 4, 8, 8});
+    const auto untouched = sample.clone();
+    const auto once = [&] {
+      Generator generator(3);
+      SamplerState state{Generator(4).randn({1, 4, 8, 8})};
+      return sampler->step({4, grid, output, sample}, generator, state);
+    };
+    EXPECT_TRUE(at::equal(once(), once())) << name;
+    EXPECT_TRUE(at::equal(sample, untouched)) << name;
+  }
+}
+
+TEST(Sampler, RefusesAnUnknownNameAndListsTheKnown) {
+  try {
+    make_sampler("ddim", SchedulerConfig{});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+    EXPECT_STREQ(error.what(), "[sampler] got \"ddim\", expected one of euler, euler_ancestral, dpmpp_2m");
+  }
+}
+
+}  // namespace negativa::test

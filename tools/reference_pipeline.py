@@ -1,0 +1,236 @@
+"""SDXL pictures by diffusers, as goldens_model.py and prove.py take them: fp32 on the CPU, one CPU generator a picture.
+
+A Case says what to draw, in the words of negativa's command line; Reference.run(case) draws it and returns the tensors that
+`negativa generate --save-tensors` writes, by the same names.
+"""
+import contextlib
+import dataclasses
+import os
+
+import torch
+from compel import Compel, CompelForSDXL, DiffusersTextualInversionManager, ReturnedEmbeddingsType
+from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
+                       StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline)
+
+SAMPLERS = {
+    "euler": EulerDiscreteScheduler,
+    "euler_ancestral": EulerAncestralDiscreteScheduler,
+    "dpmpp_2m": DPMSolverMultistepScheduler,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Lora:
+    file: str          # in the dialect diffusers loads
+    weight: float = 1.0
+    branch: str = "both"
+    given: str = ""    # the same LoRA in another dialect, for the program; empty: `file`
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    prompt: str
+    negative_prompt: str | None = None
+    prompt_2: str | None = None
+    negative_prompt_2: str | None = None
+    steps: int = 50
+    cfg_scale: float = 5.0
+    seed: int = 0
+    sampler: str = "euler"
+    schedule: str = "leading"
+    refiner_start: float | None = None
+    guidance_rescale: float = 0.0
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    size: tuple[int, int] | None = None            # (height, width) in pixels, as are the next three
+    original_size: tuple[int, int] | None = None
+    crop_top_left: tuple[int, int] | None = None
+    target_size: tuple[int, int] | None = None
+    weighting: str = "none"                        # or compel
+    loras: tuple[Lora, ...] = ()
+    embedding: str | None = None                   # textual inversion file; its name in prompts is the file's stem
+
+
+@contextlib.contextmanager
+def threads(count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def file_arguments(path):
+    return dict(pretrained_model_name_or_path_or_dict=os.path.dirname(path), weight_name=os.path.basename(path))
+
+
+class Reference:
+    def __init__(self, model):
+        self.model = model
+        self.base = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32)
+        self.refiner = StableDiffusionXLImg2ImgPipeline.from_pretrained(os.path.join(model, "refiner"), dtype=torch.float32)
+        for pipe in (self.base, self.refiner):
+            pipe.set_progress_bar_config(disable=True)
+        self.scheduler_config = self.base.scheduler.config
+        self.pixels = self.base.unet.config.sample_size * self.base.vae_scale_factor
+
+    @torch.no_grad()
+    def run(self, case, thread_count=1):
+        """{name: fp32 tensor} as --save-tensors names them; base_latents only with a refiner, negatives only under guidance."""
+        with threads(thread_count), self.adapted(case):
+            self.set_schedulers(case)
+            tensors = self.embeds(case)
+            tensors["initial_latents"] = self.initial_latents(case)
+            if self.needs_own_loop(case):
+                latents = self.own_loop(case, tensors)
+            else:
+                latents = self.base(**self.base_arguments(case, tensors)).images
+            if case.refiner_start is not None:
+                tensors["base_latents"] = latents
+                latents = self.refiner(**self.refiner_arguments(case, latents)).images
+            tensors["latents"] = latents
+            tensors["image"] = self.base.vae.decode(latents / self.base.vae.config.scaling_factor).sample
+        return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+
+    def set_schedulers(self, case):
+        options = {"use_karras_sigmas": True} if case.schedule == "karras" else {"timestep_spacing": case.schedule}
+        for pipe in (self.base, self.refiner):
+            pipe.scheduler = SAMPLERS[case.sampler].from_config(self.scheduler_config, **options)
+
+    @contextlib.contextmanager
+    def adapted(self, case):
+        """Loads the case's LoRAs and embedding, and takes them out again."""
+        if case.embedding:
+            # load_textual_inversion fills one tokenizer and encoder a call; models are kept, so a case with one gets its own pipeline.
+            saved, self.base = self.base, StableDiffusionXLPipeline.from_pretrained(self.model, dtype=torch.float32)
+            self.base.set_progress_bar_config(disable=True)
+            self.load_embedding(case.embedding)
+        names = [f"lora_{i}" for i in range(len(case.loras))]
+        for name, lora in zip(names, case.loras):
+            self.base.load_lora_weights(**file_arguments(lora.file), adapter_name=name)
+        if names:
+            self.base.set_adapters(names, [lora.weight for lora in case.loras])
+        try:
+            yield
+        finally:
+            if names:
+                self.base.unload_lora_weights()
+            if case.embedding:
+                self.base = saved
+
+    def load_embedding(self, path):
+        from safetensors.torch import load_file
+        vectors, token = load_file(path), os.path.splitext(os.path.basename(path))[0]
+        for key, tokenizer, encoder in (("clip_l", self.base.tokenizer, self.base.text_encoder),
+                                        ("clip_g", self.base.tokenizer_2, self.base.text_encoder_2)):
+            self.base.load_textual_inversion(vectors[key], token=token, tokenizer=tokenizer, text_encoder=encoder)
+
+    def embeds(self, case):
+        if case.weighting == "compel":
+            got = CompelForSDXL(self.base)(case.prompt, negative_prompt=case.negative_prompt)
+            positive, negative = (got.embeds, got.pooled_embeds), (got.negative_embeds, got.negative_pooled_embeds)
+            if negative[0] is None:
+                negative = tuple(torch.zeros_like(part) for part in positive)
+        elif self.branches(case) == {"both"}:
+            positive, negative = self.encode(case)
+        else:
+            positive, negative = self.encode_by_branch(case)
+        tensors = dict(prompt_embeds=positive[0], pooled_prompt_embeds=positive[1])
+        if case.cfg_scale > 1:
+            tensors |= dict(negative_prompt_embeds=negative[0], negative_pooled_prompt_embeds=negative[1])
+        return tensors
+
+    def encode(self, case):
+        """((prompt_embeds, pooled), (negative_prompt_embeds, negative pooled)) of the pipeline as it stands."""
+        prompt, negative, pooled, negative_pooled = self.base.encode_prompt(
+            prompt=case.prompt, prompt_2=case.prompt_2, negative_prompt=case.negative_prompt, negative_prompt_2=case.negative_prompt_2,
+            device="cpu", do_classifier_free_guidance=True)
+        return (prompt, pooled), (negative, negative_pooled)
+
+    def encode_by_branch(self, case):
+        sides = []
+        for branch in ("positive", "negative"):
+            self.switch_loras(case, branch)
+            sides.append(self.encode(case)[branch == "negative"])
+        return sides
+
+    @staticmethod
+    def branches(case):
+        return {lora.branch for lora in case.loras} or {"both"}
+
+    def switch_loras(self, case, branch):
+        """Leaves on the LoRAs that act on this half of guidance."""
+        on = {f"lora_{i}": lora.weight for i, lora in enumerate(case.loras) if lora.branch in ("both", branch)}
+        if on:
+            self.base.enable_lora()
+            self.base.set_adapters(list(on), list(on.values()))
+        else:
+            self.base.disable_lora()
+
+    def base_arguments(self, case, embeds):
+        arguments = dict(num_inference_steps=case.steps, guidance_scale=case.cfg_scale, guidance_rescale=case.guidance_rescale,
+                         generator=torch.Generator("cpu").manual_seed(case.seed), output_type="latent", denoising_end=case.refiner_start)
+        if case.weighting == "compel":
+            arguments |= {name: embeds.get(name) for name in ("prompt_embeds", "pooled_prompt_embeds", "negative_prompt_embeds",
+                                                              "negative_pooled_prompt_embeds")}
+        else:
+            arguments |= dict(prompt=case.prompt, prompt_2=case.prompt_2, negative_prompt=case.negative_prompt,
+                              negative_prompt_2=case.negative_prompt_2)
+        height, width = case.size or (self.pixels, self.pixels)
+        arguments |= dict(height=height, width=width, original_size=case.original_size, target_size=case.target_size)
+        if case.crop_top_left:
+            arguments["crops_coords_top_left"] = case.crop_top_left
+        return arguments
+
+    def refiner_arguments(self, case, latents):
+        arguments = dict(image=latents, denoising_start=case.refiner_start, num_inference_steps=case.steps, guidance_scale=case.cfg_scale,
+                         generator=torch.Generator("cpu").manual_seed(case.seed), output_type="latent")
+        if case.weighting != "compel":
+            return arguments | dict(prompt=case.prompt, negative_prompt=case.negative_prompt)
+        # CompelForSDXL wants two encoders; this is what it does with its second one.
+        compel = Compel(tokenizer=self.refiner.tokenizer_2, text_encoder=self.refiner.text_encoder_2, requires_pooled=True,
+                        returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
+                        textual_inversion_manager=DiffusersTextualInversionManager(self.refiner), truncate_long_prompts=False)
+        prompt_embeds, pooled = compel(case.prompt)
+        negative_embeds, negative_pooled = compel(case.negative_prompt or "")
+        return arguments | dict(prompt_embeds=prompt_embeds, pooled_prompt_embeds=pooled, negative_prompt_embeds=negative_embeds,
+                                negative_pooled_prompt_embeds=negative_pooled)
+
+    def initial_latents(self, case):
+        """The first latents, already × init_noise_sigma."""
+        height, width = case.size or (self.pixels, self.pixels)
+        self.base.scheduler.set_timesteps(case.steps)
+        shape = (1, self.base.unet.config.in_channels, height // self.base.vae_scale_factor, width // self.base.vae_scale_factor)
+        return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(case.seed)) * self.base.scheduler.init_noise_sigma
+
+    def needs_own_loop(self, case):
+        return self.branches(case) != {"both"} or case.guidance_interval != (0.0, 1.0)
+
+    def own_loop(self, case, embeds):
+        """What the pipeline cannot do: LoRAs on one half of guidance, guidance in part of the run. Two UNet passes a step."""
+        scheduler = self.base.scheduler
+        scheduler.set_timesteps(case.steps)
+        generator = torch.Generator("cpu").manual_seed(case.seed)
+        torch.randn(embeds["initial_latents"].shape, generator=generator)
+        latents = embeds["initial_latents"]
+        for i, t in enumerate(scheduler.timesteps):
+            scaled = scheduler.scale_model_input(latents, t)
+            noise_pred = self.predict(case, "positive", scaled, t, embeds)
+            if case.guidance_interval[0] <= i / len(scheduler.timesteps) < case.guidance_interval[1]:
+                uncond = self.predict(case, "negative", scaled, t, embeds)
+                noise_pred = uncond + case.cfg_scale * (noise_pred - uncond)
+            options = {} if case.sampler == "dpmpp_2m" else {"generator": generator}
+            latents = scheduler.step(noise_pred, t, latents, **options, return_dict=False)[0]
+        return latents
+
+    def predict(self, case, branch, scaled, t, embeds):
+        if case.loras:
+            self.switch_loras(case, branch)
+        prefix = "negative_" if branch == "negative" else ""
+        pooled = embeds[prefix + "pooled_prompt_embeds"]
+        height, width = case.size or (self.pixels, self.pixels)
+        original, crop, target = case.original_size or (height, width), case.crop_top_left or (0, 0), case.target_size or (height, width)
+        time_ids = torch.tensor([[*original, *crop, *target]], dtype=torch.float32)
+        return self.base.unet(scaled, t, encoder_hidden_states=embeds[prefix + "prompt_embeds"],
+                              added_cond_kwargs={"text_embeds": pooled, "time_ids": time_ids}, return_dict=False)[0]
