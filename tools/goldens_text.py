@@ -9,6 +9,7 @@ With greater numbers and another seed the tests are a live comparison: NEGATIVA_
 import argparse
 import json
 import random
+import re
 import tempfile
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def fuzz(pieces, count, rng, longest):
     return ["".join(rng.choice(pieces) for _ in range(rng.randint(1, longest))) for _ in range(count)]
 
 
+def structured(count, rng):
+    """Conjunctions and blends of random texts with random options."""
+    def one():
+        texts = ", ".join(rng.choice(['"{}"', "({})", '"{}"']).format(fuzz(PIECES[:30], 1, rng, 6)[0]) for _ in range(rng.randint(1, 3)))
+        options = ", ".join(rng.choice(["1", "0.5", "2.", ".3", "-1", "no_normalize", "x=1"][:5 if rng.random() < 0.9 else 7])
+                            for _ in range(rng.choice([0, texts.count(", ") + 1, 2])))
+        tail = ", no_normalize" if options and rng.random() < 0.3 else ""
+        return f"({texts}){rng.choice(['.and', '.add', '.blend'])}({options}{tail}){rng.choice(['', '', ' more'])}"
+    return [one() for _ in range(count)]
+
+
 def with_vocabulary(folder):
     """The folder as transformers reads it; vocab.json is made where only merges.txt is there."""
     if (folder / "vocab.json").exists():
@@ -100,6 +112,8 @@ def parsed(prompt):
                 return entry | {"error": True}
             parts.append({"texts": [fragments(t) for t in texts], "weight": weight})
             if isinstance(part, Blend):
+                if part.normalize_weights and sum(part.weights) == 0:
+                    return entry | {"error": True}  # NaN in Compel
                 parts[-1] |= {"blend_weights": part.weights, "normalize_blend": part.normalize_weights}
         if conjunction.lora_weights:
             return entry | {"error": True}
@@ -109,8 +123,11 @@ def parsed(prompt):
 
 
 def prompts(count, seed):
-    texts = PROMPTS + fuzz(PIECES, max(0, count - len(PROMPTS)), random.Random(seed), 14)
-    return [parsed(t) for t in texts]
+    rng = random.Random(seed)
+    more = max(0, count - len(PROMPTS))
+    texts = PROMPTS + fuzz(PIECES, more - more // 3, rng, 14) + structured(more // 3, rng)
+    # pyparsing turns a backslash with a digit into a control character inside quotes; here it stays as typed.
+    return [parsed(t) for t in texts if not re.search(r"\\[0-7xu]", t)]
 
 
 @torch.no_grad()
@@ -142,7 +159,7 @@ def main():
     parser.add_argument("clip_tokenizer", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--texts", type=int, default=200)
-    parser.add_argument("--prompts", type=int, default=75)
+    parser.add_argument("--prompts", type=int, default=90)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -151,6 +168,7 @@ def main():
     (options.out / "prompts.json").write_text(dump(prompts(options.prompts, options.seed)))
     tensors, metadata = encoded(options.model)
     save_file(tensors, options.out / "text_emoji.safetensors", metadata=metadata)
+    (options.out / "text_emoji.safetensors").chmod(0o644)
 
 
 if __name__ == "__main__":

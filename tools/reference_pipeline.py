@@ -8,7 +8,7 @@ import dataclasses
 import os
 
 import torch
-from compel import Compel, CompelForSDXL, DiffusersTextualInversionManager, ReturnedEmbeddingsType
+from compel import Compel, CompelForSDXL, ReturnedEmbeddingsType
 from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
                        StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline)
 
@@ -191,7 +191,7 @@ class Reference:
         # CompelForSDXL wants two encoders; this is what it does with its second one.
         compel = Compel(tokenizer=self.refiner.tokenizer_2, text_encoder=self.refiner.text_encoder_2, requires_pooled=True,
                         returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
-                        textual_inversion_manager=DiffusersTextualInversionManager(self.refiner), truncate_long_prompts=False)
+                        truncate_long_prompts=False)
         prompt_embeds, pooled = compel(case.prompt)
         negative_embeds, negative_pooled = compel(case.negative_prompt or "")
         return arguments | dict(prompt_embeds=prompt_embeds, pooled_prompt_embeds=pooled, negative_prompt_embeds=negative_embeds,

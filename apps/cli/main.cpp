@@ -20,6 +20,12 @@ struct Verb {
 };
 
 constexpr Verb verbs[] = {
+    {"generate", "draws pictures", run_generate},
+    {"compare", "nothing, the negative word, LoRA and word: side by side at the same seeds", run_compare},
+    {"tokens", "how a prompt is read: ids, pieces, weights", run_tokens},
+    {"model inspect", "parts, parameters, sizes, dtypes and hashes of a model", run_model_inspect},
+    {"lora inspect", "what is in a LoRA file and whether it fits a model", run_lora_inspect},
+    {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},
 };
 

@@ -12,6 +12,12 @@ using Arguments = std::vector<std::string>;
 // Cancelled by Ctrl-C; verbs hand it to what they run.
 CancelToken& interrupt_token();
 
+int run_generate(const Arguments& args);
+int run_compare(const Arguments& args);
+int run_tokens(const Arguments& args);
+int run_model_inspect(const Arguments& args);
+int run_lora_inspect(const Arguments& args);
+int run_doctor(const Arguments& args);
 int run_version(const Arguments& args);
 
 }  // namespace negativa::cli

@@ -30,7 +30,13 @@ void with_value(const FieldPointer& pointer, F f) {
       pointer);
 }
 
-std::string number_text(double number) { return fmt::format("{}", number); }  // shortest that reads back the same
+// "1..1000". A float's bounds are shown as floats: 0.1, not 0.10000000149011612.
+std::string range_text(const Field& field) {
+  const auto [low, high] = *field.range;
+  if (std::holds_alternative<float*>(field.value) || std::holds_alternative<std::optional<float>*>(field.value))
+    return fmt::format("{}..{}", static_cast<float>(low), static_cast<float>(high));
+  return fmt::format("{}..{}", low, high);
+}
 
 template <class T>
 std::string text_of(const T& value) {
@@ -131,7 +137,7 @@ std::string Field::expected() const {
   std::string text = type == "true or false" || type == "text" ? type : (type == "integer" ? "an " : "a ") + type;
   const bool is_unsigned = std::holds_alternative<uint64_t*>(value) || std::holds_alternative<std::optional<uint64_t>*>(value);
   if (range)
-    text += fmt::format(" in {}..{}", number_text(range->first), number_text(range->second));
+    text += " in " + range_text(*this);
   else if (is_unsigned)
     text += " of at least 0";
   return unit.empty() ? text : text + " (" + unit + ")";
@@ -203,7 +209,7 @@ std::string help_text(const Fields& fields) {
     const std::string left = "  " + field.flags + placeholder(field);
     std::vector<std::string> notes;
     if (!field.choices.empty()) notes.push_back(joined(field.choices, "|"));
-    if (field.range) notes.push_back(number_text(field.range->first) + ".." + number_text(field.range->second));
+    if (field.range) notes.push_back(range_text(field));
     if (!field.unit.empty()) notes.push_back(field.unit);
     if (!field.default_text.empty() && !(field.is_bool() && field.default_text == "false"))
       notes.push_back("default " + field.default_text);

@@ -116,7 +116,8 @@ std::string vae_config_json(const Weights& weights) {
   const auto levels = layout.encoder_resnets.size();
   check(levels > 0 && layout.encoder_resnets[0] > 0, ErrorKind::file_format, "[configuration from shapes] the VAE has no encoder");
   std::vector<int64_t> channels;
-  for (size_t i = 0; i < levels; ++i) channels.push_back(size_of(weights, fmt::format("encoder.down_blocks.{}.resnets.0.conv1.weight", i), 0));
+  for (size_t i = 0; i < levels; ++i)
+    channels.push_back(size_of(weights, fmt::format("encoder.down_blocks.{}.resnets.0.conv1.weight", i), 0));
   return Json{
       {"_class_name", "AutoencoderKL"},
       {"in_channels", size_of(weights, "encoder.conv_in.weight", 1)},

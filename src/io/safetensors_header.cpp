@@ -31,6 +31,7 @@ constexpr FileDType file_dtypes[] = {
 constexpr size_t max_depth = 64;
 
 // Receives nlohmann's events. What a correct header holds at each depth: 1 names, 2 fields or metadata, 3 array elements.
+// Messages are put together only to fail (no `check`): thousands of entries pass here on every start.
 class HeaderReader : public nlohmann::json_sax<Json> {
  public:
   explicit HeaderReader(const std::string& file) : file_(file) {}
@@ -44,8 +45,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool number_unsigned(number_unsigned_t number) override {
     if (depth_ != 3 || !array_) return value("a number");
-    check(number <= static_cast<uint64_t>(INT64_MAX), ErrorKind::file_format, "[{}] {}: got the number {}, expected less than 2^63",
-          where(), field_, number);
+    if (number > static_cast<uint64_t>(INT64_MAX))
+      fail(ErrorKind::file_format, "[{}] {}: got the number {}, expected less than 2^63", where(), field_, number);
     (field_ == "shape" ? shape_ : offsets_).push_back(static_cast<int64_t>(number));
     return true;
   }
@@ -58,8 +59,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     }
     if (field_ != "dtype") return value("a string");
     const auto* known = std::find_if(std::begin(file_dtypes), std::end(file_dtypes), [&](const auto& d) { return text == d.name; });
-    check(known != std::end(file_dtypes), ErrorKind::file_format,
-          "[{}] got dtype \"{}\", which is not known here; convert the file to F16, BF16 or F32", where(), printable_name(text));
+    if (known == std::end(file_dtypes))
+      fail(ErrorKind::file_format, "[{}] got dtype \"{}\", which is not known here; convert the file to F16, BF16 or F32", where(),
+           printable_name(text));
     dtype_ = known->dtype;
     return true;
   }
@@ -77,13 +79,14 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     if (depth_ == 1) {
       name_ = std::move(text);
       field_.clear();
-      check(names_.insert(name_).second, ErrorKind::file_format, "[{}] got the name twice, expected once", where());
+      if (!names_.insert(name_).second) fail(ErrorKind::file_format, "[{}] got the name twice, expected once", where());
       return true;
     }
     field_ = std::move(text);
-    check(fields_.insert(field_).second, ErrorKind::file_format, "[{}] got the key \"{}\" twice, expected once", where(), printable_name(field_));
-    check(in_metadata_ || field_ == "dtype" || field_ == "shape" || field_ == "data_offsets", ErrorKind::file_format,
-          "[{}] got the key \"{}\", expected dtype, shape or data_offsets", where(), printable_name(field_));
+    if (!fields_.insert(field_).second)
+      fail(ErrorKind::file_format, "[{}] got the key \"{}\" twice, expected once", where(), printable_name(field_));
+    if (!in_metadata_ && field_ != "dtype" && field_ != "shape" && field_ != "data_offsets")
+      fail(ErrorKind::file_format, "[{}] got the key \"{}\", expected dtype, shape or data_offsets", where(), printable_name(field_));
     return true;
   }
 
@@ -122,32 +125,36 @@ class HeaderReader : public nlohmann::json_sax<Json> {
                            : field_ == "dtype"    ? "a dtype's name"
                            : depth_ == 2          ? "an array"
                                                   : "whole numbers";
-    fail(ErrorKind::file_format, "[{}] {}: got {}, expected {}", where(), field_.empty() ? "value" : printable_name(field_), got, expected);
+    fail(ErrorKind::file_format, "[{}] {}: got {}, expected {}", where(), field_.empty() ? "value" : printable_name(field_), got,
+         expected);
   }
 
   void deeper() {
-    check(++depth_ <= max_depth, ErrorKind::file_format, "[{}] the header is nested more than {} levels deep", file_, max_depth);
+    if (++depth_ > max_depth) fail(ErrorKind::file_format, "[{}] the header is nested more than {} levels deep", file_, max_depth);
   }
 
   void finish_entry() {
-    check(fields_.size() == 3, ErrorKind::file_format, "[{}] got {} of the keys dtype, shape, data_offsets, expected all three", where(),
-          fields_.size());
-    check(offsets_.size() == 2 && offsets_[0] <= offsets_[1], ErrorKind::file_format,
-          "[{}] got data_offsets {}, expected [begin, end] with begin <= end", where(), to_string(offsets_));
-    // Zero-sized axes count as 1 for the overflow check, since torch multiplies them into strides.
-    int64_t count = 1, bounded = 1;
-    bool overflow = false;
-    for (const int64_t size : shape_) {
-      overflow = overflow || __builtin_mul_overflow(bounded, std::max<int64_t>(size, 1), &bounded);
-      if (!overflow) count *= size;
-    }
-    const auto element_bytes = static_cast<int64_t>(c10::elementSize(dtype_));
-    overflow = overflow || __builtin_mul_overflow(bounded, element_bytes, &bounded);
-    check(!overflow, ErrorKind::file_format, "[{}] got shape {}, whose size does not fit 63 bits", where(), to_string(shape_));
-    check(offsets_[1] - offsets_[0] == count * element_bytes, ErrorKind::file_format,
-          "[{}] got {} bytes of data, expected {} for shape {} of {}", where(), offsets_[1] - offsets_[0], count * element_bytes,
-          to_string(shape_), safetensors_dtype_name(dtype_));
+    if (fields_.size() != 3)
+      fail(ErrorKind::file_format, "[{}] got {} of the keys dtype, shape and data_offsets, expected all three", where(), fields_.size());
+    if (offsets_.size() != 2 || offsets_[0] > offsets_[1])
+      fail(ErrorKind::file_format, "[{}] got data_offsets {}, expected [begin, end] with begin <= end", where(), to_string(offsets_));
+    const int64_t bytes = offsets_[1] - offsets_[0], expected = bytes_of_shape();
+    if (bytes != expected)
+      fail(ErrorKind::file_format, "[{}] got {} bytes of data, expected {} for shape {} of {}", where(), bytes, expected,
+           to_string(shape_), safetensors_dtype_name(dtype_));
     entries_.push_back({name_, dtype_, shape_, static_cast<uint64_t>(offsets_[0]), static_cast<uint64_t>(offsets_[1])});
+  }
+
+  // Zero-sized axes count as 1 for the overflow check, since torch multiplies them into strides.
+  int64_t bytes_of_shape() const {
+    int64_t bounded = static_cast<int64_t>(c10::elementSize(dtype_));
+    bool is_empty = false;
+    for (const int64_t size : shape_) {
+      if (__builtin_mul_overflow(bounded, std::max<int64_t>(size, 1), &bounded))
+        fail(ErrorKind::file_format, "[{}] got shape {}, whose size does not fit 63 bits", where(), to_string(shape_));
+      is_empty = is_empty || size == 0;
+    }
+    return is_empty ? 0 : bounded;
   }
 
   std::string file_;
@@ -164,13 +171,14 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 void check_contiguous(const std::string& file, const std::vector<TensorEntry>& entries, uint64_t data_bytes) {
   uint64_t end = 0;
   for (const auto& entry : entries) {
-    check(entry.begin >= end, ErrorKind::file_format, "[{}: {}] data begins at {}, inside the tensor before it, which ends at {}", file,
-          printable_name(entry.name), entry.begin, end);
-    check(entry.begin == end, ErrorKind::file_format, "[{}: {}] data begins at {}, expected {}: bytes between belong to no tensor", file,
-          printable_name(entry.name), entry.begin, end);
-    check(entry.end <= data_bytes, ErrorKind::file_format,
-          "[{}: {}] data ends at {}, but the file holds {} bytes of data; it is truncated, download it again", file,
-          printable_name(entry.name), entry.end, data_bytes);
+    const auto where = [&] { return file + ": " + printable_name(entry.name); };
+    if (entry.begin < end)
+      fail(ErrorKind::file_format, "[{}] data begins at {}, inside the tensor before it, which ends at {}", where(), entry.begin, end);
+    if (entry.begin > end)
+      fail(ErrorKind::file_format, "[{}] data begins at {}, expected {}: bytes between belong to no tensor", where(), entry.begin, end);
+    if (entry.end > data_bytes)
+      fail(ErrorKind::file_format, "[{}] data ends at {}, but the file holds {} bytes of data; it is truncated, download it again",
+           where(), entry.end, data_bytes);
     end = entry.end;
   }
   check(end == data_bytes, ErrorKind::file_format, "[{}] {} bytes follow the last tensor, expected none; the file is damaged", file,
@@ -196,9 +204,11 @@ int safetensors_dtype_order(DType dtype) {
 }
 
 SafetensorsHeader parse_safetensors_header(const std::string& file, std::string_view json, uint64_t data_bytes) {
-  check(json.starts_with('{'), ErrorKind::file_format, "[{}] the header does not begin with \"{{\"; this is not a safetensors file", file);
+  check(json.starts_with('{'), ErrorKind::file_format, "[{}] the header does not begin with \"{{\"; this is not a safetensors file",
+        file);
   // nlohmann takes a zero byte for the end of the text and would not look at what follows.
-  check(json.find('\0') == std::string_view::npos, ErrorKind::file_format, "[{}] the header holds a zero byte; the file is damaged", file);
+  check(json.find('\0') == std::string_view::npos, ErrorKind::file_format, "[{}] the header holds a zero byte; the file is damaged",
+        file);
   HeaderReader reader(file);
   Json::sax_parse(json.begin(), json.end(), &reader);
   auto header = reader.take();

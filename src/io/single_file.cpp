@@ -176,7 +176,8 @@ std::vector<std::string> single_file_unused_keys(const SafetensorsFile& file) {
   for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2"})
     if (const auto prefix = prefix_of(file, part)) used_prefixes.push_back(*prefix);
   for (const auto& entry : file.entries()) {
-    const auto prefix = std::find_if(used_prefixes.begin(), used_prefixes.end(), [&](const auto& p) { return entry.name.starts_with(p); });
+    const auto prefix = std::find_if(used_prefixes.begin(), used_prefixes.end(),
+                                     [&](const std::string& used) { return entry.name.starts_with(used); });
     const bool is_mark = entry.name == v_prediction_key || entry.name == zero_terminal_snr_key;
     const bool is_used = prefix != used_prefixes.end() && !is_vae_training_state(entry.name.substr(prefix->size()));
     if (!is_used && !is_mark) unused.push_back(entry.name);

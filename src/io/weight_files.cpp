@@ -51,13 +51,13 @@ class Resolver {
     }
     const auto others = other_variants();
     if (others.size() == 1) return {{folder_ / others[0]}, {}};
-    check(others.empty(), ErrorKind::missing_key, "[{}] holds {}, and nothing tells which to take; rename one to {}{}", folder_.string(),
-          joined(others, ", "), stem_, extension);
+    check(others.empty(), ErrorKind::missing_key, "[{}] holds {}, and nothing tells which to take; rename one to {}{}",
+          folder_.string(), joined(others, ", "), stem_, extension);
     check(incomplete_.empty(), ErrorKind::missing_key, "[{}] lists {}, which is not there; download it", incomplete_, missing_shard_);
     for (const auto& name : names_)
       check(!name.ends_with(".bin") && !name.ends_with(".ckpt") && !name.ends_with(".pt"), ErrorKind::missing_key,
-            "[{}] holds no {}{}, only the pickled {}, which is not read; download the safetensors files", folder_.string(), stem_, extension,
-            name);
+            "[{}] holds no {}{}, only the pickled {}, which is not read; download the safetensors files", folder_.string(), stem_,
+            extension, name);
     fail(ErrorKind::missing_key, "[{}] holds no weights, expected {}{}; is the download complete?", folder_.string(), stem_, extension);
   }
 

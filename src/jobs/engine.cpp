@@ -57,6 +57,13 @@ GuidanceInterval parse_interval(const std::string& text) {
   return interval;
 }
 
+std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text) {
+  const auto equals = text.rfind('=');
+  if (std::filesystem::exists(text) || equals == std::string::npos) return {text, std::filesystem::path(text).stem().string()};
+  check(equals + 1 < text.size() && equals > 0, ErrorKind::input, "[--embedding] got \"{}\", expected FILE or FILE=NAME", text);
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options), device_(resolve_device(options.device)) {
   ModelRequest request;
   request.model = options.model.empty() ? default_model() : find_model(options.model);
@@ -65,9 +72,12 @@ Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options)
   request.device = device_;
   request.compute = resolve_compute(options.dtype, device_);
   if (options.weights_dtype != "auto") request.storage = dtype_from_name(options.weights_dtype);
-  for (const auto& spec : options.embedding) request.embeddings.push_back(read_embedding(spec));
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
   models_ = std::make_unique<Models>(std::move(request));
+  for (const auto& spec : options.embedding) {
+    const auto [path, name] = parse_embedding_spec(spec);
+    embeddings_.push_back(load_embedding(path, name, models_->embedding_widths()));
+  }
   if (models_->is_small() && device_.is_cpu()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
   else threads_a_picture_ = cores;
   set_threads(threads_a_picture_);
@@ -144,6 +154,7 @@ Plan Engine::plan(const PictureOptions& options) {
   plan.aesthetic_score = done.aesthetic_score;
   plan.negative_aesthetic_score = done.negative_aesthetic_score;
   plan.adapters = adapters(done.lora);
+  plan.embeddings = embeddings_;
   check_plan(*models_, plan);
   return plan;
 }

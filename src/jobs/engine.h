@@ -1,6 +1,7 @@
 #pragma once
 // Models and LoRAs of a run, and the workers that make its pictures. CLI and studio are skins over it.
 #include "jobs/options.h"
+#include "lora/attach.h"
 #include "pipeline/text_to_image.h"
 
 namespace negativa {
@@ -11,6 +12,7 @@ class Engine {
   explicit Engine(const ModelOptions& options, size_t pictures);
 
   Models& models() { return *models_; }
+  const Models& models() const { return *models_; }
   int threads_a_picture() const { return threads_a_picture_; }
   int workers() const { return workers_; }
   std::string device_name() const { return device_.is_cuda() ? "cuda" : "cpu"; }
@@ -32,10 +34,14 @@ class Engine {
   at::Device device_ = at::kCPU;
   std::unique_ptr<Models> models_;
   int threads_a_picture_ = 1, workers_ = 1;
+  std::vector<Embedding> embeddings_;
   std::optional<LoraTargets> targets_;
   std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;
   std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
 };
+
+// FILE[=NAME]; an existing file of the whole text wins; the name is the file's stem where none is given.
+std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text);
 
 // "768x1024" -> {768, 1024}; separator 'x' or ','. Throws ErrorKind::input naming the flag.
 SizePx parse_size(const std::string& text, char separator, std::string_view flag);

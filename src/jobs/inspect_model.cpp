@@ -35,7 +35,7 @@ std::string check_part(const ModelFiles& files, const std::string& part, const W
     return fmt::format("channels {}, factor {}, scaling factor {}{}", fmt::join(vae.config.block_out_channels, " "), vae.config.factor(),
                        vae.config.scaling_factor, vae.config.force_upcast ? ", decodes in fp32" : "");
   }
-  const auto text = CLIPTextConfig::from_json(config, where);
+  const auto text = CLIPTextConfig::parse(config, where);
   CLIPTextModel encoder(text);
   nn::check_weights(part, nn::walk(encoder), weights);
   return fmt::format("{} wide, {} layers, {} heads, {}", text.hidden_size, text.num_hidden_layers, text.num_attention_heads, text.hidden_act);

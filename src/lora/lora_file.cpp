@@ -80,8 +80,7 @@ std::string shape_fault(const Pieces& pieces) {
     if (!at::isFloatingType(entry->dtype))
       return fmt::format("{} holds {} numbers, expected floating-point ones", target.name, dtype_name(entry->dtype));
   if (down.size() != 2 || down[1] != target.in_features || down[0] < 1)
-    return fmt::format("{}: down is {}, expected {}", target.name, to_string(pieces.down->shape),
-                       to_string({-1, target.in_features}));
+    return fmt::format("{}: down is {}, expected [rank, {}]", target.name, to_string(pieces.down->shape), target.in_features);
   if (up.size() != 2 || up[0] != target.out_features)
     return fmt::format("{}: up is {}, expected {}", target.name, to_string(pieces.up->shape),
                        to_string({target.out_features, down[0]}));

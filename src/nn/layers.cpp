@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <functional>
 
+#include "nn/cpu_kernels.h"
+#include "nn/packed_conv.h"
+
 namespace negativa::nn {
 
 namespace {
@@ -44,14 +47,18 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters) const {
 }
 
 Tensor Conv2d::forward(const Tensor& x) const {
+  if (packed.defined()) return packed_conv(x.contiguous(at::MemoryFormat::ChannelsLast), packed, bias, {stride, padding});
   return at::conv2d(x, as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
 }
 
-Tensor GroupNorm::forward(const Tensor& x) const { return at::group_norm(x, groups, as(weight, x), as(bias, x), eps); }
+Tensor GroupNorm::forward(const Tensor& x) const {
+  if (cpu::usable(x)) return cpu::group_norm(x, as(weight, x), as(bias, x), {groups, eps, false});
+  return at::group_norm(x, groups, as(weight, x), as(bias, x), eps);
+}
 
 Tensor GroupNorm::forward_silu(const Tensor& x) const {
-  Tensor y = forward(x);
-  return at::silu_(y);
+  if (cpu::usable(x)) return cpu::group_norm(x, as(weight, x), as(bias, x), {groups, eps, true});
+  return at::silu(forward(x));
 }
 
 Tensor LayerNorm::forward(const Tensor& x) const { return at::layer_norm(x, {width}, as(weight, x), as(bias, x), eps); }
@@ -59,8 +66,15 @@ Tensor LayerNorm::forward(const Tensor& x) const { return at::layer_norm(x, {wid
 Tensor Embedding::forward(const Tensor& ids, DType compute) const { return at::embedding(weight, ids).to(compute); }
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal, const std::optional<Tensor>& mask) {
+  if (!causal && !mask && cpu::usable(q) && cpu::small_attention(k.size(1), q.size(2) / heads)) return cpu::attention(q, k, v, heads);
   const auto split = [heads](const Tensor& t) { return t.view({t.size(0), t.size(1), heads, -1}).transpose(1, 2); };
   return at::scaled_dot_product_attention(split(q), split(k), split(v), mask, 0.0, causal).transpose(1, 2).flatten(2);
+}
+
+Tensor geglu(const Tensor& x) {
+  if (cpu::usable(x)) return cpu::geglu(x);
+  const auto halves = x.chunk(2, -1);
+  return halves[0] * at::gelu(halves[1]);
 }
 
 Tensor activation(const std::string& name, const Tensor& x) {

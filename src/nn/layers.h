@@ -30,6 +30,7 @@ struct Conv2d {
   Tensor weight;        // [out, in, k, k]
   Tensor weight_scale;  // [out], with int8 weights only
   Tensor bias;          // [out]
+  Tensor packed;        // the weight laid out for the CPU, in its place (LoadOptions::for_inference)
 
   Conv2d() = default;
   Conv2d(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1, int64_t padding = 1)
@@ -87,6 +88,9 @@ struct Embedding {
 // q, k, v [B, tokens, heads * head_dim] -> [B, tokens of q, heads * head_dim]; scale head_dim^-0.5.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal = false,
                  const std::optional<Tensor>& mask = {});
+
+// x [..., 2n] -> [..., n]: first half times gelu (exact) of the second.
+Tensor geglu(const Tensor& x);
 
 // An activation by its config name: "silu", "gelu" (exact), "quick_gelu" (x sigmoid(1.702 x)). Throws ErrorKind::input.
 Tensor activation(const std::string& name, const Tensor& x);

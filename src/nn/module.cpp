@@ -5,6 +5,7 @@
 #include <set>
 
 #include "nn/layers.h"
+#include "nn/packed_conv.h"
 
 namespace negativa::nn {
 
@@ -16,6 +17,18 @@ std::string some_of(const std::vector<std::string>& names) {
   const std::vector<std::string> first(names.begin(), names.begin() + std::min(shown, names.size()));
   const auto more = names.size() - first.size();
   return fmt::format("{}{}", fmt::join(first, ", "), more ? fmt::format(" and {} more", more) : "");
+}
+
+// Layouts in which this CPU multiplies fastest; half-precision storage stays as it is, since it is cast at every call.
+void lay_out(const Walk& module) {
+  const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
+  for (const auto& [name, linear] : module.linears)
+    if (fits(linear->weight)) linear->weight = linear->weight.t().contiguous().t();
+  for (Conv2d* conv : module.convolutions) {
+    if (!fits(conv->weight)) continue;
+    conv->packed = pack_conv_weight(conv->weight, {conv->stride, conv->padding});
+    conv->weight = Tensor();
+  }
 }
 
 // Symmetric int8 per output channel: row maximum -> 127.
@@ -65,6 +78,7 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
     *slot.tensor = std::move(tensor);
   }
   for (const auto& [name, linear] : module.linears) linear->name = name;
+  if (options.for_inference) lay_out(module);
 }
 
 int64_t parameter_count(const Walk& module) {

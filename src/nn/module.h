@@ -7,6 +7,7 @@
 
 namespace negativa::nn {
 
+struct Conv2d;
 struct Linear;
 
 // One tensor of a module: where it lives, its full key and the shape its config asks for.
@@ -21,6 +22,7 @@ struct Slot {
 struct Walk {
   std::vector<Slot> slots;
   std::vector<std::pair<std::string, Linear*>> linears;
+  std::vector<Conv2d*> convolutions;
   std::string prefix;
 
   void param(const std::string& name, Tensor& tensor, Shape shape, Tensor* scale = nullptr) {
@@ -47,6 +49,7 @@ struct Walk {
   template <class Child>
   void visit_child(Child& child) {
     if constexpr (std::is_same_v<Child, Linear>) linears.emplace_back(prefix.substr(0, prefix.size() - 1), &child);
+    if constexpr (std::is_same_v<Child, Conv2d>) convolutions.push_back(&child);
     Child::visit(child, *this);
   }
 };
@@ -62,6 +65,7 @@ struct LoadOptions {
   std::optional<DType> storage;      // absent: as stored in the file; int8: weights of linear layers and convolutions, the rest fp16
   at::Device device = at::kCPU;
   bool allow_extra = false;          // keys the module does not have: an error unless allowed
+  bool for_inference = false;        // fp32 weights on a CPU are laid out for speed; no gradients then
 };
 
 // Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape.

@@ -11,8 +11,7 @@ Tensor Attention::forward(const Tensor& x, const KeyValue& kv, const Adapters& a
 }
 
 Tensor FeedForward::forward(const Tensor& x, const Adapters& adapters) const {
-  const auto halves = proj.forward(x, adapters).chunk(2, -1);
-  return out.forward(halves[0] * at::gelu(halves[1]), adapters);
+  return out.forward(geglu(proj.forward(x, adapters)), adapters);
 }
 
 Tensor BasicTransformerBlock::forward(Tensor x, const KeyValue& context, const Adapters& adapters) const {

@@ -21,6 +21,10 @@ int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage) {
   return bytes;
 }
 
+CLIPTextConfig text_config(const ModelFiles& files, const std::string& part) {
+  return CLIPTextConfig::parse(files.config_json(part), files.name + "/" + part + "/config.json");
+}
+
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
 void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
   check(vae.latent_channels == unet.in_channels, ErrorKind::shape, "[vae] makes latents of {} channels, the UNet expects {}; try the model's own VAE",
@@ -55,7 +59,13 @@ bool Models::is_small() const {
   return nn::parameter_count(nn::walk(unet)) < 100'000'000;
 }
 
-nn::LoadOptions Models::load_options(const Weights& weights) const { return {storage_of(weights), request_.device}; }
+nn::LoadOptions Models::load_options(const Weights& weights) const { 
+  nn::LoadOptions options;
+  options.storage = storage_of(weights);
+  options.device = request_.device;
+  options.for_inference = true;
+  return options;
+}
 
 void Models::open_parts() {
   const auto load_unet = [this](const ModelFiles& files, const ModelFacts& facts) {
@@ -64,9 +74,15 @@ void Models::open_parts() {
     unet->load(weights, load_options(weights));
     return unet;
   };
-  const auto load_text = [this](const ModelFiles& files) {
-    const auto options = load_options(files.weights("text_encoder_2"));
-    return std::make_unique<TextModels>(load_text_models(files, options, request_.embeddings));
+  const auto load_stage = [this](const ModelFiles& files, const std::string& encoder, const std::string& tokenizer) {
+    const auto weights = files.weights(encoder);
+    return TextStage{Tokenizer::load(files.tokenizer_folder(tokenizer)),
+                     CLIPTextModel::load(encoder, text_config(files, encoder), weights, load_options(weights))};
+  };
+  const auto load_text = [load_stage](const ModelFiles& files) {
+    auto text = std::make_unique<TextModels>(TextModels{{}, load_stage(files, "text_encoder_2", "tokenizer_2")});
+    if (files.has("text_encoder")) text->first = load_stage(files, "text_encoder", "tokenizer");
+    return text;
   };
   text_.load = [=, this] { return load_text(files_); };
   unet_.load = [=, this] { return load_unet(files_, facts_); };
@@ -112,13 +128,19 @@ int64_t Models::weight_bytes() const {
   return bytes;
 }
 
+EmbeddingWidths Models::embedding_widths() const {
+  EmbeddingWidths widths{{}, text_config(files_, "text_encoder_2").hidden_size};
+  if (files_.has("text_encoder")) widths.clip_l = text_config(files_, "text_encoder").hidden_size;
+  return widths;
+}
+
 LoraTargets lora_targets(const ModelFiles& files) {
   LoraTargets targets;
   UNet unet(UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json"));
   targets.add("unet", nn::walk(unet));
   for (const char* part : {"text_encoder", "text_encoder_2"}) {
     if (!files.has(part)) continue;
-    CLIPTextModel encoder(CLIPTextConfig::from_json(files.config_json(part), files.name + "/" + part + "/config.json"));
+    CLIPTextModel encoder(text_config(files, part));
     targets.add(part, nn::walk(encoder));
   }
   return targets;

@@ -18,7 +18,6 @@ struct ModelRequest {
   DType compute = at::kFloat;
   std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype
   at::Device device = at::kCPU;
-  std::vector<Embedding> embeddings;         // textual inversion, for base and refiner
 };
 
 // What is known of a model before any weight is loaded.
@@ -51,6 +50,8 @@ class Models {
   const UNet& refiner_unet() { return get(refiner_unet_); }
   const Vae& vae() { return get(vae_); }
 
+  // Widths of the base's token embeddings, for reading textual inversion files.
+  EmbeddingWidths embedding_widths() const;
   // Bytes of all parts as they will lie in memory.
   int64_t weight_bytes() const;
 

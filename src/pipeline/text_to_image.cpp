@@ -14,34 +14,42 @@ struct Conditioning {
 
 struct Branch {
   std::string prompt, prompt_2;
-  const std::array<nn::Adapters, 2>* adapters;
+  const std::array<nn::Adapters, 2>* adapters;  // nullptr: none
 };
 
-PromptEmbeds encode(const TextModels& text, const Plan& plan, const Branch& branch) {
+PromptEmbeds encode(const TextModels& text, const Plan& plan, const Branch& branch, DType compute) {
   PromptRequest request;
   request.prompt = branch.prompt;
   request.prompt_2 = branch.prompt_2;
   request.weighting = plan.weighting;
   request.pooled = plan.pooled;
-  if (branch.adapters) request.adapters = {&(*branch.adapters)[0], &(*branch.adapters)[1]};
+  request.embeddings = plan.embeddings;
+  request.compute = compute;
+  if (branch.adapters) {
+    request.adapters = &(*branch.adapters)[0];
+    request.adapters_2 = &(*branch.adapters)[1];
+  }
   return encode_prompt(text, request);
 }
 
 // The refiner has one encoder, which reads `prompt` whatever prompt_2 says, and LoRAs do not act on it.
-Conditioning encode_prompts(const TextModels& text, const Plan& plan, bool zero_negative, bool is_refiner, const RunHooks& hooks) {
-  const auto& adapters = *plan.adapters;
+Conditioning encode_prompts(const TextModels& text, const Plan& plan, const ModelFacts& facts, const RunHooks& hooks, DType compute) {
+  const bool is_base = text.first.has_value();
+  const auto branch = [&](const std::string& prompt, const std::string& prompt_2, const std::array<nn::Adapters, 2>& adapters) {
+    return is_base ? Branch{prompt, prompt_2, &adapters} : Branch{prompt, prompt, nullptr};
+  };
+  const std::string negative = plan.negative_prompt.value_or("");
   Conditioning result;
-  result.positive = encode(text, plan, {plan.prompt, is_refiner ? plan.prompt : plan.prompt_2, is_refiner ? nullptr : &adapters.positive_text});
-  if (!plan.negative_prompt && zero_negative) {
-    result.negative = zeros_like(result.positive);
-  } else {
-    const std::string negative = plan.negative_prompt.value_or("");
-    result.negative = encode(text, plan, {negative, is_refiner ? negative : plan.negative_prompt_2.value_or(negative), is_refiner ? nullptr : &adapters.negative_text});
+  result.positive = encode(text, plan, branch(plan.prompt, plan.prompt_2, plan.adapters->positive_text), compute);
+  if (!plan.negative_prompt && facts.zero_negative) result.negative = zeros_like(result.positive);
+  else result.negative = encode(text, plan, branch(negative, plan.negative_prompt_2.value_or(negative), plan.adapters->negative_text), compute);
+  for (const auto* embeds : {&result.positive, &result.negative}) {
+    if (!is_base || !hooks.on_notice) continue;
+    if (!embeds->cut.empty()) hooks.on_notice(fmt::format("the prompt is longer than 77 tokens; cut: \"{}\"", embeds->cut));
+    if (!embeds->ignored.empty()) hooks.on_notice(fmt::format("words behind .and() are ignored: \"{}\"", embeds->ignored));
   }
-  for (const auto* embeds : {&result.positive, &result.negative})
-    if (!embeds->cut.empty() && !is_refiner && hooks.on_notice)
-      hooks.on_notice(fmt::format("the prompt is longer than 77 tokens; cut: \"{}\"", embeds->cut));
-  pad_to_same_length(text, result.negative, result.positive);
+  if (result.positive.prompt_embeds.size(1) != result.negative.prompt_embeds.size(1))
+    pad_to_same_length(result.negative, result.positive, encode(text, plan, branch("", "", plan.adapters->positive_text), compute));
   return result;
 }
 
@@ -87,7 +95,7 @@ Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).conti
 }  // namespace
 
 ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks) {
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode inference;
   check_plan(models, plan);
   const auto& request = models.request();
   const Course course = make_course(models, plan);
@@ -95,14 +103,14 @@ ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hook
   auto& kept = result.tensors;
 
   // 1. prompts -> [2,77n,D] and [2,P]: negative, then positive
-  const auto text = encode_prompts(models.text(), plan, models.facts().zero_negative, false, hooks);
+  const auto text = encode_prompts(models.text(), plan, models.facts(), hooks, request.compute);
   kept["prompt_embeds"] = host(text.positive.prompt_embeds);
   kept["pooled_prompt_embeds"] = host(text.positive.pooled_prompt_embeds);
   kept["negative_prompt_embeds"] = host(text.negative.prompt_embeds);
   kept["negative_pooled_prompt_embeds"] = host(text.negative.pooled_prompt_embeds);
   std::optional<Conditioning> refiner_text;
   if (course.split.refiner.size() > 0)
-    refiner_text = encode_prompts(models.refiner_text(), plan, models.refiner_facts()->zero_negative, true, hooks);
+    refiner_text = encode_prompts(models.refiner_text(), plan, *models.refiner_facts(), hooks, request.compute);
 
   // 2. noise [1,C,h,w], drawn on the CPU whatever the device
   Generator generator(plan.seed);

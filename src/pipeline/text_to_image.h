@@ -33,6 +33,7 @@ struct Plan {
   std::string sampler, grid;
   std::optional<double> refiner_start;                              // absent: no refiner
   SizePx original_size, crop_top_left, target_size;
+  std::vector<Embedding> embeddings;                                // textual inversion; names usable in every prompt
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
   std::shared_ptr<const PictureAdapters> adapters = std::make_shared<PictureAdapters>();
 };

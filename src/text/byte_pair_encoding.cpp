@@ -53,14 +53,15 @@ BytePairEncoding::BytePairEncoding(std::vector<std::string> pieces, const std::v
     : pieces_(std::move(pieces)) {
   ids_.reserve(pieces_.size());
   for (size_t id = 0; id < pieces_.size(); ++id)
-    check(ids_.emplace(pieces_[id], id).second, ErrorKind::file_format, "[{}] \"{}\" stands twice in the vocabulary", where, pieces_[id]);
+    check(ids_.emplace(pieces_[id], id).second, ErrorKind::file_format, "[{}] \"{}\" stands twice in the vocabulary", where,
+          pieces_[id]);
   merges_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const auto& [left, right] = merges[rank];
     const auto *left_id = find(left), *right_id = find(right), *merged = find(left + right);
     check(left_id && right_id && merged, ErrorKind::file_format,
-          "[{}] merge {} (\"{}\" \"{}\") is not made of entries of the vocabulary; are merges and vocabulary of one model?", where, rank + 1,
-          left, right);
+          "[{}] merge {} (\"{}\" \"{}\") is not made of entries of the vocabulary; are merges and vocabulary of one model?",
+          where, rank + 1, left, right);
     merges_[pair_key(*left_id, *right_id)] = {static_cast<int32_t>(rank), static_cast<int32_t>(*merged)};
   }
   for (int byte = 0; byte < 256; ++byte) {
@@ -119,7 +120,8 @@ void BytePairEncoding::encode_word(std::string_view word, int64_t unknown, std::
     consider(symbols[left].previous);
     consider(left);
   }
-  for (int32_t i = 0; i >= 0 && i < length; i = symbols[i].next) ids.push_back(symbols[i].id == no_piece ? unknown : symbols[i].id);
+  for (int32_t i = 0; i >= 0 && i < length; i = symbols[i].next)
+    ids.push_back(symbols[i].id == no_piece ? unknown : symbols[i].id);
 }
 
 }  // namespace negativa

@@ -17,7 +17,8 @@ using prompt_syntax::Nodes;
 std::string unescaped(std::string_view text) {
   std::string result;
   for (size_t at = 0; at < text.size(); ++at) {
-    const bool escape = text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == '(' || text[at + 1] == ')' || text[at + 1] == '"');
+    const bool escape =
+        text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == '(' || text[at + 1] == ')' || text[at + 1] == '"');
     if (!escape) result += text[at];
   }
   return result;
@@ -44,14 +45,16 @@ Fragments flatten(const Nodes& nodes) {
   Fragments single, fused;
   collect(nodes, 1.0, single);
   for (auto& fragment : single) {
-    if (!fused.empty() && fused.back().weight == fragment.weight) fused.back().text = unescaped(fused.back().text + " " + fragment.text);
-    else fused.push_back(std::move(fragment));
+    if (!fused.empty() && fused.back().weight == fragment.weight)
+      fused.back().text = unescaped(fused.back().text + " " + fragment.text);
+    else
+      fused.push_back(std::move(fragment));
   }
   return fused;
 }
 
-// A comma directly before a word gets a space, as Compel's re.sub(r",(\S)", r", \1") gives it: not twice in a row. Vertical tab and form
-// feed, which Compel cannot parse, are spaces here.
+// A comma directly before a word gets a space, as Compel's re.sub(r",(\S)", r", \1") gives it: not twice in a row. Vertical tab
+// and form feed, which Compel cannot parse, are spaces here.
 std::string prepared(std::string_view text) {
   std::string result;
   if (prompt_syntax::blank(text)) return result;
@@ -80,8 +83,8 @@ std::vector<double> weights_of(const std::vector<std::string>& options, size_t c
     const char* begin = option.c_str();
     char* end = nullptr;
     weights.push_back(std::strtod(begin, &end));
-    check(end != begin && !*end && std::isfinite(weights.back()), ErrorKind::input, "[prompt] {}: got \"{}\", expected a weight", operation,
-          option);
+    check(end != begin && !*end && std::isfinite(weights.back()), ErrorKind::input, "[prompt] {}: got \"{}\", expected a weight",
+          operation, option);
   }
   if (weights.empty()) weights.assign(count, 1.0);
   check(weights.size() == count, ErrorKind::input, "[prompt] {}: got {} weights for {} texts, expected one for each", operation,
@@ -99,8 +102,8 @@ PromptPart blend_of(const prompt_syntax::Operation& operation) {
   part.blend_weights = weights_of(options, operation.targets.size(), operation.name);
   double sum = 0;
   for (const double weight : part.blend_weights) sum += weight;
-  check(!part.normalize_blend || sum != 0, ErrorKind::input, "[prompt] {}: the weights sum to 0; add no_normalize as the last option",
-        operation.name);
+  check(!part.normalize_blend || sum != 0, ErrorKind::input,
+        "[prompt] {}: the weights sum to 0; add no_normalize as the last option", operation.name);
   for (const auto& target : operation.targets) {
     part.texts.push_back(flatten(target));
     if (part.texts.back().empty()) part.texts.back() = {{""}};
@@ -129,7 +132,8 @@ Prompt parse_prompt(std::string_view text) {
     const auto& targets = syntax.operation->targets;
     const auto weights = weights_of(syntax.operation->options, targets.size(), syntax.operation->name);
     for (size_t i = 0; i < targets.size(); ++i)
-      if (auto fragments = flatten(targets[i]); !fragments.empty()) prompt.parts.push_back(plain_part(std::move(fragments), weights[i]));
+      if (auto fragments = flatten(targets[i]); !fragments.empty())
+        prompt.parts.push_back(plain_part(std::move(fragments), weights[i]));
   } else if (auto fragments = flatten(syntax.nodes); !fragments.empty()) {
     prompt.parts.push_back(plain_part(std::move(fragments)));
   }

@@ -97,8 +97,10 @@ std::optional<double> Parser::number() {
   bool found = whole && (!sign || text_[begin] == '-');
   if (end < text_.size() && text_[end] == '.') {
     ++end;
-    if (digits() || whole) found = true;
-    else end = behind_whole;
+    if (digits() || whole)
+      found = true;
+    else
+      end = behind_whole;
   }
   if (!found) return {};
   at_ = end;
@@ -154,9 +156,13 @@ std::optional<Nodes> Parser::word() {
     const char c = text_[end];
     const bool last = end + 1 == text_.size();
     const char next = last ? ' ' : text_[end + 1];
-    if (c == '\\' && is_one_of(next, syntactic)) end += 2;
-    else if (is_one_of(c, "+-") ? !is_one_of(next, white) && !is_one_of(next, syntactic) : !is_one_of(c, white) && !is_one_of(c, syntactic)) ++end;
-    else break;
+    if (c == '\\' && is_one_of(next, syntactic))
+      end += 2;
+    else if (is_one_of(c, "+-") ? !is_one_of(next, white) && !is_one_of(next, syntactic)
+                                : !is_one_of(c, white) && !is_one_of(c, syntactic))
+      ++end;
+    else
+      break;
   }
   if (end == begin) return {};
   at_ = end;
@@ -189,7 +195,8 @@ std::optional<Nodes> Parser::parenthesized() {
     if (found->second.nodes) at_ = found->second.behind;
     return found->second.nodes;
   }
-  check(++depth_ <= max_depth, ErrorKind::input, "[prompt] got parentheses nested deeper than {}; write \\( for one that is text", max_depth);
+  check(++depth_ <= max_depth, ErrorKind::input, "[prompt] got parentheses nested deeper than {}; write \\( for one that is text",
+        max_depth);
   const size_t start = at_;
   at_ = begin + 1;
   std::optional<Nodes> nodes = sequence(true);
@@ -269,10 +276,14 @@ std::optional<Nodes> Parser::item(bool bare_word) {
 Nodes Parser::sequence(bool with_commas) {
   Nodes nodes;
   while (true) {
-    if (auto found = item(true)) nodes.insert(nodes.end(), found->begin(), found->end());
-    else if (with_commas && literal(",")) nodes.push_back({Node::Kind::text, ",", 1.0, {}});
-    else if (with_commas && literal(".")) nodes.push_back({Node::Kind::text, ".", 1.0, {}});
-    else return nodes;
+    if (auto found = item(true))
+      nodes.insert(nodes.end(), found->begin(), found->end());
+    else if (with_commas && literal(","))
+      nodes.push_back({Node::Kind::text, ",", 1.0, {}});
+    else if (with_commas && literal("."))
+      nodes.push_back({Node::Kind::text, ".", 1.0, {}});
+    else
+      return nodes;
   }
 }
 
@@ -280,8 +291,10 @@ Nodes Parser::sequence(bool with_commas) {
 Nodes Parser::top_level() {
   Nodes nodes;
   while (!at_end()) {
-    if (auto found = item(false)) nodes.insert(nodes.end(), found->begin(), found->end());
-    else nodes.push_back({Node::Kind::text, *run([](char c) { return !is_one_of(c, white); }), 1.0, {}});
+    if (auto found = item(false))
+      nodes.insert(nodes.end(), found->begin(), found->end());
+    else
+      nodes.push_back({Node::Kind::text, *run([](char c) { return !is_one_of(c, white); }), 1.0, {}});
   }
   return nodes;
 }
@@ -321,8 +334,8 @@ Syntax Parser::whole() {
     return syntax;
   }
   while (auto nodes = lora()) syntax.nodes.insert(syntax.nodes.end(), nodes->begin(), nodes->end());
-  check(at_end(), ErrorKind::input, "[prompt] got \"{}\" behind .blend(), expected nothing; put it into each of the blend's texts",
-        text_.substr(skipped()));
+  check(at_end(), ErrorKind::input,
+        "[prompt] got \"{}\" behind .blend(), expected nothing; put it into each of the blend's texts", text_.substr(skipped()));
   check(syntax.nodes.empty(), ErrorKind::input, "[prompt] LoRAs in the prompt are not supported; use --lora FILE:WEIGHT");
   return syntax;
 }

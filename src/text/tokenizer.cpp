@@ -57,9 +57,12 @@ void for_each_word(std::string_view text, const Word& word) {
       continue;
     }
     const auto* contraction = std::find_if(std::begin(contractions), std::end(contractions), begins);
-    if (contraction != std::end(contractions)) behind = at + contraction->size();
-    else if (is_letter(first)) behind = run_end(text, at, is_letter);
-    else if (is_symbol(first)) behind = run_end(text, at, is_symbol);
+    if (contraction != std::end(contractions))
+      behind = at + contraction->size();
+    else if (is_letter(first))
+      behind = run_end(text, at, is_letter);
+    else if (is_symbol(first))
+      behind = run_end(text, at, is_symbol);
     if (!is_space(first)) word(text.substr(at, behind - at));
     at = behind;
   }
@@ -75,8 +78,8 @@ Tokenizer::Tokenizer(const TokenizerFiles& files)
   std::stable_sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   for (const auto& token : added) {
     const auto* known = find(token.content);
-    check(known || token.id >= 0, ErrorKind::file_format, "[{}] the special token \"{}\" is not in the vocabulary; are the files of one tokenizer?",
-          files.where, token.content);
+    check(known || token.id >= 0, ErrorKind::file_format,
+          "[{}] the special token \"{}\" is not in the vocabulary; are the files of one tokenizer?", files.where, token.content);
     check(token.id < 0 || token.id == (known ? *known : size()), ErrorKind::file_format,
           "[{}] the token \"{}\" has id {}, expected {}; are the files of one tokenizer?", files.where, token.content, token.id,
           known ? *known : size());
@@ -118,7 +121,8 @@ int64_t Tokenizer::add_token(const std::string& name, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     const auto each = i == 0 ? name : fmt::format("{}_{}", name, i);
     const auto text = normalize(each);
-    const bool taken = find(each) || std::any_of(normalized_.begin(), normalized_.end(), [&](const Match& m) { return m.text == text; });
+    const bool taken =
+        find(each) || std::any_of(normalized_.begin(), normalized_.end(), [&](const Match& m) { return m.text == text; });
     check(!taken, ErrorKind::input, "[embedding] the name \"{}\" is a token already; give it another name with FILE=NAME", each);
     add({each, -1, true});
   }
@@ -169,18 +173,18 @@ void Tokenizer::encode_normalized(std::string_view text, std::vector<int64_t>& i
 
 Tokens Tokenizer::tokenize(std::string_view text) const {
   const auto ids = encode(text);
-  return fit(ids, std::vector<float>(ids.size(), 1.0f));
+  return fit(ids, std::vector<double>(ids.size(), 1.0));
 }
 
-Tokens Tokenizer::fit(const std::vector<int64_t>& ids, const std::vector<float>& weights) const {
+Tokens Tokenizer::fit(const std::vector<int64_t>& ids, const std::vector<double>& weights) const {
   const auto kept = std::min<int64_t>(static_cast<int64_t>(ids.size()), max_length_ - 2);
   std::vector<int64_t> row{bos_};
   row.insert(row.end(), ids.begin(), ids.begin() + kept);
   row.push_back(eos_);
   row.resize(max_length_, pad_);
-  std::vector<float> row_weights{1.0f};
+  std::vector<double> row_weights{1.0};
   row_weights.insert(row_weights.end(), weights.begin(), weights.begin() + kept);
-  row_weights.resize(max_length_, 1.0f);
+  row_weights.resize(max_length_, 1.0);
   const std::vector<int64_t> cut(ids.begin() + kept, ids.end());
   return {{row}, {row_weights}, static_cast<int64_t>(cut.size()), decode(cut)};
 }
@@ -209,8 +213,10 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
     for (size_t at = 0; at < left.size();) {
       const size_t begin = at;
       const auto found = bytes.find(next_code_point(left, at));
-      if (found == bytes.end()) text.append(left.substr(begin, at - begin));
-      else text += found->second;
+      if (found == bytes.end())
+        text.append(left.substr(begin, at - begin));
+      else
+        text += found->second;
     }
     if (ends_word) text += ' ';
   }

@@ -1,6 +1,6 @@
 #pragma once
-// CLIP's tokenizer as transformers' CLIPTokenizer does it: special tokens found in the raw text, then NFC, white space to one space,
-// lower case, added names, words by a regular expression, byte pair encoding of each word.
+// CLIP's tokenizer as transformers' CLIPTokenizer does it: special tokens found in the raw text, then NFC, white space to one
+// space, lower case, added names, words by a regular expression, byte pair encoding of each word.
 #include <filesystem>
 #include <memory>
 
@@ -10,10 +10,10 @@ namespace negativa {
 
 // A text as an encoder reads it.
 struct Tokens {
-  std::vector<std::vector<int64_t>> ids;    // [n,77]: BOS, at most 75 tokens, EOS, pads
-  std::vector<std::vector<float>> weights;  // [n,77]; 1 at BOS, EOS and pads
-  int64_t cut = 0;                          // tokens that did not fit
-  std::string cut_text;                     // what they say
+  std::vector<std::vector<int64_t>> ids;     // [n,77]: BOS, at most 75 tokens, EOS, pads
+  std::vector<std::vector<double>> weights;  // [n,77]; 1 at BOS, EOS and pads
+  int64_t cut = 0;                           // tokens that did not fit
+  std::string cut_text;                      // what they say
 };
 
 // Cheap to copy: copies share the vocabulary and own their added names. Safe to share between threads while nothing is added.
@@ -28,15 +28,15 @@ class Tokenizer {
   // One row of max_length() ids. What does not fit is cut at the end; EOS is kept.
   Tokens tokenize(std::string_view text) const;
   // The same for ids that are there already.
-  Tokens fit(const std::vector<int64_t>& ids, const std::vector<float>& weights) const;
+  Tokens fit(const std::vector<int64_t>& ids, const std::vector<double>& weights) const;
 
   // "wrong</w>", as in the vocabulary. Throws ErrorKind::input for an id that does not exist.
   const std::string& piece(int64_t id) const;
   // Text of the ids: word ends become spaces.
   std::string decode(const std::vector<int64_t>& ids) const;
 
-  // Makes NAME (and NAME_1 … NAME_{count-1}, which NAME then stands for) tokens of their own: matched in the lower-cased text, also
-  // inside words, longest name first. Returns the first id; the others follow. Throws ErrorKind::input when a name is taken.
+  // Makes NAME (and NAME_1 … NAME_{count-1}, which NAME then stands for) tokens of their own: matched in the lower-cased text,
+  // also inside words, longest name first. Returns the first id; the others follow. Throws ErrorKind::input when a name is taken.
   int64_t add_token(const std::string& name, int64_t count = 1);
 
   int64_t size() const;  // ids are below it

@@ -15,16 +15,17 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<std::string> pieces_from(const Json& vocabulary, const std::string& where) {
-  check(vocabulary.is_object() && !vocabulary.empty(), ErrorKind::file_format, "[{}] got {}, expected an object of token: id", where,
-        json_excerpt(vocabulary));
+  check(vocabulary.is_object() && !vocabulary.empty(), ErrorKind::file_format, "[{}] got {}, expected an object of token: id",
+        where, json_excerpt(vocabulary));
   const auto count = static_cast<int64_t>(vocabulary.size());
   std::vector<std::string> pieces(count);
   std::vector<bool> seen(count, false);
   for (const auto& [piece, value] : vocabulary.items()) {
-    check(json_holds<int64_t>(value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected an id", where, piece, json_excerpt(value));
+    check(json_holds<int64_t>(value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected an id", where, piece,
+          json_excerpt(value));
     const auto id = value.get<int64_t>();
-    check(id >= 0 && id < count && !seen[id], ErrorKind::file_format, "[{}] \"{}\": got id {}, expected each of 0 to {} once", where, piece,
-          id, count - 1);
+    check(id >= 0 && id < count && !seen[id], ErrorKind::file_format, "[{}] \"{}\": got id {}, expected each of 0 to {} once",
+          where, piece, id, count - 1);
     pieces[id] = piece;
     seen[id] = true;
   }
@@ -33,8 +34,10 @@ std::vector<std::string> pieces_from(const Json& vocabulary, const std::string& 
 
 Merge merge_of(std::string_view line, const std::string& where) {
   const auto space = line.find(' ');
-  check(space != std::string_view::npos && space > 0 && space + 1 < line.size() && line.find(' ', space + 1) == std::string_view::npos,
-        ErrorKind::file_format, "[{}] got the merge \"{}\", expected two tokens with a space between them", where, line.substr(0, 60));
+  check(space != std::string_view::npos && space > 0 && space + 1 < line.size() &&
+            line.find(' ', space + 1) == std::string_view::npos,
+        ErrorKind::file_format, "[{}] got the merge \"{}\", expected two tokens with a space between them", where,
+        line.substr(0, 60));
   return {std::string(line.substr(0, space)), std::string(line.substr(space + 1))};
 }
 
@@ -58,8 +61,8 @@ AddedToken added_token(const Json& value, const std::string& where) {
   AddedToken token{get<std::string>(value, "content", where)};
   token.normalized = get_or(value, "normalized", false, where);
   for (const char* flag : {"lstrip", "rstrip", "single_word"})
-    check(!get_or(value, flag, false, where), ErrorKind::file_format, "[{}] token \"{}\" has {}, which no CLIP tokenizer uses; set it to false",
-          where, token.content, flag);
+    check(!get_or(value, flag, false, where), ErrorKind::file_format,
+          "[{}] token \"{}\" has {}, which no CLIP tokenizer uses; set it to false", where, token.content, flag);
   return token;
 }
 
@@ -100,15 +103,17 @@ void read_special_tokens(TokenizerFiles& files, const Json& config, const Json& 
   }
   // Absurdly large where transformers knows no limit.
   const auto length = config.find("model_max_length");
-  if (length != config.end() && json_holds<int64_t>(*length) && length->get<int64_t>() <= 100000) files.max_length = length->get<int64_t>();
-  check(files.max_length >= 3, ErrorKind::file_format, "[{}] model_max_length: got {}, expected at least 3", where, files.max_length);
+  if (length != config.end() && json_holds<int64_t>(*length) && length->get<int64_t>() <= 100000)
+    files.max_length = length->get<int64_t>();
+  check(files.max_length >= 3, ErrorKind::file_format, "[{}] model_max_length: got {}, expected at least 3", where,
+        files.max_length);
 }
 
 void read_tokenizer_json(TokenizerFiles& files, const fs::path& path) {
   const auto where = path.string();
   const Json root = read_json_file(path);
-  check(root.is_object() && root.contains("model") && root["model"].is_object() && root["model"].contains("vocab"), ErrorKind::file_format,
-        "[{}] has no model with a vocab, expected a CLIP tokenizer", where);
+  check(root.is_object() && root.contains("model") && root["model"].is_object() && root["model"].contains("vocab"),
+        ErrorKind::file_format, "[{}] has no model with a vocab, expected a CLIP tokenizer", where);
   const auto& model = root["model"];
   const auto suffix = get_or<std::string>(model, "end_of_word_suffix", "", where);
   check(get_or<std::string>(model, "type", "BPE", where) == "BPE" && suffix == word_end, ErrorKind::file_format,
@@ -150,8 +155,10 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
         "[tokenizer] {} has neither tokenizer.json nor merges.txt; is this the tokenizer folder of a CLIP model?", files.where);
   const Json config = object_or_empty(folder / names::tokenizer_config);
   const bool single = fs::exists(whole);
-  if (single) read_tokenizer_json(files, whole);
-  else files.merges = read_merges(merges);
+  if (single)
+    read_tokenizer_json(files, whole);
+  else
+    files.merges = read_merges(merges);
   read_added_tokens_decoder(files, config, (folder / names::tokenizer_config).string());
   read_special_tokens(files, config, object_or_empty(folder / "special_tokens_map.json"), files.where);
   if (!single) {
@@ -159,7 +166,8 @@ TokenizerFiles read_tokenizer_files(const fs::path& folder) {
                                           : vocabulary_of_merges(files.merges, files.bos, files.eos);
     const Json more = object_or_empty(folder / "added_tokens.json");
     for (const auto& [content, id] : more.items()) {
-      check(json_holds<int64_t>(id), ErrorKind::file_format, "[{}] added_tokens.json: got {}, expected an id", files.where, json_excerpt(id));
+      check(json_holds<int64_t>(id), ErrorKind::file_format, "[{}] added_tokens.json: got {}, expected an id", files.where,
+            json_excerpt(id));
       add(files, {content, id.get<int64_t>(), true});
     }
   }

@@ -16,8 +16,8 @@ void check_utf8(std::string_view text, std::string_view where) {
     const int32_t begin = at;
     UChar32 code_point;
     U8_NEXT(bytes, at, length, code_point);
-    check(code_point >= 0, ErrorKind::input, "[{}] got a text that is not UTF-8 (byte {}), expected UTF-8; save or type it as UTF-8", where,
-          begin);
+    check(code_point >= 0, ErrorKind::input,
+          "[{}] got a text that is not UTF-8 (byte {}), expected UTF-8; save or type it as UTF-8", where, begin);
   }
 }
 
@@ -40,8 +40,10 @@ std::string nfc(std::string_view text) {
   const auto* form = icu::Normalizer2::getNFCInstance(status);
   std::string result;
   icu::StringByteSink<std::string> sink(&result, static_cast<int32_t>(text.size()));
-  if (U_SUCCESS(status)) form->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
-  check(U_SUCCESS(status), ErrorKind::machine, "[unicode] ICU cannot normalise ({}); is its data installed?", u_errorName(status));
+  if (U_SUCCESS(status))
+    form->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
+  check(U_SUCCESS(status), ErrorKind::machine, "[unicode] ICU cannot normalise ({}); is its data installed?",
+        u_errorName(status));
   return result;
 }
 

@@ -105,7 +105,8 @@ TEST(ModelFolder, SaysInOneLineWhatIsWrong) {
   EXPECT_NE(error_of(kind, [&] { open_model(folder.path()); }).find("no model"), std::string::npos);
   write_bytes(folder / "flux/model_index.json", R"({"_class_name":"FluxPipeline"})");
   EXPECT_NE(error_of(kind, [&] { open_model(folder / "flux"); }).find("FluxPipeline"), std::string::npos);
-  write_bytes(folder / "part/model_index.json", R"({"_class_name":"StableDiffusionXLPipeline","unet":["diffusers","UNet2DConditionModel"]})");
+  write_bytes(folder / "part/model_index.json",
+              R"({"_class_name":"StableDiffusionXLPipeline","unet":["diffusers","UNet2DConditionModel"]})");
   const auto part = open_model(folder / "part");
   EXPECT_NE(error_of(ErrorKind::missing_key, [&] { part.weights("unet"); }).find("unet"), std::string::npos);
   write_bytes(folder / "broken/model_index.json", "{");

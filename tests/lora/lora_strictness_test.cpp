@@ -126,7 +126,7 @@ TEST(LoraCoverage, NamesTheLayerWhoseTensorsCannotBeUsed) {
   const std::vector<std::pair<Tensors, std::string>> cases = {
       {{{down, at::ones({2, 64})}}, "no up matrix"},
       {{{up, at::ones({64, 2})}}, "no down matrix"},
-      {{{down, at::ones({2, 60})}, {up, at::ones({64, 2})}}, "expected [-1, 64]"},
+      {{{down, at::ones({2, 60})}, {up, at::ones({64, 2})}}, "expected [rank, 64]"},
       {{{down, at::ones({2, 64})}, {up, at::ones({60, 2})}}, "expected [64, 2]"},
       {{{down, at::ones({2, 64})}, {up, at::ones({64, 3})}}, "rank 2, up has rank 3"},
       {{{down, at::ones({2, 64}, at::kInt)}, {up, at::ones({64, 2})}}, "floating-point"},

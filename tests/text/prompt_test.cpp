@@ -73,7 +73,8 @@ TEST(PromptGrammar, ReadsTheVectorsOfTheReferencePage) {  // sdxl.md 7.1
 }
 
 TEST(PromptGrammar, RefusesSwapAndLoraWithAWayOut) {
-  for (const auto& [prompt, way_out] : {std::pair{"a cat.swap(dog)", "write the word"}, {"withLora(wrong, 0.5) cat", "--lora wrong:0.5"}}) {
+  for (const auto& [prompt, way_out] :
+       {std::pair{"a cat.swap(dog)", "write the word"}, {"withLora(wrong, 0.5) cat", "--lora wrong:0.5"}}) {
     try {
       parse_prompt(prompt);
       ADD_FAILURE() << prompt;

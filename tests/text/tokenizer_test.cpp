@@ -37,7 +37,8 @@ TEST(Tokenizer, EqualsTransformersOnGoldenTexts) {
   ASSERT_GE(texts.size(), 150u);
   for (const auto& [folder, expected] : golden["ids"].items()) {
     auto tokenizer = Tokenizer::load(source_path("models/" + folder));
-    for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(tokenizer.encode(texts[i]), expected[i].get<Ids>()) << folder << ": " << texts[i];
+    for (size_t i = 0; i < texts.size(); ++i)
+      EXPECT_EQ(tokenizer.encode(texts[i]), expected[i].get<Ids>()) << folder << ": " << texts[i];
     for (const auto& name : names) tokenizer.add_token(name);
     const auto& added = golden["added_ids"][folder];
     for (size_t i = 0; i < added_texts.size(); ++i)
@@ -136,9 +137,12 @@ TEST(Tokenizer, ReadsAFolderOfTransformersFive) {  // pitfall 62: tokenizer.json
     Json merges = Json::array();
     for (const auto& [left, right] : read_tokenizer_files(source).merges)
       merges.push_back(pairs ? Json::array({left, right}) : Json(left + " " + right));
-    const Json file = {{"model", {{"type", "BPE"}, {"end_of_word_suffix", "</w>"}, {"vocab", read_json_file(source / "vocab.json")}, {"merges", merges}}},
-                       {"added_tokens", {{{"id", 0}, {"content", "!"}, {"normalized", false}, {"special", true}},
-                                         {{"id", 1755}, {"content", "<s1>"}, {"normalized", true}, {"special", false}}}}};
+    const Json file = {
+        {"model",
+         {{"type", "BPE"}, {"end_of_word_suffix", "</w>"}, {"vocab", read_json_file(source / "vocab.json")}, {"merges", merges}}},
+        {"added_tokens",
+         {{{"id", 0}, {"content", "!"}, {"normalized", false}, {"special", true}},
+          {{"id", 1755}, {"content", "<s1>"}, {"normalized", true}, {"special", false}}}}};
     Folder folder;
     folder.write("tokenizer.json", file.dump());
     folder.write("tokenizer_config.json", R"({"pad_token": "!", "model_max_length": 77})");
@@ -152,7 +156,8 @@ TEST(Tokenizer, FindsNormalizedSpecialTokensInAnyCase) {  // published files of 
   const auto source = source_path("models/emoji-xl/tokenizer");
   Folder folder;
   for (const char* name : {"vocab.json", "merges.txt"}) folder.write(name, read(source / name));
-  folder.write("special_tokens_map.json", R"({"eos_token": {"content": "<|endoftext|>", "normalized": true, "lstrip": false}, "pad_token": "!"})");
+  folder.write("special_tokens_map.json",
+               R"({"eos_token": {"content": "<|endoftext|>", "normalized": true, "lstrip": false}, "pad_token": "!"})");
   EXPECT_EQ(Tokenizer::load(folder.path).encode("!a<|ENDOFTEXT|>b"), Ids({0, 320, 1754, 321}));
 }
 

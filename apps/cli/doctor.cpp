@@ -1,0 +1,26 @@
+#include "jobs/doctor.h"
+
+#include <cstdio>
+
+#include "options.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+namespace {
+struct DoctorOptions {
+  bool json = false;
+  static void visit(auto& self, auto& v) { v("json", self.json, "as JSON"); }
+};
+}  // namespace
+
+int run_doctor(const Arguments& args) {
+  DoctorOptions options;
+  Fields fields = fields_of(options);
+  if (!parse_command_line({"doctor", "what this machine has and what fits on it", args}, fields)) return 0;
+  const DoctorReport report = examine_machine();
+  std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
+  return 0;
+}
+
+}  // namespace negativa::cli

@@ -1,0 +1,29 @@
+#pragma once
+// `negativa doctor`: what this machine has and what fits on it.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace negativa {
+
+struct DoctorReport {
+  std::string processor, cpu_capability;  // the instruction set libtorch's kernels use here
+  int cores = 0;
+  uint64_t memory_bytes = 0, available_bytes = 0;
+  std::string gpu;                        // "none: " and the reason, or the device
+  std::string models_folder;              // where models are looked up by name
+  bool bundled_model = false;
+
+  struct Fit {
+    std::string what;
+    uint64_t needs_bytes = 0;
+    bool fits = false;                    // in the memory that is available now
+  };
+  std::vector<Fit> fits;                  // SDXL's known footprints
+};
+
+DoctorReport examine_machine();
+std::string report_text(const DoctorReport& report);
+std::string report_json(const DoctorReport& report);
+
+}  // namespace negativa

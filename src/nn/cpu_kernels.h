@@ -1,0 +1,28 @@
+#pragma once
+// fp32 kernels for the CPU where the library's are slow at the sizes of a UNet in channels_last memory. Each is one pass over its data,
+// compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time. No gradients: the layers take them only under inference mode.
+#include "core/tensor.h"
+
+namespace negativa::nn::cpu {
+
+// Whether the kernels below may stand in: fp32 on the CPU and no gradient wanted.
+bool usable(const Tensor& x);
+
+struct NormShape {
+  int64_t groups;
+  double eps;
+  bool silu;  // SiLU of the result
+};
+// x [B,C,H,W] in channels_last memory; weight, bias [C]. Statistics per channel about its first value, joined in double: a near-constant
+// input keeps its variance.
+Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormShape& shape);
+
+// x [..., 2n] -> [..., n]: first half times gelu (exact) of the second half.
+Tensor geglu(const Tensor& x);
+
+// Whether attention() below beats the library's: few keys, narrow heads.
+bool small_attention(int64_t keys, int64_t head_dim);
+// q [B,Tq,heads d], k and v [B,Tk,heads d], contiguous -> [B,Tq,heads d]; scale d^-0.5, no mask.
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads);
+
+}  // namespace negativa::nn::cpu

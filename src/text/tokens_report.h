@@ -1,0 +1,33 @@
+#pragma once
+// How a prompt is read: what `negativa tokens` prints. Needs tokenizer folders only.
+#include "text/weighting.h"
+
+namespace negativa {
+
+struct TokensReport {
+  struct Part {
+    std::string name;  // "tokenizer" or "tokenizer_2"
+    Tokens tokens;
+    std::vector<std::vector<std::string>> pieces;  // [n,77]
+    int64_t bos, eos, pad;
+  };
+  std::vector<Part> parts;
+  std::string cut;  // text that did not fit; empty: all did
+};
+
+struct Tokenizers {
+  std::optional<Tokenizer> first;
+  Tokenizer second;
+};
+
+// tokenizer/ (where it exists) and tokenizer_2/ of a model folder. Throws as Tokenizer::load does.
+Tokenizers load_tokenizers(const std::filesystem::path& model);
+
+TokensReport tokens_report(const Tokenizers& tokenizers, const std::string& prompt, Weighting weighting);
+
+// A table: position, id, weight, piece; the pads of a row in one line.
+std::string tokens_table(const TokensReport& report);
+// {"tokenizer": {"ids": [[77]], "weights": [[77]], "pieces": [[77]]}, "tokenizer_2": {…}, "cut": "…"} and a line end.
+std::string tokens_json(const TokensReport& report);
+
+}  // namespace negativa

@@ -1,0 +1,80 @@
+#include "text/embedding_file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "text/emoji.h"
+
+namespace negativa {
+namespace {
+
+class EmbeddingFile : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder); }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  std::filesystem::path written(const std::map<std::string, Tensor>& tensors) const {
+    write_safetensors(folder / "toy.safetensors", tensors);
+    return folder / "toy.safetensors";
+  }
+  // "" where it is read, the message otherwise.
+  std::string refusal(const std::map<std::string, Tensor>& tensors, const EmbeddingWidths& expected) const {
+    try {
+      load_embedding(written(tensors), {}, expected);
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("negativa-embedding-{}", getpid());
+  const EmbeddingWidths widths{64, 96};
+};
+
+TEST_F(EmbeddingFile, ReadsBothEncodersAndIsNamedByItsStem) {
+  const auto embedding =
+      load_embedding(written({{"clip_l", at::rand({2, 64})}, {"clip_g", at::rand({2, 96}).to(at::kHalf)}}), {}, widths);
+  EXPECT_EQ(embedding.name, "toy");
+  EXPECT_EQ(shape_of(embedding.clip_l), (Shape{2, 64}));
+  EXPECT_EQ(embedding.clip_g.scalar_type(), at::kFloat);
+  const auto refiner = load_embedding(folder / "toy.safetensors", "<x>", {std::nullopt, 96});
+  EXPECT_EQ(refiner.name, "<x>");
+  EXPECT_FALSE(refiner.clip_l.defined());
+}
+
+TEST_F(EmbeddingFile, GivesASingleTensorToTheEncoderOfItsWidth) {
+  const auto first = load_embedding(written({{"<cat-toy>", at::rand({64})}}), {}, widths);
+  EXPECT_EQ(shape_of(first.clip_l), (Shape{1, 64}));
+  EXPECT_FALSE(first.clip_g.defined());
+  EXPECT_TRUE(load_embedding(written({{"emb_params", at::rand({3, 96})}}), {}, widths).clip_g.defined());
+}
+
+TEST_F(EmbeddingFile, SaysWhatItCannotUse) {
+  EXPECT_NE(refusal({{"clip_l", at::rand({2, 32})}}, widths).find("32 wide, expected 64"), std::string::npos);
+  EXPECT_NE(refusal({{"x", at::rand({2, 32})}}, widths).find("expected 64 or 96"), std::string::npos);
+  EXPECT_NE(refusal({{"x", at::rand({2, 64})}, {"y", at::rand({2, 64})}}, widths).find("--lora"), std::string::npos);
+  EXPECT_NE(refusal({{"clip_l", at::rand({2, 2, 32})}}, widths).find("[2, 2, 32]"), std::string::npos);
+  EXPECT_NE(refusal({{"x", at::rand({64})}}, {64, 64}).find("clip_l or clip_g"), std::string::npos);
+  try {
+    load_embedding(folder / "toy.pt", {}, widths);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("pickle"), std::string::npos);
+  }
+}
+
+TEST_F(EmbeddingFile, AddsNamesToACopyOfTheTokenizer) {
+  const auto tokenizer = Tokenizer::load(emoji() / "tokenizer");
+  const std::vector<Embedding> embeddings{
+      {"<s1>", at::full({1, 64}, 1.0f), {}}, {"<s10>", at::full({2, 64}, 2.0f), {}}, {"<g>", {}, at::full({1, 96}, 3.0f)}};
+  const auto added = add_embeddings(tokenizer, embeddings, &Embedding::clip_l);
+  EXPECT_EQ(tokenizer.size(), 1755);
+  EXPECT_EQ(added.tokenizer.size(), 1758);
+  EXPECT_EQ(added.tokenizer.encode("<s10><s1>"), (std::vector<int64_t>{1756, 1757, 1755}));
+  EXPECT_EQ(shape_of(added.rows), (Shape{3, 64}));
+  EXPECT_EQ(added.rows[1][0].item<float>(), 2.0f);
+  EXPECT_FALSE(add_embeddings(tokenizer, {}, &Embedding::clip_l).rows.defined());
+}
+
+}  // namespace
+}  // namespace negativa

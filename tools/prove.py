@@ -1,0 +1,165 @@
+"""The live proof: the built program against diffusers on a small SDXL, fp32 on the CPU, same CPU generator.
+
+    prove.py [--program PATH] [--model MODEL] [--out docs/proof.md] [--only TEXT]
+
+Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
+most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
+limit is ten times that difference. Exits 1 when a row is over its limit.
+"""
+import argparse
+import dataclasses
+import importlib.metadata
+import os
+import sys
+import tempfile
+import warnings
+
+import torch
+
+import prove_cases
+import prove_program
+from reference_pipeline import Reference
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+EMBEDS = ["prompt_embeds", "pooled_prompt_embeds", "negative_prompt_embeds", "negative_pooled_prompt_embeds"]
+EMBEDS_LIMIT = STEP_LIMIT = 1e-4
+LATENTS_LIMIT = 1e-3
+PICTURE_LIMIT = 1 / 255
+OWN_DIFFERENCE = 1e-4
+
+
+@dataclasses.dataclass
+class Row:
+    case: str
+    what: str
+    measured: float | None = None
+    limit: float | None = None
+    note: str = ""
+
+    @property
+    def ok(self):
+        return self.measured is not None and self.measured <= self.limit
+
+
+def relative(got, expected):
+    """L2 distance over L2 length; the distance itself where zero is expected."""
+    if got.shape != expected.shape:
+        return float("inf")
+    length = expected.norm().item()
+    return (got - expected).norm().item() / (length or 1.0)
+
+
+def picture_distance(got, expected):
+    """What 99.9 % of the values, between 0 and 1, stay within."""
+    if got.shape != expected.shape:
+        return float("inf")
+    away = (got.clamp(-1, 1) - expected.clamp(-1, 1)).abs().flatten() / 2
+    return away.kthvalue(int(-(-0.999 * away.numel() // 1))).values.item()
+
+
+def noise_pred(case, tensors, sigma):
+    """A single Euler step down to sigma 0 gives latents = initial - sigma · noise_pred."""
+    return (tensors["initial_latents"] - tensors["latents"]) / sigma
+
+
+def comparisons(case, sigma):
+    """(what, function of two sets of tensors, limit): what is compared for this case."""
+    def of(name):
+        return lambda got, expected: relative(got[name], expected[name])
+    yield "embeddings", lambda got, expected: max(relative(got[name], expected[name]) for name in EMBEDS if name in expected), EMBEDS_LIMIT
+    yield "initial latents", of("initial_latents"), 1e-6
+    if case.steps == 1:
+        yield "one UNet step", lambda got, expected: relative(*(noise_pred(case, t, sigma) for t in (got, expected))), STEP_LIMIT
+        return
+    if case.refiner_start is not None:
+        yield "base latents", of("base_latents"), LATENTS_LIMIT
+    yield "latents", of("latents"), LATENTS_LIMIT
+    yield "picture", lambda got, expected: picture_distance(got["image"], expected["image"]), PICTURE_LIMIT
+
+
+def rows_of(case, reference, run_program):
+    expected = reference.run(case)
+    sigma = reference.base.scheduler.sigmas[0].item()
+    try:
+        got = run_program(case)
+        rows = [Row(case.name, what, measure(got, expected), limit) for what, measure, limit in comparisons(case, sigma)]
+    except prove_program.ProgramFailed as error:
+        return [Row(case.name, "the program failed", note=str(error))]
+    except KeyError as error:
+        return [Row(case.name, "--save-tensors", note=f"lacks {error}")]
+    if not all(row.ok for row in rows):
+        widen(rows, case, reference, expected, sigma)
+    return rows
+
+
+def widen(rows, case, reference, expected, sigma):
+    """Where diffusers does not reproduce itself, it is no better ruler than that."""
+    again = reference.run(case, thread_count=2)
+    for row, (_, measure, _) in zip(rows, comparisons(case, sigma)):
+        own = measure(again, expected)
+        if own > OWN_DIFFERENCE:
+            row.limit = max(row.limit, 10 * own)
+            row.note = f"diffusers with two threads: {own:.1e} from itself"
+
+
+def cpu_name():
+    with open("/proc/cpuinfo") as f:
+        return next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
+
+
+def report(rows, program_version, only):
+    libraries = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("diffusers", "transformers", "peft", "compel", "torch"))
+    worst = {}
+    for row in rows:
+        if row.measured is not None:
+            worst[row.what] = max(worst.get(row.what, 0.0), row.measured)
+    lines = [
+        "# Proof: negativa against diffusers", "",
+        "Made by `make prove` (tools/prove.py), which says what is measured and how the limits are set.", "",
+        f"- negativa {program_version}", f"- {libraries}", f"- CPU: {cpu_name()}; fp32, one thread",
+        f"- {sum(row.ok for row in rows)} of {len(rows)} rows are within their limits",
+        "- largest: " + ", ".join(f"{what} {value:.1e}" for what, value in worst.items()),
+    ]
+    lines += [f"- only the cases with \"{only}\" in their name"] if only else []
+    lines += ["", "| case | compared | measured | limit | ok |", "|---|---|---|---|---|"]
+    for row in rows:
+        measured = row.note if row.measured is None else f"{row.measured:.1e}" + (f" ({row.note})" if row.note else "")
+        limit = "" if row.limit is None else f"{row.limit:.1e}"
+        case, measured = (text.replace("|", "\\|") for text in (row.case, measured))
+        lines.append(f"| {case} | {row.what} | {measured} | {limit} | {'yes' if row.ok else '**no**'} |")
+    return "\n".join(lines) + "\n"
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "negativa"))
+    parser.add_argument("--model", default=os.path.join(ROOT, "models", "emoji-xl"))
+    parser.add_argument("--out", default=os.path.join(ROOT, "docs", "proof.md"))
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the cases with TEXT in their name")
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    program_version = prove_program.version(args.program)["version"]
+    reference = Reference(args.model)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [case for case in prove_cases.all_cases(reference, folder) if args.only in case.name]
+        for i, case in enumerate(cases, 1):
+            new = rows_of(case, reference, lambda case: prove_program.run(args.program, args.model, case, folder))
+            rows += new
+            verdict = ", ".join(f"{row.what} {row.note if row.measured is None else f'{row.measured:.1e}'}{'' if row.ok else ' NO'}" for row in new)
+            print(f"{i}/{len(cases)} {case.name}: {verdict}", file=sys.stderr, flush=True)
+    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
+    with open(args.out, "w") as f:
+        f.write(report(rows, program_version, args.only))
+    over = [row for row in rows if not row.ok]
+    print(f"{len(rows) - len(over)} of {len(rows)} rows within their limits; the table is {args.out}")
+    sys.exit(1 if over else 0)
+
+
+if __name__ == "__main__":
+    main()
