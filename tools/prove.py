@@ -141,6 +141,8 @@ def options():
 
 def main():
     args = options()
+    if not os.path.exists(args.program):
+        sys.exit(f"prove: no program at {args.program}; build it first (make build) or give --program")
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     program_version = prove_program.version(args.program)["version"]

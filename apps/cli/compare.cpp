@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/recipe.h"
 #include "base/terminal.h"
@@ -25,6 +26,10 @@ int run_compare(const Arguments& args) {
     return 0;
   }
   const CompareReport report = compare(options, interrupt_token());
+  if (common.json) {
+    std::printf("%s\n", Json({{"file", options.out.string()}, {"arms", report.arms}, {"seeds", report.seeds}}).dump(2).c_str());
+    return 0;
+  }
   if (options.show) std::printf("%s", half_blocks(report.sheet, 120).c_str());
   std::printf("%s\n", options.out.c_str());
   notice("peak memory {:.2f} GiB", static_cast<double>(peak_memory_bytes()) / double(1 << 30));

@@ -15,20 +15,6 @@ namespace negativa::cli {
 
 namespace {
 
-// --from: the PNG's settings rank as a file's, so flags win. LoRAs typed beside it that the picture was made with only say where they are.
-void take_settings_from_png(Fields& fields, GenerateOptions& options) {
-  const Json settings = read_settings(options.output.from, options);
-  const auto typed = options.picture.lora;
-  Field& lora = *find_field(fields, "lora");
-  const auto stored = get_or<std::vector<std::string>>(settings, "lora", {}, "recipe");
-  const auto is_stored = [&](const std::string& text) {
-    const auto name = parse_lora_spec(text).path.filename();
-    return std::any_of(stored.begin(), stored.end(), [&](const auto& spec) { return parse_lora_spec(spec).path.filename() == name; });
-  };
-  if (std::all_of(typed.begin(), typed.end(), is_stored)) lora.source = {};
-  set_from_json(fields, settings, {Source::file, options.output.from.filename().string()});
-}
-
 // What the model's own files say, below every other source.
 void take_defaults_from_model(Fields& fields, GenerateOptions& options) {
   const Engine engine(options.model, 1);
@@ -56,7 +42,7 @@ int run_generate(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"generate", "draws pictures", args}, fields, common)) return 0;
-  if (!options.output.from.empty()) take_settings_from_png(fields, options);
+  if (!options.output.from.empty()) set_from_picture(fields, options);
   if (common.print_config) {
     take_defaults_from_model(fields, options);
     std::printf("%s", print_config(fields).c_str());
@@ -66,10 +52,13 @@ int run_generate(const Arguments& args) {
     std::printf("%s", describe_generate(options, common.json).c_str());
     return 0;
   }
+  if (options.model.refiner.empty() && find_field(fields, "refiner_start")->source.rank >= Source::flag)
+    notice("--refiner-start has no effect without --refiner");
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
   const auto on_file = [&](const Path& file, const Image8& image) {
+    if (common.json) return;  // one document at the end
     if (options.output.show) std::printf("%s", half_blocks(image, 80).c_str());
-    if (!common.json) std::printf("%s\n", file.c_str());
+    std::printf("%s\n", file.c_str());
     std::fflush(stdout);
   };
   print_report(generate(options, interrupt_token(), on_file), common.json);

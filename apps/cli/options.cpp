@@ -54,6 +54,14 @@ void print_help(const CommandLine& line, const Fields& fields, const Fields& com
   std::fputs(text.c_str(), stdout);
 }
 
+// Texts end in records and prompts; names of files to read or write may be any bytes.
+void check_utf8(const Field& field, const std::vector<std::string>& texts) {
+  if (std::holds_alternative<Path*>(field.value)) return;
+  for (const auto& text : texts)
+    check(valid_utf8(text) == text, ErrorKind::input, "[{}] got \"{}\", which is not UTF-8; is the terminal set to another encoding?", field.long_flag(),
+          valid_utf8(text));
+}
+
 bool parse(const CommandLine& line, Fields& fields, Fields& common) {
   CLI::App app;
   app.set_help_flag();
@@ -84,12 +92,16 @@ bool parse(const CommandLine& line, Fields& fields, Fields& common) {
     auto flags = long_flags(fields);
     for (const auto& flag : long_flags(common)) flags.push_back(flag);
     const std::string name = extra[0].substr(0, extra[0].find('='));
-    const std::string suggestion = name.starts_with("-") ? did_you_mean(name, flags) : "";
+    std::string suggestion = name.starts_with("-") ? did_you_mean(name, flags) : "";
+    if (!name.starts_with("-") && find_field(fields, "prompt")) suggestion = "; a prompt is written -p \"" + joined(extra, " ") + "\"";
     fail(ErrorKind::input, "[{}] got the unknown argument \"{}\"{}", line.verb, extra[0],
          suggestion.empty() ? fmt::format("; see negativa {} --help", line.verb) : suggestion);
   }
   for (const auto& [field, option] : bound)
-    if (option->count() > 0) set_from_texts(*field, option->results(), {Source::flag, field->long_flag()});
+    if (option->count() > 0) {
+      check_utf8(*field, option->results());
+      set_from_texts(*field, option->results(), {Source::flag, field->long_flag()});
+    }
   return true;
 }
 

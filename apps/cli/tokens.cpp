@@ -10,7 +10,8 @@ namespace negativa::cli {
 
 namespace {
 struct TokensOptions {
-  std::string model, prompt, weighting = "compel";
+  std::string model, weighting = "compel";
+  std::optional<std::string> prompt;
   bool json = false;
   static void visit(auto& self, auto& v) {
     v("prompt", self.prompt, flag("-p,--prompt"), "the prompt to be read");
@@ -25,8 +26,9 @@ int run_tokens(const Arguments& args) {
   TokensOptions options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"tokens", "how a prompt is read: ids, pieces, weights", args}, fields)) return 0;
+  check(options.prompt.has_value(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a (big)++ lion\"");
   const auto path = options.model.empty() ? default_model() : find_model(options.model);
-  const TokensReport report = tokens_report(load_tokenizers(path), options.prompt, options.weighting == "none" ? Weighting::none : Weighting::compel);
+  const TokensReport report = tokens_report(load_tokenizers(path), *options.prompt, options.weighting == "none" ? Weighting::none : Weighting::compel);
   std::printf("%s", (options.json ? tokens_json(report) : tokens_table(report)).c_str());
   return 0;
 }

@@ -50,6 +50,7 @@ std::vector<Arm> make_arms(const CompareOptions& options) {
 
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel) {
   check(!options.picture.prompt.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  check_png_name(options.out);
   check_can_write(options.out);
   const auto arms = make_arms(options);
   const size_t seeds = static_cast<size_t>(options.seeds);
@@ -76,7 +77,10 @@ CompareReport compare(const CompareOptions& options, const CancelToken& cancel) 
   });
   CompareReport report;
   for (const auto& arm : arms) sheet.column_labels.push_back(arm.label);
-  for (size_t row = 0; row < seeds; ++row) sheet.row_labels.push_back(fmt::format("seed {}", first_seed + row));
+  for (size_t row = 0; row < seeds; ++row) {
+    report.seeds.push_back(first_seed + row);
+    sheet.row_labels.push_back(fmt::format("seed {}", first_seed + row));
+  }
   sheet.title = options.picture.prompt;
   sheet.caption = fmt::format("{}, {} steps, cfg {}, same noise in each row", engine.models().files().name, options.picture.steps, options.picture.cfg_scale);
   report.arms = sheet.column_labels;

@@ -26,6 +26,7 @@ struct CompareOptions {
 
 struct CompareReport {
   std::vector<std::string> arms;
+  std::vector<uint64_t> seeds;
   std::vector<std::vector<Image8>> pictures;  // a row a seed, a column an arm
   Image8 sheet;
 };

@@ -13,7 +13,7 @@ at::Device resolve_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   std::string why;
   if (open_cuda(&why)) return at::kCUDA;
-  check(name == "auto", ErrorKind::device, "[device] cuda was asked for, but {}", why);
+  check(name == "auto", ErrorKind::device, "[--device] cuda was asked for, but {}", why);
   return at::kCPU;
 }
 
@@ -21,7 +21,7 @@ DType resolve_compute(const std::string& name, const at::Device& device) {
   if (name == "auto") return device.is_cuda() ? at::kBFloat16 : at::kFloat;
   const DType dtype = dtype_from_name(name);
   check(device.is_cuda() || dtype != at::kHalf, ErrorKind::input,
-        "[dtype] fp16 on a CPU is a storage format only; use --weights-dtype fp16 and --dtype fp32 or bf16");
+        "[--dtype] fp16 on a CPU is a storage format only; use --weights-dtype fp16 and --dtype fp32 or bf16");
   return dtype;
 }
 

@@ -32,6 +32,8 @@ PictureOptions with_line(PictureOptions options, const std::string& line, const 
   check(json.is_object(), ErrorKind::input, "[{}] got {}, expected a JSON object as {{\"prompt\": \"…\"}}", where, json_excerpt(json));
   Fields fields = fields_of(options);
   set_from_json(fields, json, {Source::request, where});
+  check(!options.prompt.empty() || json.contains("prompt"), ErrorKind::input, "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p",
+        where);
   return options;
 }
 
@@ -69,17 +71,27 @@ std::string metadata_line(const PictureRequest& request) {
   return line.dump() + "\n";
 }
 
-bool is_there(const PictureRequest& request, const Recipe& recipe) {
-  if (!fs::exists(request.file)) return false;
+// What a picture made here carries; empty: there is none.
+std::string recipe_text_of(const Path& file) {
+  if (!fs::exists(file)) return "";
   try {
-    for (const auto& [key, text] : read_png_text(request.file))
-      if (key == names::png_recipe) return text == recipe.to_text();
+    for (const auto& [key, text] : read_png_text(file))
+      if (key == names::png_recipe) return text;
   } catch (const Error&) {  // not a PNG any more: made again
   }
-  return false;
+  return "";
 }
 
-// Everything that can be refused is refused here, before the first step.
+// A set without a seed goes on with the one that was drawn for its first pictures; absent: there are none.
+std::optional<uint64_t> seed_of_set(const GeneratePlan& plan, int64_t batch_count) {
+  for (size_t i = 0; i < plan.requests.size(); ++i) {
+    const std::string text = plan.requests[i].options.seed ? "" : recipe_text_of(plan.requests[i].file);
+    if (!text.empty()) return Recipe::from_text(text, plan.requests[i].file.string()).seed - i % static_cast<uint64_t>(batch_count);
+  }
+  return {};
+}
+
+// The last that can be refused before the first step, and the first that touches the disk.
 void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
   if (plan.is_set) make_folder(plan.folder);
   else if (means_folder(options.output.out)) make_folder(options.output.out);
@@ -96,21 +108,23 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
   GeneratePlan plan;
   plan.is_set = !output.prompts.empty();
   std::vector<PictureRequest> requests = plan.is_set ? read_prompts(options) : std::vector<PictureRequest>{{options.picture, {}, ""}};
-  const uint64_t drawn = drawn_seed();
-  for (auto& request : requests) {
+  for (const auto& request : requests) {
     check(!request.options.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
-    const uint64_t seed = request.options.seed.value_or(drawn);
-    for (int64_t i = 0; i < output.batch_count; ++i) {
-      PictureRequest one = request;
-      one.options.seed = seed + static_cast<uint64_t>(i);
-      plan.requests.push_back(std::move(one));
-    }
+    plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), request);
   }
   // A set lies in a folder of its own: `-o wrong/` or `-o wrong`; `-o wrong/w.png` gives wrong/w-0000.png.
   const bool folder = means_folder(output.out) || (plan.is_set && output.out.extension().empty());
+  if (!folder) check_png_name(output.out);
   plan.folder = folder ? output.out : output.out.parent_path().empty() ? Path(".") : output.out.parent_path();
   const bool several = plan.is_set || folder || plan.requests.size() > 1;
   for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several ? numbered(output.out, i, folder) : output.out;
+
+  const auto of_set = plan.is_set ? seed_of_set(plan, output.batch_count) : std::nullopt;
+  const uint64_t drawn = of_set ? *of_set : drawn_seed();
+  for (size_t i = 0; i < plan.requests.size(); ++i) {
+    auto& seed = plan.requests[i].options.seed;
+    seed = seed.value_or(drawn) + i % static_cast<uint64_t>(output.batch_count);
+  }
   return plan;
 }
 
@@ -123,6 +137,8 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
     request.options = engine.resolved(request.options);
     pictures.push_back(request.options);
   }
+  std::vector<Plan> all_plans;
+  for (const auto& picture : pictures) all_plans.push_back(engine.plan(picture));
   check_output(options, plan);
 
   GenerateReport report;
@@ -136,13 +152,12 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
     report.files.push_back(request.file);
     report.seeds.push_back(*request.options.seed);
     Recipe recipe = picture_recipe(engine, options.model, request.options, inputs);
-    Plan made = engine.plan(request.options);
-    if (plan.is_set && is_there(request, recipe)) {
+    if (plan.is_set && recipe_text_of(request.file) == recipe.to_text()) {
       ++report.kept;
       continue;
     }
-    steps += denoising_steps(engine.models(), made);
-    plans.push_back(std::move(made));
+    steps += denoising_steps(engine.models(), all_plans[i]);
+    plans.push_back(std::move(all_plans[i]));
     recipes.push_back(std::move(recipe));
     index.push_back(i);
   }

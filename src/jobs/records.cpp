@@ -14,12 +14,12 @@ namespace fs = std::filesystem;
 // What a LoRA option says besides the file: "wrong.safetensors:0.7:negative" as the record stores it, name instead of path.
 std::string lora_record(const std::string& spec_text) {
   const LoraSpec spec = parse_lora_spec(spec_text);
-  return fmt::format("{}:{}:{}", spec.path.filename().string(), spec.weight, branch_name(spec.branch));
+  return fmt::format("{}:{}:{}", last_name(spec.path), spec.weight, branch_name(spec.branch));
 }
 
 std::string embedding_record(const std::string& spec) {
   const auto [path, name] = parse_embedding_spec(spec);
-  return fmt::format("{}={}", path.filename().string(), name);
+  return fmt::format("{}={}", last_name(path), name);
 }
 
 std::string short_hash(const std::string& sha256) { return sha256.substr(0, 10); }
@@ -30,7 +30,30 @@ const RecipeInput* find_role(const Recipe& recipe, std::string_view role) {
   return nullptr;
 }
 
+// A recipe knows files by name.
+void add_input(Recipe& recipe, const RecipeInput& input) {
+  for (const auto& other : recipe.inputs) {
+    if (other.role != input.role || other.name != input.name) continue;
+    check(other.sha256 == input.sha256, ErrorKind::input, "[--{}] got two different files of the name {}, by which the picture's recipe knows them; rename one",
+          input.role, input.name);
+    return;
+  }
+  recipe.inputs.push_back(input);
+}
+
 }  // namespace
+
+std::string last_name(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+void check_png_name(const fs::path& file) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  check(extension.empty() || extension == ".png", ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}", file.string(),
+        fs::path(file).replace_extension(".png").string());
+}
 
 RecipeInput model_input(const std::string& role, const ModelFiles& files) {
   if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path);
@@ -59,7 +82,7 @@ RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vec
       const auto path = parse_lora_spec(text).path;
       if (!inputs.loras.contains(path)) {
         inputs.loras[path] = recipe_input("lora", engine.lora(path)->path);
-        inputs.loras[path].name = path.filename().string();
+        inputs.loras[path].name = last_name(path);
       }
     }
   return inputs;
@@ -67,7 +90,7 @@ RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vec
 
 Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const PictureOptions& options, const RunInputs& inputs) {
   PictureOptions stored = options;
-  ModelOptions stored_model;  // names, no paths; devices and formats stand in the recipe's own fields
+  ModelOptions stored_model;
   stored_model.allow_unmatched = model.allow_unmatched;
   stored_model.rng = model.rng;
   stored_model.weights_dtype = model.weights_dtype;
@@ -75,7 +98,7 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   for (const auto& text : model.embedding) stored_model.embedding.push_back(embedding_record(text));
   Json settings = to_json(fields_of(stored));
   const Json of_model = to_json(fields_of(stored_model));
-  for (const char* key : {"allow_unmatched", "rng", "weights_dtype", "embedding"})
+  for (const char* key : recipe_model_settings)
     if (of_model.contains(key)) settings[key] = of_model[key];
 
   Recipe recipe;
@@ -85,12 +108,8 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   recipe.device = engine.device_name();
   recipe.dtype = dtype_name(engine.models().request().compute);
   recipe.threads = engine.threads_a_picture();
-  recipe.inputs = inputs.models;
-  for (const auto& text : options.lora) {
-    const auto& input = inputs.loras.at(parse_lora_spec(text).path);
-    const auto same = [&](const RecipeInput& other) { return other.role == "lora" && other.name == input.name; };
-    if (std::none_of(recipe.inputs.begin(), recipe.inputs.end(), same)) recipe.inputs.push_back(input);
-  }
+  for (const auto& input : inputs.models) add_input(recipe, input);
+  for (const auto& text : options.lora) add_input(recipe, inputs.loras.at(parse_lora_spec(text).path));
   return recipe;
 }
 

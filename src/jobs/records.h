@@ -1,5 +1,7 @@
 #pragma once
 // What a picture carries: its recipe as JSON and the same settings in the webui's syntax; and the way back from a PNG to settings.
+#include <array>
+
 #include "base/image.h"
 #include "base/recipe.h"
 #include "jobs/engine.h"
@@ -18,15 +20,25 @@ RecipeInput model_input(const std::string& role, const ModelFiles& files);
 
 RecipeInput vae_input(const std::filesystem::path& path);
 
-// options: resolved, seed set.
+// What a recipe's settings hold of ModelOptions: names instead of paths; device and number format stand in fields of their own.
+inline constexpr std::array<const char*, 4> recipe_model_settings = {"allow_unmatched", "rng", "weights_dtype", "embedding"};
+
+// options: resolved, seed set. Throws ErrorKind::input for two different files of one name.
 Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const PictureOptions& options, const RunInputs& inputs);
 
 // "parameters" (AUTOMATIC1111 webui's infotext, read by Civitai) and "negativa" (the recipe).
 TextChunks picture_text(const PictureOptions& options, const Recipe& recipe);
 
-// The settings a PNG made here carries, as a JSON object of option names that set_from_json takes. Files it names are looked up among those
-// `given` names, then beside them, then among the models. Throws ErrorKind::input when the PNG has no recipe, when a file is not found, and
-// when one of that name has another hash.
-Json read_settings(const std::filesystem::path& png, const GenerateOptions& given);
+// Sets `fields` of `options` to what the PNG at options.output.from carries, below what was typed: a flag changes what it names. A file the
+// recipe names is looked up among those that were typed, then beside them, then among the models. A LoRA or embedding typed without weight
+// or name under a name of the recipe only says where that file lies; typed otherwise, the list replaces the recipe's.
+// Throws ErrorKind::input when the PNG has no recipe, when a file is not found and when one of that name has another hash.
+void set_from_picture(Fields& fields, const GenerateOptions& options);
+
+// Throws ErrorKind::input for a name that says another format than PNG.
+void check_png_name(const std::filesystem::path& file);
+
+// The last name of a path: "wrong" for "loras/wrong/".
+std::string last_name(const std::filesystem::path& path);
 
 }  // namespace negativa

@@ -9,108 +9,151 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Looks for the file or folder a recipe names. A hit with another hash is remembered, to say so if nothing better is found.
+fs::path plain(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+std::string hash_of(const std::string& role, const fs::path& path) {
+  if (role == "model" || role == "refiner") return model_input(role, open_model(path)).sha256;
+  if (role == "vae") return vae_input(path).sha256;
+  return recipe_input(role, lora_weights_path(path)).sha256;
+}
+
+// Looks for the file or folder a recipe names.
 class Search {
  public:
-  Search(const GenerateOptions& given) {
-    for (const auto& spec : given.picture.lora) add_file(parse_lora_spec(spec).path);
-    for (const auto& spec : given.model.embedding) add_file(parse_embedding_spec(spec).first);
-    for (const auto& model : {given.model.model, given.model.refiner, given.model.vae})
-      if (!model.empty()) add_file(fs::exists(model) ? fs::path(model) : find_model(model));
+  explicit Search(const GenerateOptions& given) {
+    for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
+    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).first);
+    for (const auto& model : {given.model.model, given.model.refiner})
+      if (!model.empty()) add(find_model(model));
+    if (!given.model.vae.empty()) add(given.model.vae);
     for (const auto& folder : models_folders()) folders_.push_back(folder);
   }
 
   void look_in(const fs::path& folder) { folders_.insert(folders_.begin(), folder); }
 
-  template <class HashOf>
-  fs::path find(const RecipeInput& wanted, const HashOf& hash_of) const {
+  bool was_given(const std::string& name) const {
+    return std::any_of(files_.begin(), files_.end(), [&](const fs::path& file) { return file.filename() == name; });
+  }
+
+  fs::path find(const RecipeInput& wanted) const {
     const fs::path name = wanted.name;
-    check(!name.empty() && name.filename() == name && name != "." && name != "..", ErrorKind::input, "[--from] the recipe names the {} \"{}\", expected a plain file name",
-          wanted.role, wanted.name);
-    fs::path other;
-    const auto fits = [&](const fs::path& path) {
-      if (!fs::exists(path)) return false;
-      if (hash_of(path) == wanted.sha256) return true;
-      if (other.empty()) other = path;
-      return false;
-    };
-    for (const auto& file : files_)
-      if (file.filename() == name && fits(file)) return file;
-    for (const auto& folder : folders_)
-      if (fits(folder / name)) return folder / name;
-    check(other.empty(), ErrorKind::input, "[--from] the {} {} found here is another file than the picture was made with (SHA-256 {}… expected)",
-          wanted.role, name.string(), wanted.sha256.substr(0, 10));
-    fail(ErrorKind::input, "[--from] the {} {} was not found; give it with {} or put it into ${}", wanted.role, name.string(),
-         wanted.role == "model" ? "-m" : "--" + wanted.role, names::models_variable);
+    check(!name.empty() && name.filename() == name && name != "." && name != "..", ErrorKind::input,
+          "[--from] the recipe names the {} \"{}\", expected a plain file name", wanted.role, wanted.name);
+    bool other = false;
+    for (const auto& path : places(name)) {
+      if (!fs::exists(path)) continue;
+      if (hash_of(wanted.role, path) == wanted.sha256) return path;
+      other = true;
+    }
+    const std::string option = wanted.role == "model" ? "-m" : "--" + wanted.role;
+    check(!other, ErrorKind::input, "[--from] the {} {} found here is another file than the picture was made with, whose SHA-256 is {}…; give that one with {}",
+          wanted.role, wanted.name, wanted.sha256.substr(0, 10), option);
+    fail(ErrorKind::input, "[--from] the {} {} was not found; give it with {} or put it into ${}", wanted.role, wanted.name, option, names::models_variable);
   }
 
  private:
-  void add_file(const fs::path& path) {
-    const fs::path whole = fs::absolute(path).lexically_normal();
-    files_.push_back(whole.has_filename() ? whole : whole.parent_path());
+  void add(const fs::path& path) {
+    files_.push_back(plain(path));
     folders_.push_back(files_.back().parent_path());
+  }
+
+  std::vector<fs::path> places(const fs::path& name) const {
+    std::vector<fs::path> paths;
+    for (const auto& file : files_)
+      if (file.filename() == name) paths.push_back(file);
+    if (paths.empty())  // a file that was given is meant, fit or not
+      for (const auto& folder : folders_) paths.push_back(folder / name);
+    return paths;
   }
 
   std::vector<fs::path> files_, folders_;
 };
 
-std::string hash_of_model(const fs::path& path) { return model_input("", open_model(path)).sha256; }
-std::string hash_of_file(const fs::path& path) { return recipe_input("", lora_weights_path(path)).sha256; }
-
-// "name:weight:branch" of the record, with the path found for the name.
-std::string with_path(const std::string& record, const std::map<std::string, fs::path>& found) {
-  const auto branch = record.rfind(':');
-  const auto weight = branch == std::string::npos ? branch : record.rfind(':', branch - 1);
-  check(weight != std::string::npos && found.contains(record.substr(0, weight)), ErrorKind::file_format, "[--from] the recipe's LoRA \"{}\" is not among its inputs",
-        record);
-  return found.at(record.substr(0, weight)).string() + record.substr(weight);
-}
-
-}  // namespace
-
-Json read_settings(const fs::path& png, const GenerateOptions& given) {
+Recipe read_recipe(const fs::path& png) {
   const std::string where = png.filename().string();
   const auto chunks = read_png_text(png);
   const auto chunk = std::find_if(chunks.begin(), chunks.end(), [](const auto& c) { return c.first == names::png_recipe; });
   check(chunk != chunks.end(), ErrorKind::input, "[--from] {} carries no recipe; it was not made by negativa, or another program saved it again", where);
-  const Recipe recipe = Recipe::from_text(chunk->second, where);
+  Recipe recipe = Recipe::from_text(chunk->second, where);
   check(recipe.verb == "generate", ErrorKind::input, "[--from] {} was made by \"{}\", expected \"generate\"", where, recipe.verb);
+  for (const auto& [role, name, hash] : recipe.inputs)
+    check(role == "model" || role == "refiner" || role == "vae" || role == "lora" || role == "embedding", ErrorKind::file_format,
+          "[--from] the recipe of {} has an input of the unknown role \"{}\"", where, role);
+  return recipe;
+}
 
+// A picture comes from anywhere: nothing but what recipes of our own set is taken from it, least of all a path to write to.
+Json checked_settings(const Recipe& recipe, const std::string& where) {
   Json settings = parse_json(recipe.settings_json, where);
+  PictureOptions picture;
+  Fields fields = fields_of(picture);
+  for (const auto& [key, value] : settings.items()) {
+    const auto& of_model = recipe_model_settings;
+    check(find_field(fields, key) || std::find(of_model.begin(), of_model.end(), key) != of_model.end(), ErrorKind::file_format,
+          "[--from] the recipe of {} sets \"{}\", which is no setting of a picture", where, key);
+  }
   settings["device"] = recipe.device;
   settings["dtype"] = recipe.dtype;
   if (recipe.threads > 1) settings["threads"] = recipe.threads;
-  Search search(given);
-  std::map<std::string, fs::path> loras, embeddings;
+  return settings;
+}
+
+bool is_typed(Fields& fields, const std::string& name) { return find_field(fields, name)->source.rank >= Source::flag; }
+
+// Whether --lora or --embedding says more than where files of the recipe lie.
+bool replaces(Fields& fields, const std::string& role, const std::vector<std::string>& texts, const Recipe& recipe) {
+  const auto is_place = [&](const std::string& text) {  // no weight, no name
+    const fs::path path = role == "lora" ? parse_lora_spec(text).path : parse_embedding_spec(text).first;
+    return path == text && std::any_of(recipe.inputs.begin(), recipe.inputs.end(), [&](const RecipeInput& input) {
+             return input.role == role && input.name == last_name(path);
+           });
+  };
+  return is_typed(fields, role) && !std::all_of(texts.begin(), texts.end(), is_place);
+}
+
+using Found = std::map<std::pair<std::string, std::string>, fs::path>;  // role and name -> path
+
+// "name:weight:branch" or "name=NAME" of the recipe with the path that was found for the name.
+std::string with_path(const std::string& role, const std::string& record, const Found& found) {
+  auto end = record.rfind(role == "lora" ? ':' : '=');
+  if (role == "lora" && end != std::string::npos && end > 0) end = record.rfind(':', end - 1);
+  const auto place = end == std::string::npos ? found.end() : found.find({role, record.substr(0, end)});
+  check(place != found.end(), ErrorKind::file_format, "[--from] the recipe's {} \"{}\" is not among its inputs", role, record);
+  return place->second.string() + record.substr(end);
+}
+
+}  // namespace
+
+void set_from_picture(Fields& fields, const GenerateOptions& options) {
+  const std::string where = options.output.from.filename().string();
+  const Recipe recipe = read_recipe(options.output.from);
+  Json settings = checked_settings(recipe, where);
+  const bool new_loras = replaces(fields, "lora", options.picture.lora, recipe);
+  const bool new_embeddings = replaces(fields, "embedding", options.model.embedding, recipe);
+
+  Search search(options);
+  Found found;
   for (const auto& input : recipe.inputs) {
+    const bool replaced = input.role == "lora" ? new_loras : input.role == "embedding" ? new_embeddings : is_typed(fields, input.role);
+    if (replaced && !search.was_given(input.name)) continue;
+    const fs::path path = found[{input.role, input.name}] = search.find(input);
     if (input.role == "model") {
-      const auto path = search.find(input, hash_of_model);
-      settings["model"] = path.string();
       search.look_in(path.parent_path());
       search.look_in(path);  // a refiner may lie inside
-    } else if (input.role == "refiner") {
-      settings["refiner"] = search.find(input, hash_of_model).string();
-    } else if (input.role == "vae") {
-      settings["vae"] = search.find(input, [](const fs::path& path) { return vae_input(path).sha256; }).string();
-    } else if (input.role == "lora") {
-      loras[input.name] = search.find(input, hash_of_file);
-    } else if (input.role == "embedding") {
-      embeddings[input.name] = search.find(input, hash_of_file);
-    } else {
-      fail(ErrorKind::file_format, "[--from] {}'s recipe has an input of the unknown role \"{}\"", where, input.role);
     }
+    if (input.role != "lora" && input.role != "embedding") settings[input.role] = path.string();
   }
-  Json lora = Json::array(), embedding = Json::array();
-  for (const auto& record : get_or<std::vector<std::string>>(settings, "lora", {}, where)) lora.push_back(with_path(record, loras));
-  for (const auto& record : get_or<std::vector<std::string>>(settings, "embedding", {}, where)) {
-    const auto equals = record.rfind('=');
-    const std::string name = record.substr(0, equals);
-    check(equals != std::string::npos && embeddings.contains(name), ErrorKind::file_format, "[--from] the recipe's embedding \"{}\" is not among its inputs", record);
-    embedding.push_back(embeddings.at(name).string() + record.substr(equals));
+  for (const auto& [role, replaced] : {std::pair<std::string, bool>{"lora", new_loras}, {"embedding", new_embeddings}}) {
+    Json texts = Json::array();
+    if (!replaced)
+      for (const auto& record : get_or<std::vector<std::string>>(settings, role, {}, where)) texts.push_back(with_path(role, record, found));
+    settings[role] = texts;
+    if (!replaced) find_field(fields, role)->source = {};
   }
-  settings["lora"] = lora;
-  settings["embedding"] = embedding;
-  return settings;
+  set_from_json(fields, settings, {Source::file, where});
 }
 
 }  // namespace negativa

@@ -19,18 +19,6 @@ std::string some_of(const std::vector<std::string>& names) {
   return fmt::format("{}{}", fmt::join(first, ", "), more ? fmt::format(" and {} more", more) : "");
 }
 
-// Layouts in which this CPU multiplies fastest; half-precision storage stays as it is, since it is cast at every call.
-void lay_out(const Walk& module) {
-  const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
-  for (const auto& [name, linear] : module.linears)
-    if (fits(linear->weight)) linear->weight = linear->weight.t().contiguous().t();
-  for (Conv2d* conv : module.convolutions) {
-    if (!fits(conv->weight)) continue;
-    conv->packed = pack_conv_weight(conv->weight, {conv->stride, conv->padding});
-    conv->weight = Tensor();
-  }
-}
-
 // Symmetric int8 per output channel: row maximum -> 127.
 void store_int8(const Slot& slot, const Tensor& tensor) {
   const Tensor rows = tensor.to(at::kFloat).flatten(1);
@@ -79,6 +67,17 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
   }
   for (const auto& [name, linear] : module.linears) linear->name = name;
   if (options.for_inference) lay_out(module);
+}
+
+void lay_out(const Walk& module) {
+  const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
+  for (const auto& [name, linear] : module.linears)
+    if (fits(linear->weight)) linear->weight = linear->weight.t().contiguous().t();
+  for (Conv2d* conv : module.convolutions) {
+    if (!fits(conv->weight)) continue;
+    conv->packed = pack_conv_weight(conv->weight, {conv->stride, conv->padding});
+    conv->weight = Tensor();
+  }
 }
 
 int64_t parameter_count(const Walk& module) {

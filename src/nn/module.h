@@ -65,7 +65,7 @@ struct LoadOptions {
   std::optional<DType> storage;      // absent: as stored in the file; int8: weights of linear layers and convolutions, the rest fp16
   at::Device device = at::kCPU;
   bool allow_extra = false;          // keys the module does not have: an error unless allowed
-  bool for_inference = false;        // fp32 weights on a CPU are laid out for speed; no gradients then
+  bool for_inference = false;        // then lay_out()
 };
 
 // Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape.
@@ -74,6 +74,9 @@ void check_weights(const std::string& part, const Walk& module, const Weights& w
 // Fills every slot from `weights`, after check_weights.
 // Releases each mapped page as soon as its tensor is copied.
 void load(const std::string& part, const Walk& module, const Weights& weights, const LoadOptions& options);
+
+// fp32 weights on a CPU in the layouts in which it multiplies fastest; others stay as they are. No gradients afterwards.
+void lay_out(const Walk& module);
 
 int64_t parameter_count(const Walk& module);
 

@@ -9,7 +9,9 @@ namespace {
 // lambda is half the log signal-to-noise ratio, +inf at the end of the grid.
 struct Level {
   explicit Level(float table_sigma)
-      : alpha(1 / std::sqrt(table_sigma * table_sigma + 1)), sigma(table_sigma * alpha), lambda(std::log(alpha) - std::log(sigma)) {}
+      : alpha(1 / std::sqrt(table_sigma * table_sigma + 1)),
+        sigma(table_sigma * alpha),
+        lambda(std::log(alpha) - std::log(sigma)) {}
   float alpha, sigma, lambda;
 };
 

@@ -3,7 +3,8 @@
 namespace negativa {
 
 namespace {
-// Euler steps along the probability-flow ODE, no churn: Karras et al. 2022, arXiv:2206.00364, algorithm 2 without its second half.
+// Euler steps along the probability-flow ODE, no churn: Karras et al. 2022, arXiv:2206.00364, algorithm 2 without its second
+// half.
 class Euler : public SigmaSpaceSampler {
  public:
   using SigmaSpaceSampler::SigmaSpaceSampler;

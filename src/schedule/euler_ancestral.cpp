@@ -22,6 +22,8 @@ class EulerAncestral : public SigmaSpaceSampler {
 };
 }  // namespace
 
-std::unique_ptr<const Sampler> make_euler_ancestral(const SchedulerConfig& config) { return std::make_unique<EulerAncestral>(config); }
+std::unique_ptr<const Sampler> make_euler_ancestral(const SchedulerConfig& config) {
+  return std::make_unique<EulerAncestral>(config);
+}
 
 }  // namespace negativa

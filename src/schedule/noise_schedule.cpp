@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace negativa {
@@ -33,7 +34,8 @@ std::string known_class_names() {
 class Reader {
  public:
   explicit Reader(std::string_view text) : json_(nlohmann::json::parse(text, nullptr, false)) {
-    check(json_.is_object(), ErrorKind::file_format, "[scheduler_config] got text that is no JSON object, expected scheduler_config.json");
+    check(json_.is_object(), ErrorKind::file_format,
+          "[scheduler_config] got text that is no JSON object, expected scheduler_config.json");
   }
 
   bool has(const char* key) const { return json_.contains(key) && !json_.at(key).is_null(); }
@@ -66,7 +68,8 @@ void refuse_unsupported(const Reader& reader) {
     check(!on, ErrorKind::file_format, "[scheduler_config] got {} = true, expected false: it is not supported", key);
   }
   for (const char* key : {"trained_betas", "sigma_min", "sigma_max"})
-    check(!reader.has(key), ErrorKind::file_format, "[scheduler_config] got a value for {}, expected null: it is not supported", key);
+    check(!reader.has(key), ErrorKind::file_format, "[scheduler_config] got a value for {}, expected null: it is not supported",
+          key);
 }
 
 void read_dpm_solver(const Reader& reader, SchedulerConfig& config) {
@@ -116,7 +119,8 @@ SchedulerConfig scheduler_config_from_json(std::string_view text) {
   reader.read("rescale_betas_zero_snr", config.rescale_betas_zero_snr);
   if (config.class_name == "DPMSolverMultistepScheduler") read_dpm_solver(reader, config);
   check(config.num_train_timesteps >= 2 && config.beta_start > 0 && config.beta_end > config.beta_start && config.beta_end < 1,
-        ErrorKind::file_format, "[scheduler_config] got {} timesteps with beta {} to {}, expected at least 2 and 0 < beta_start < beta_end < 1",
+        ErrorKind::file_format,
+        "[scheduler_config] got {} timesteps with beta {} to {}, expected at least 2 and 0 < beta_start < beta_end < 1",
         config.num_train_timesteps, config.beta_start, config.beta_end);
   return config;
 }
@@ -127,9 +131,7 @@ std::string default_sampler(const SchedulerConfig& config) {
        known_class_names());
 }
 
-std::string default_grid(const SchedulerConfig& config) {
-  return config.use_karras_sigmas ? "karras" : config.timestep_spacing;
-}
+std::string default_grid(const SchedulerConfig& config) { return config.use_karras_sigmas ? "karras" : config.timestep_spacing; }
 
 NoiseSchedule make_noise_schedule(const SchedulerConfig& config) {
   const bool scaled = config.beta_schedule == "scaled_linear";

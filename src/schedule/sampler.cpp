@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "schedule/samplers.h"
@@ -34,7 +35,7 @@ std::vector<std::string> sampler_names() {
 
 float SigmaSpaceSampler::init_noise_sigma(const SigmaGrid& grid) const {
   const float sigma_max = *std::max_element(grid.sigmas.begin(), grid.sigmas.end());
-  return config_.timestep_spacing == "leading" ? std::sqrt(sigma_max * sigma_max + 1) : sigma_max;
+  return grid.spacing == "leading" ? std::sqrt(sigma_max * sigma_max + 1) : sigma_max;
 }
 
 Tensor SigmaSpaceSampler::scale_model_input(int64_t index, const SigmaGrid& grid, const Tensor& sample) const {

@@ -12,6 +12,7 @@ using Doubles = std::vector<double>;
 
 // A grid in the making. Double as in numpy; rounded to fp32 once at the end.
 struct Points {
+  std::string spacing;
   Doubles timesteps, sigmas;
 };
 
@@ -42,8 +43,8 @@ double sigma_at(const Request& request, double t) {
   return slope * (t - static_cast<double>(low)) + request.table(low);
 }
 
-Points with_table_sigmas(const Request& request, Doubles timesteps) {
-  Points points{std::move(timesteps), {}};
+Points with_table_sigmas(const Request& request, const char* spacing, Doubles timesteps) {
+  Points points{spacing, std::move(timesteps), {}};
   for (double t : points.timesteps) points.sigmas.push_back(sigma_at(request, t));
   return points;
 }
@@ -51,12 +52,12 @@ Points with_table_sigmas(const Request& request, Doubles timesteps) {
 Points leading(const Request& request) {
   const int64_t dropped = request.rules == GridRules::dpm_solver ? 1 : 0;
   const int64_t count = request.steps + dropped, stride = request.train_steps() / count;
-  check(stride > 0, ErrorKind::input, "[schedule] got {} steps, expected at most {} with this sampler on the leading grid", request.steps,
-        request.train_steps() - dropped);
+  check(stride > 0, ErrorKind::input, "[schedule] got {} steps, expected at most {} with this sampler on the leading grid",
+        request.steps, request.train_steps() - dropped);
   Doubles timesteps;
   for (int64_t i = count - 1; i >= dropped; --i)
     timesteps.push_back(static_cast<double>(i * stride + request.schedule.config.steps_offset));
-  return with_table_sigmas(request, timesteps);
+  return with_table_sigmas(request, "leading", timesteps);
 }
 
 Points linspaced(const Request& request) {
@@ -65,10 +66,11 @@ Points linspaced(const Request& request) {
   std::reverse(timesteps.begin(), timesteps.end());
   if (dpm_solver) timesteps.pop_back();
   for (double& t : timesteps) t = dpm_solver ? std::nearbyint(t) : static_cast<float>(t);
-  return with_table_sigmas(request, timesteps);
+  return with_table_sigmas(request, "linspace", timesteps);
 }
 
-// round(arange(T, 0, -T/N)) - 1 in numpy's arithmetic: its detour through delta decides ties (N = 48), its count may be N + 1 (N = 61).
+// round(arange(T, 0, -T/N)) - 1 in numpy's arithmetic: its detour through delta decides ties (N = 48), its count may be N + 1 (N
+// = 61).
 Points trailing(const Request& request) {
   const auto start = static_cast<double>(request.train_steps());
   const double step = -start / static_cast<double>(request.steps);
@@ -76,7 +78,7 @@ Points trailing(const Request& request) {
   const double delta = (start + step) - start;
   Doubles timesteps;
   for (int64_t i = 0; i < count; ++i) timesteps.push_back(std::nearbyint(start + static_cast<double>(i) * delta) - 1);
-  return with_table_sigmas(request, timesteps);
+  return with_table_sigmas(request, "trailing", timesteps);
 }
 
 // The timestep whose sigma this is: interpolation of log sigma over the table.
@@ -93,15 +95,15 @@ double timestep_of(const Tensor& log_sigmas, double sigma) {
 Points grid_points(const Request& request, std::string_view name);
 
 Points karras(const Request& request) {
+  Points points{request.schedule.config.timestep_spacing, {}, {}};
   const bool dpm_solver = request.rules == GridRules::dpm_solver;
   double sigma_max = request.table(request.train_steps() - 1), sigma_min = request.table(0);
   if (!dpm_solver) {
-    const auto own = grid_points(request, request.schedule.config.timestep_spacing);
+    const auto own = grid_points(request, points.spacing);
     sigma_max = own.sigmas.front(), sigma_min = own.sigmas.back();
   }
   const double rho = 7, max_root = std::pow(sigma_max, 1 / rho), min_root = std::pow(sigma_min, 1 / rho);
   const auto log_sigmas = request.schedule.sigmas.log();
-  Points points;
   for (double ramp : linspace(0, 1, request.steps)) {
     const double sigma = std::pow(max_root + ramp * (min_root - max_root), rho), t = timestep_of(log_sigmas, sigma);
     points.sigmas.push_back(sigma);
@@ -128,7 +130,8 @@ SigmaGrid make_grid(const NoiseSchedule& schedule, GridRules rules, std::string_
   check(steps >= 1 && steps <= request.train_steps(), ErrorKind::input, "[schedule] got {} steps, expected 1 to {}", steps,
         request.train_steps());
   const auto points = grid_points(request, name);
-  SigmaGrid grid{{points.timesteps.begin(), points.timesteps.end()}, {points.sigmas.begin(), points.sigmas.end()}};
+  SigmaGrid grid{
+      {points.timesteps.begin(), points.timesteps.end()}, {points.sigmas.begin(), points.sigmas.end()}, points.spacing};
   grid.sigmas.push_back(schedule.config.final_sigmas_type == "sigma_min" ? static_cast<float>(request.table(0)) : 0.f);
   return grid;
 }

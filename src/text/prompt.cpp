@@ -106,7 +106,8 @@ PromptPart blend_of(const prompt_syntax::Operation& operation) {
         "[prompt] {}: the weights sum to 0; add no_normalize as the last option", operation.name);
   for (const auto& target : operation.targets) {
     part.texts.push_back(flatten(target));
-    if (part.texts.back().empty()) part.texts.back() = {{""}};
+    check(!part.texts.back().empty(), ErrorKind::input, "[prompt] {}: got () as a text, expected words; \"\" is the empty one",
+          operation.name);
   }
   return part;
 }

@@ -5,7 +5,8 @@
 namespace negativa {
 
 TEST(DTypeName, LeadsBackToItsDtype) {
-  for (const char* name : {"fp32", "fp16", "bf16", "fp64", "int8", "uint8", "int16", "int32", "int64", "bool", "fp8_e4m3", "fp8_e5m2"})
+  for (const char* name :
+       {"fp32", "fp16", "bf16", "fp64", "int8", "uint8", "int16", "int32", "int64", "bool", "fp8_e4m3", "fp8_e5m2"})
     EXPECT_EQ(dtype_name(dtype_from_name(name)), name);
   EXPECT_EQ(dtype_from_name("bf16"), at::kBFloat16);
   EXPECT_EQ(dtype_from_name("fp8_e4m3"), at::kFloat8_e4m3fn);

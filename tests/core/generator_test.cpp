@@ -7,7 +7,8 @@ namespace negativa {
 namespace {
 void expect_starts_with(const Tensor& draw, const std::vector<float>& expected, float tolerance) {
   const auto flat = draw.flatten();
-  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(flat[static_cast<int64_t>(i)].item<float>(), expected[i], tolerance) << "at " << i;
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(flat[static_cast<int64_t>(i)].item<float>(), expected[i], tolerance) << "at " << i;
 }
 }  // namespace
 
@@ -16,7 +17,8 @@ TEST(Generator, DrawsTorchsNumbersOnTheLongPath) {
   expect_starts_with(Generator(42).randn({16}), {1.9269152880f, 1.4872840643f, .9007171988f, -2.1055209637f}, 2e-7f);
   expect_starts_with(Generator(42).randn({1, 4, 128, 128}), {1.9269152880f, 1.4872840643f, .9007171988f, -2.1055209637f}, 2e-7f);
   expect_starts_with(Generator(0).randn({1, 4, 8, 8}),
-                     {-1.12583983f, -1.15236020f, -.25057858f, -.43387881f, .84871036f, .69200915f, -.31601277f, -2.11521935f}, 2e-7f);
+                     {-1.12583983f, -1.15236020f, -.25057858f, -.43387881f, .84871036f, .69200915f, -.31601277f, -2.11521935f},
+                     2e-7f);
 }
 
 TEST(Generator, DrawsTorchsNumbersOnTheShortPath) {

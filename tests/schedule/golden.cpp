@@ -26,8 +26,8 @@ Tensor tensor_of(const nlohmann::json& numbers, const Shape& shape) {
 }
 
 std::string label_of(const nlohmann::json& row) {
-  return row.at("sampler").get<std::string>() + " " + row.at("grid").get<std::string>() + " " + std::to_string(row.at("steps").get<int>()) +
-         (row.contains("options") ? " " + row.at("options").dump() : "");
+  return row.at("sampler").get<std::string>() + " " + row.at("grid").get<std::string>() + " " +
+         std::to_string(row.at("steps").get<int>()) + (row.contains("options") ? " " + row.at("options").dump() : "");
 }
 
 }  // namespace negativa::test

@@ -19,7 +19,8 @@ TEST(Guidance, EqualsDiffusersWithAndWithoutRescale) {
 }
 
 TEST(Guidance, RescalesEachPictureOfABatchByItself) {
-  const auto uncond = Generator(1).randn({2, 4, 6, 6}), text = Generator(2).randn({2, 4, 6, 6}) * at::tensor({1.f, 5.f}).view({2, 1, 1, 1});
+  const auto uncond = Generator(1).randn({2, 4, 6, 6}),
+             text = Generator(2).randn({2, 4, 6, 6}) * at::tensor({1.f, 5.f}).view({2, 1, 1, 1});
   const auto together = guide(uncond, text, 7, 0.7f);
   for (int64_t i = 0; i < 2; ++i) {
     const auto alone = guide(uncond.narrow(0, i, 1), text.narrow(0, i, 1), 7, 0.7f);

@@ -38,8 +38,9 @@ TEST(NoiseSchedule, EqualsDiffusersExactlyInAlphaAndToOneUlpInSigma) {
 // sdxl.md 5.1
 TEST(NoiseSchedule, HasThePublishedSigmasOfSdxl) {
   const auto schedule = sdxl_schedule();
-  const std::vector<std::pair<int64_t, float>> sigmas = {{0, .02916753f},   {1, .04131448f},  {20, .13799095f}, {499, 1.6128870f},
-                                                         {500, 1.6182797f}, {980, 13.043088f}, {981, 13.120416f}, {999, 14.614647f}};
+  const std::vector<std::pair<int64_t, float>> sigmas = {{0, .02916753f},   {1, .04131448f},   {20, .13799095f},
+                                                         {499, 1.6128870f}, {500, 1.6182797f}, {980, 13.043088f},
+                                                         {981, 13.120416f}, {999, 14.614647f}};
   for (const auto& [t, sigma] : sigmas) EXPECT_NEAR(schedule.sigmas[t].item<float>(), sigma, 2.5e-7f * sigma) << t;
   EXPECT_NEAR(schedule.alphas_cumprod[999].item<float>(), .00466010f, 1e-8f);
 }
@@ -63,7 +64,8 @@ TEST(SchedulerConfig, IsReadFromTheBundledModel) {
 }
 
 TEST(SchedulerConfig, TakesTheClassDefaultsForAbsentAndNullKeys) {
-  const auto config = scheduler_config_from_json(R"({"_class_name": "DPMSolverMultistepScheduler", "trained_betas": null, "beta_end": null})");
+  const auto config =
+      scheduler_config_from_json(R"({"_class_name": "DPMSolverMultistepScheduler", "trained_betas": null, "beta_end": null})");
   EXPECT_EQ(config.beta_start, 0.0001);
   EXPECT_EQ(config.beta_end, 0.02);
   EXPECT_EQ(config.beta_schedule, "linear");
@@ -76,14 +78,16 @@ TEST(SchedulerConfig, TakesTheClassDefaultsForAbsentAndNullKeys) {
 }
 
 TEST(SchedulerConfig, AsksForKarrasWhenTheModelDoes) {
-  const auto config = scheduler_config_from_json(R"({"use_karras_sigmas": true, "timestep_spacing": "trailing", "prediction_type": "v_prediction"})");
+  const auto config = scheduler_config_from_json(
+      R"({"use_karras_sigmas": true, "timestep_spacing": "trailing", "prediction_type": "v_prediction"})");
   EXPECT_EQ(default_grid(config), "karras");
   EXPECT_EQ(config.timestep_spacing, "trailing");
   EXPECT_EQ(config.prediction_type, PredictionType::v_prediction);
 }
 
 TEST(SchedulerConfig, OfAnUnknownClassServesAsAScheduleButNamesNoSampler) {
-  const std::string schedule_keys = R"("beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "timestep_spacing": "leading")";
+  const std::string schedule_keys =
+      R"("beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "timestep_spacing": "leading")";
   const auto config = scheduler_config_from_json(R"({"_class_name": "DDIMScheduler", )" + schedule_keys + "}");
   EXPECT_EQ(default_grid(config), "leading");
   try {
@@ -91,12 +95,14 @@ TEST(SchedulerConfig, OfAnUnknownClassServesAsAScheduleButNamesNoSampler) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::input);
-    EXPECT_STREQ(error.what(),
-                 "[scheduler_config] got class DDIMScheduler, expected one of EulerDiscreteScheduler, EulerAncestralDiscreteScheduler, "
-                 "DPMSolverMultistepScheduler; choose with --sampler");
+    EXPECT_STREQ(
+        error.what(),
+        "[scheduler_config] got class DDIMScheduler, expected one of EulerDiscreteScheduler, EulerAncestralDiscreteScheduler, "
+        "DPMSolverMultistepScheduler; choose with --sampler");
   }
   EXPECT_EQ(message_of(R"({"_class_name": "DDIMScheduler"})"),
-            "[scheduler_config] got class DDIMScheduler without beta_start, expected the key or one of the classes whose defaults are known: "
+            "[scheduler_config] got class DDIMScheduler without beta_start, expected the key or one of the classes whose "
+            "defaults are known: "
             "EulerDiscreteScheduler, EulerAncestralDiscreteScheduler, DPMSolverMultistepScheduler");
 }
 
@@ -114,8 +120,9 @@ TEST(SchedulerConfig, RefusesWhatItWouldComputeWrongly) {
             "[scheduler_config] got a value for trained_betas, expected null: it is not supported");
   EXPECT_EQ(message_of(R"({"_class_name": "DPMSolverMultistepScheduler", "solver_order": 3})"),
             "[scheduler_config] got solver_order = 3, expected 2");
-  EXPECT_EQ(message_of(R"({"beta_end": 1.5})"),
-            "[scheduler_config] got 1000 timesteps with beta 0.0001 to 1.5, expected at least 2 and 0 < beta_start < beta_end < 1");
+  EXPECT_EQ(
+      message_of(R"({"beta_end": 1.5})"),
+      "[scheduler_config] got 1000 timesteps with beta 0.0001 to 1.5, expected at least 2 and 0 < beta_start < beta_end < 1");
 }
 
 }  // namespace negativa::test

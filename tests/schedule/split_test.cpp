@@ -34,7 +34,8 @@ TEST(Split, HandsOverAtTheSigmaWhereTheRefinerBegins) {
   EXPECT_NEAR(grid.sigmas[split.base.end - 1], .574051f, 1e-6f);
   EXPECT_NEAR(grid.sigmas[split.base.end], .526976f, 1e-6f);
   const std::vector<std::pair<double, int64_t>> others = {{0.7, 35}, {0.75, 37}, {0.85, 42}, {0.9, 45}};
-  for (const auto& [fraction, base_steps] : others) EXPECT_EQ(split_steps(grid, fraction, 1000).base.size(), base_steps) << fraction;
+  for (const auto& [fraction, base_steps] : others)
+    EXPECT_EQ(split_steps(grid, fraction, 1000).base.size(), base_steps) << fraction;
   const auto dpm = make_grid(schedule, GridRules::dpm_solver, "leading", 50);
   const auto dpm_split = split_steps(dpm, 0.8, 1000);
   EXPECT_EQ(dpm.timesteps[dpm_split.base.end - 1], 210);
@@ -55,7 +56,8 @@ TEST(Split, LosesNoStepWhateverTheCountAndFraction) {
 
 TEST(Split, RefusesFractionsThatGiveOneModelNothing) {
   const auto grid = make_grid(sdxl_schedule(), GridRules::euler, "leading", 50);
-  for (const double fraction : {0.0, 1.0, -0.1, 1.5, std::nan("")}) EXPECT_THROW(split_steps(grid, fraction, 1000), Error) << fraction;
+  for (const double fraction : {0.0, 1.0, -0.1, 1.5, std::nan("")})
+    EXPECT_THROW(split_steps(grid, fraction, 1000), Error) << fraction;
 }
 
 }  // namespace negativa::test

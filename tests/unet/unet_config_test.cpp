@@ -1,0 +1,70 @@
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "golden_file.h"
+#include "unet/unet.h"
+
+namespace negativa {
+namespace {
+
+// The published configs of SDXL base 1.0 and refiner 1.0, what matters of them (sdxl.md 3.1).
+Json sdxl_base() {
+  return {{"_class_name", "UNet2DConditionModel"}, {"act_fn", "silu"}, {"addition_embed_type", "text_time"}, {"addition_time_embed_dim", 256},
+          {"attention_head_dim", {5, 10, 20}}, {"block_out_channels", {320, 640, 1280}}, {"cross_attention_dim", 2048},
+          {"down_block_types", {"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"}},
+          {"up_block_types", {"CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}}, {"layers_per_block", 2}, {"norm_num_groups", 32},
+          {"projection_class_embeddings_input_dim", 2816}, {"sample_size", 128}, {"transformer_layers_per_block", {1, 2, 10}},
+          {"upcast_attention", nullptr}, {"use_linear_projection", true}};
+}
+Json sdxl_refiner() {
+  Json config = sdxl_base();
+  config.update({{"attention_head_dim", {6, 12, 24, 24}}, {"block_out_channels", {384, 768, 1536, 1536}}, {"cross_attention_dim", 1280},
+                 {"down_block_types", {"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"}},
+                 {"up_block_types", {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}},
+                 {"projection_class_embeddings_input_dim", 2560}, {"transformer_layers_per_block", 4}});
+  return config;
+}
+
+nn::Walk walk_of(const Json& config) {
+  static std::vector<std::unique_ptr<UNet>> kept;  // a walk points into its module
+  kept.push_back(std::make_unique<UNet>(UNetConfig::from_json(config.dump(), "unet")));
+  return nn::walk(*kept.back());
+}
+
+TEST(UNetConfig, FullSizeBaseHasItsTensorsParametersAndTransformerBlocks) {
+  const auto walk = walk_of(sdxl_base());
+  EXPECT_EQ(walk.slots.size(), 1680u);
+  EXPECT_EQ(nn::parameter_count(walk), 2'567'463'684);
+  EXPECT_EQ(std::count_if(walk.linears.begin(), walk.linears.end(), [](const auto& l) { return l.first.ends_with("attn1.to_q"); }), 70);
+}
+
+TEST(UNetConfig, FullSizeRefinerHasItsTensorsAndParameters) {
+  const auto walk = walk_of(sdxl_refiner());
+  EXPECT_EQ(walk.slots.size(), 1220u);
+  EXPECT_EQ(nn::parameter_count(walk), 2'259'526'660);
+}
+
+TEST(UNetConfig, AttentionHeadDimIsTheNumberOfHeads) {
+  const auto config = UNetConfig::from_json(sdxl_refiner().dump(), "unet");
+  for (const auto& block : config.blocks) EXPECT_EQ(block.channels / block.num_attention_heads, 64);
+}
+
+TEST(UNetConfig, RefusesOtherArchitecturesNamingTheEntry) {
+  const std::pair<const char*, Json> wrong[] = {{"addition_embed_type", nullptr},       {"use_linear_projection", false}, {"class_embed_type", "timestep"},
+                                                {"block_out_channels", {320, 640}},      {"attention_head_dim", {5, 10}}, {"norm_num_groups", 7},
+                                                {"cross_attention_dim", 0},              {"sample_size", "large"},        {"attention_head_dim", {3, 10, 20}}};
+  for (const auto& [key, value] : wrong) {
+    Json config = sdxl_base();
+    config[key] = value;
+    try {
+      UNetConfig::from_json(config.dump(), "unet/config.json");
+      ADD_FAILURE() << key << " = " << value << " was taken";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::file_format);
+      EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace negativa

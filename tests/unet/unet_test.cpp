@@ -1,0 +1,126 @@
+#include "unet/unet.h"
+
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include "golden_file.h"
+
+namespace negativa {
+namespace {
+
+using test::golden;
+using test::relative_error;
+
+UNet load_unet(const std::filesystem::path& folder, bool for_inference) {
+  const ModelFiles files = open_model(folder);
+  UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
+  nn::LoadOptions options;
+  options.storage = at::kFloat;
+  options.for_inference = for_inference;
+  unet.load(files.weights("unet"), options);
+  return unet;
+}
+
+struct Case {
+  std::shared_ptr<const SafetensorsFile> file = golden("unet_emoji");
+  std::string name;
+  Tensor at(const std::string& key) const { return file->load(name + "." + key); }
+  UNetCondition condition() const { return {at("prompt_embeds"), at("pooled_prompt_embeds"), at("add_time_ids")}; }
+  Tensor run(const UNet& unet, const nn::Adapters& adapters = nn::Adapters::none()) const {
+    return unet.forward(at("sample"), at("timestep").item<float>(), unet.prepare(condition(), adapters), adapters);
+  }
+};
+
+// diffusers 0.42.1, fp32, one thread: tools/goldens_model.py.
+TEST(UNet, BaseRefinerAndOddSizesEqualDiffusers) {
+  const c10::InferenceMode inference;
+  for (const auto& [name, folder] : {std::pair<const char*, const char*>{"base", "."}, {"odd", "."}, {"refiner", "refiner"}}) {
+    const UNet unet = load_unet(test::bundled_model() / folder, true);
+    const Case golden_case{.name = name};
+    EXPECT_LT(relative_error(golden_case.run(unet), golden_case.at("noise_pred")), 1e-5) << name;
+  }
+}
+
+TEST(UNet, WithGradientsWantedTheLibrarysOwnKernelsGiveTheSame) {
+  const UNet unet = load_unet(test::bundled_model(), false);
+  const at::NoGradGuard no_grad;
+  const Case golden_case{.name = "base"};
+  EXPECT_LT(relative_error(golden_case.run(unet), golden_case.at("noise_pred")), 1e-5);
+}
+
+TEST(UNet, Fp16StorageCastAtEachCallGivesTheVeryValuesOfFp32) {
+  const c10::InferenceMode inference;
+  const ModelFiles files = open_model(test::bundled_model());
+  UNet stored(UNetConfig::from_json(files.config_json("unet"), "unet"));
+  stored.load(files.weights("unet"), {});  // as in the file: fp16
+  const UNet cast = load_unet(test::bundled_model(), false);
+  const Case golden_case{.name = "base"};
+  EXPECT_TRUE(at::equal(golden_case.run(stored), golden_case.run(cast)));
+}
+
+TEST(UNet, Int8StorageComesCloseAndTakesAThirdOfTheBytes) {
+  const c10::InferenceMode inference;
+  const ModelFiles files = open_model(test::bundled_model());
+  UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
+  nn::LoadOptions options;
+  options.storage = at::kChar;
+  unet.load(files.weights("unet"), options);
+  const Case golden_case{.name = "base"};
+  const double error = relative_error(golden_case.run(unet), golden_case.at("noise_pred"));
+  EXPECT_LT(error, 0.05);
+  EXPECT_GT(error, 1e-5) << "weights were not quantised";
+  int64_t bytes = 0;
+  for (const auto& slot : nn::walk(unet).slots) bytes += slot.tensor->nbytes();
+  EXPECT_LT(bytes, nn::parameter_count(nn::walk(unet)) * 4 / 3);
+}
+
+TEST(UNet, ARowDoesNotDependOnItsNeighbour) {
+  const c10::InferenceMode inference;
+  const UNet unet = load_unet(test::bundled_model(), true);
+  const Case golden_case{.name = "base"};
+  const auto prepared = unet.prepare(golden_case.condition());
+  const Tensor one = unet.forward(golden_case.at("sample").narrow(0, 1, 1), golden_case.at("timestep").item<float>(), prepared.row(1));
+  EXPECT_LT(relative_error(one, golden_case.at("noise_pred").narrow(0, 1, 1)), 1e-5);
+}
+
+TEST(UNet, AnAdapterOnOneRowLeavesTheOtherRowsBytesAlone) {
+  const c10::InferenceMode inference;
+  UNet unet = load_unet(test::bundled_model(), true);
+  nn::Adapters adapters;
+  for (const auto& [name, linear] : nn::walk(unet).linears)
+    if (name.ends_with("to_v")) adapters.add(name, {at::full({2, linear->in_features}, 0.02), at::full({linear->out_features, 2}, 0.1), {0.0f, 1.0f}});
+  const Case golden_case{.name = "base"};
+  const Tensor plain = golden_case.run(unet), adapted = golden_case.run(unet, adapters);
+  EXPECT_TRUE(at::equal(plain[0], adapted[0]));
+  EXPECT_GT(relative_error(adapted[1], plain[1]), 1e-3);
+}
+
+// sdxl.md 3.3: golden values of the sinusoid.
+TEST(SinusoidalEmbedding, CosinesComeFirst) {
+  const Tensor a = sinusoidal_embedding(at::tensor({981.0f}), 320, true, 0);
+  const std::pair<int, double> of_981[] = {{0, .67995721}, {1, -.79842919}, {2, .57806414}, {159, .99460590}, {160, .73325181}, {161, .60208869}, {319, .10372588}};
+  for (const auto& [index, value] : of_981) EXPECT_NEAR(a[0][index].item<float>(), value, 2e-5) << index;
+  const Tensor b = sinusoidal_embedding(at::tensor({2.5f}), 256, true, 0);
+  EXPECT_NEAR(b[0][0].item<float>(), -.80114359, 1e-6);
+  EXPECT_NEAR(b[0][128].item<float>(), .59847212, 1e-6);
+}
+
+TEST(UNet, SaysWhichKeysDoNotFit) {
+  const ModelFiles files = open_model(test::bundled_model());
+  UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
+  Weights weights = files.weights("unet");
+  weights.erase("conv_in.bias");
+  weights["conv_in.offset"] = weights.at("conv_out.bias");
+  weights["mid_block.resnets.0.conv1.bias"] = weights.at("conv_out.bias");
+  try {
+    unet.load(weights, {});
+    FAIL() << "loaded";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::missing_key);
+    for (const char* part : {"1 missing (conv_in.bias)", "1 unexpected (conv_in.offset)", "mid_block.resnets.0.conv1.bias is [4], expected [128]"})
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace negativa

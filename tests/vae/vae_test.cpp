@@ -1,0 +1,101 @@
+#include "vae/vae.h"
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "golden_file.h"
+
+namespace negativa {
+namespace {
+
+using test::golden;
+using test::relative_error;
+
+Vae load_vae(std::optional<DType> storage = at::kFloat, bool force_upcast = true) {
+  const ModelFiles files = open_model(test::bundled_model());
+  auto config = VaeConfig::from_json(files.config_json("vae"), "vae");
+  config.force_upcast = force_upcast;
+  Vae vae(config);
+  nn::LoadOptions options;
+  options.storage = storage;
+  vae.load(files.weights("vae"), options);
+  return vae;
+}
+
+// diffusers 0.42.1, fp32: tools/goldens_model.py. Its latents are not scaled.
+Tensor golden_latents(const Vae& vae) { return vae.scale(golden("vae_emoji")->load("latents")); }
+
+TEST(Vae, DecodesAndEncodesAsDiffusers) {
+  const c10::InferenceMode inference;
+  const Vae vae = load_vae();
+  const auto file = golden("vae_emoji");
+  EXPECT_LT(relative_error(vae.decode(golden_latents(vae)), file->load("decoded")), 1e-5);
+  const auto distribution = vae.encode(file->load("image"));
+  EXPECT_LT(relative_error(distribution.mean, file->load("mode")), 1e-5);
+  const Tensor logvar = file->load("moments").chunk(2, 1)[1].clamp(-30, 20);
+  EXPECT_LT(relative_error(distribution.std, at::exp(0.5 * logvar)), 1e-5);
+}
+
+TEST(Vae, ScaleAndUnscaleAreInverse) {
+  Vae plain = load_vae();
+  const Tensor z = at::randn({1, 4, 8, 8});
+  EXPECT_LT(relative_error(plain.unscale(plain.scale(z)), z), 1e-6);
+  EXPECT_LT(relative_error(plain.scale(z), z * plain.config.scaling_factor), 1e-6);
+  VaeConfig config = plain.config;
+  config.latents_mean = {0.1, -0.2, 0.3, 0.4};
+  config.latents_std = {1.5, 2, 0.5, 1};
+  const Vae shifted(config);
+  EXPECT_LT(relative_error(shifted.unscale(shifted.scale(z)), z), 1e-6);
+  EXPECT_NEAR(shifted.scale(z)[0][1][0][0].item<float>(), (z[0][1][0][0].item<float>() + 0.2) / 2 * config.scaling_factor, 1e-6);
+}
+
+TEST(Vae, RefusesPicturesThatAreNoMultipleOfItsFactor) {
+  const Vae vae = load_vae();
+  EXPECT_THROW(vae.encode(at::zeros({1, 3, 62, 64})), Error);
+  EXPECT_THROW(vae.encode(at::zeros({1, 4, 64, 64})), Error);
+  EXPECT_THROW(vae.decode(at::zeros({1, 3, 16, 16})), Error);
+}
+
+TEST(DecodeFinite, RetriesInFp32WhenBf16Overflows) {
+  const c10::InferenceMode inference;
+  const Vae vae = load_vae();
+  bool retried = true;
+  decode_finite(vae, golden_latents(vae), &retried);
+  EXPECT_FALSE(retried);
+  // Beyond fp16's 65504 after scaling, within fp32: the half-precision pass gives infinities.
+  const Vae eager = load_vae(at::kFloat, false);
+  const Tensor image = decode_finite(eager, at::full({1, 4, 4, 4}, 60000.0).to(at::kHalf), &retried);
+  EXPECT_TRUE(retried);
+  EXPECT_EQ(image.scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::isfinite(image).all().item<bool>());
+}
+
+TEST(DecodeFinite, ForceUpcastDecodesFp16LatentsInFp32AtOnce) {
+  const c10::InferenceMode inference;
+  bool retried = true;
+  const Vae vae = load_vae();
+  const Tensor image = decode_finite(vae, golden_latents(vae).to(at::kHalf), &retried);
+  EXPECT_FALSE(retried);
+  EXPECT_EQ(image.scalar_type(), at::kFloat);
+  EXPECT_LT(relative_error(image, golden("vae_emoji")->load("decoded")), 1e-2);
+}
+
+TEST(DecodeFinite, BrokenLatentsAreAnError) {
+  const c10::InferenceMode inference;
+  bool retried = false;
+  EXPECT_THROW(decode_finite(load_vae(), at::full({1, 4, 4, 4}, std::nan("")), &retried), Error);
+}
+
+TEST(VaeConfig, RefusesWhatNoSdxlVaeHas) {
+  const Json good = parse_json(open_model(test::bundled_model()).config_json("vae"), "vae");
+  const std::pair<const char*, Json> wrong[] = {{"act_fn", "mish"}, {"shift_factor", 0.1}, {"block_out_channels", Json::array()}, {"norm_num_groups", 7},
+                                                {"scaling_factor", 0}, {"latents_mean", {1, 2}}, {"up_block_types", {"AttnUpDecoderBlock2D"}}};
+  for (const auto& [key, value] : wrong) {
+    Json config = good;
+    config[key] = value;
+    EXPECT_THROW(VaeConfig::from_json(config.dump(), "vae/config.json"), Error) << key;
+  }
+}
+
+}  // namespace
+}  // namespace negativa
