@@ -18,7 +18,7 @@ make clean      removes what was compiled and drawn; keeps what was downloaded (
 GPU=1 adds the CUDA libraries; PRESET=dev or asan builds another way; NEGATIVA_LIBTORCH=DIR uses your libtorch. More: docs/building.md
 endef
 
-.PHONY: help setup build test demo reference prove bench goldens format clean distclean
+.PHONY: help setup configure build test demo reference prove bench goldens format clean distclean
 
 help:
 	$(info $(HELP))
@@ -27,12 +27,15 @@ help:
 setup:
 	@tools/setup.sh
 
-build: setup
+configure: setup
 	@mkdir -p build
 	@cmake --preset $(PRESET) -D NEGATIVA_LIBTORCH="$(LIBTORCH)" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh)
 
-test: build
+build: configure
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa
+
+test: configure
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh)
 	@tools/test.sh $(BUILD)
 
 demo: build

@@ -64,7 +64,7 @@ def option_cases():
 
 
 def weight_cases():
-    long_prompt = "owl on a blue background, " * 20 + "(red apple)1.3"
+    long_prompt = "owl on a (blue)1.3 background, " * 20 + "(red apple)1.5"
     prompts = {
         "up": ("(red apple)++ on a blue background", None),
         "down": ("owl, (blurry)0.5", "(low quality)++++"),

@@ -7,7 +7,9 @@ import contextlib
 import dataclasses
 import os
 
+import diffusers
 import torch
+import transformers
 from compel import Compel, CompelForSDXL, ReturnedEmbeddingsType
 from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
                        StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline)
@@ -67,6 +69,9 @@ def file_arguments(path):
 
 class Reference:
     def __init__(self, model):
+        for library in (diffusers, transformers):
+            library.utils.logging.set_verbosity_error()
+            library.utils.logging.disable_progress_bar()
         self.model = model
         self.base = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32)
         self.refiner = StableDiffusionXLImg2ImgPipeline.from_pretrained(os.path.join(model, "refiner"), dtype=torch.float32)
@@ -128,7 +133,11 @@ class Reference:
 
     def embeds(self, case):
         if case.weighting == "compel":
-            got = CompelForSDXL(self.base)(case.prompt, negative_prompt=case.negative_prompt)
+            compel = CompelForSDXL(self.base)
+            for part in (compel.compel_1, compel.compel_2):
+                # Compel's own default; only this wrapper chunks long prompts.
+                part.conditioning_provider.truncate_to_model_max_length = True
+            got = compel(case.prompt, negative_prompt=case.negative_prompt)
             positive, negative = (got.embeds, got.pooled_embeds), (got.negative_embeds, got.negative_pooled_embeds)
             if negative[0] is None:
                 negative = tuple(torch.zeros_like(part) for part in positive)
@@ -190,8 +199,7 @@ class Reference:
             return arguments | dict(prompt=case.prompt, negative_prompt=case.negative_prompt)
         # CompelForSDXL wants two encoders; this is what it does with its second one.
         compel = Compel(tokenizer=self.refiner.tokenizer_2, text_encoder=self.refiner.text_encoder_2, requires_pooled=True,
-                        returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
-                        truncate_long_prompts=False)
+                        returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED)
         prompt_embeds, pooled = compel(case.prompt)
         negative_embeds, negative_pooled = compel(case.negative_prompt or "")
         return arguments | dict(prompt_embeds=prompt_embeds, pooled_prompt_embeds=pooled, negative_prompt_embeds=negative_embeds,

@@ -1,7 +1,9 @@
 #include "jobs/generate.h"
 
 #include <chrono>
+#include <mutex>
 #include <random>
+#include <set>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -93,12 +95,12 @@ std::optional<uint64_t> seed_of_set(const GeneratePlan& plan, int64_t batch_coun
 
 // The last that can be refused before the first step, and the first that touches the disk.
 void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
-  if (plan.is_set) make_folder(plan.folder);
-  else if (means_folder(options.output.out)) make_folder(options.output.out);
+  if (const Path& tensors = options.output.save_tensors; !tensors.empty()) {
+    check(plan.requests.size() == 1, ErrorKind::input, "[--save-tensors] is for one picture, got {}", plan.requests.size());
+    check_can_write(tensors);
+  }
+  if (plan.is_set || means_folder(options.output.out)) make_folder(plan.folder);
   check_can_write(plan.requests.front().file);
-  if (options.output.save_tensors.empty()) return;
-  check(plan.requests.size() == 1, ErrorKind::input, "[--save-tensors] is for one picture, got {}", plan.requests.size());
-  check_can_write(options.output.save_tensors);
 }
 
 }  // namespace
@@ -128,55 +130,72 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
   return plan;
 }
 
-GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel, const std::function<void(const Path&, const Image8&)>& on_file) {
-  const auto begin = std::chrono::steady_clock::now();
-  GeneratePlan plan = plan_generate(options);
-  Engine engine(options.model, plan.requests.size());
+namespace {
+
+struct Job {
+  Plan plan;
+  Recipe recipe;
+  const PictureRequest* request;
+};
+
+// Plans all, checks all, and takes those that are missing. Resolves the requests.
+std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan) {
+  std::vector<Job> jobs;
   std::vector<PictureOptions> pictures;
   for (auto& request : plan.requests) {
     request.options = engine.resolved(request.options);
     pictures.push_back(request.options);
+    jobs.push_back({engine.plan(request.options), {}, &request});
   }
-  std::vector<Plan> all_plans;
-  for (const auto& picture : pictures) all_plans.push_back(engine.plan(picture));
   check_output(options, plan);
-
-  GenerateReport report;
   const RunInputs inputs = run_inputs(engine, options.model, pictures);
-  std::vector<Plan> plans;
-  std::vector<Recipe> recipes;
-  std::vector<size_t> index;  // of each plan's request
+  for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
+  if (plan.is_set) std::erase_if(jobs, [](const Job& job) { return recipe_text_of(job.request->file) == job.recipe.to_text(); });
+  return jobs;
+}
+
+void make_pictures(Engine& engine, const std::vector<Job>& jobs, RunHooks hooks, const std::function<void(const Job&, ImageResult&&)>& on_picture) {
   int64_t steps = 0;
-  for (size_t i = 0; i < plan.requests.size(); ++i) {
-    const auto& request = plan.requests[i];
+  std::vector<Plan> plans;
+  for (const auto& job : jobs) {
+    steps += denoising_steps(engine.models(), job.plan);
+    plans.push_back(job.plan);
+  }
+  Progress progress("denoise", static_cast<int>(steps));
+  std::mutex mutex;
+  std::set<std::string> said;  // many pictures of one prompt have one thing to say
+  hooks.on_step = [&] { progress.tick(); };
+  hooks.on_notice = [&](const std::string& text) {
+    const std::lock_guard lock(mutex);
+    if (said.insert(text).second) notice("{}", text);
+  };
+  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) { on_picture(jobs[i], std::move(result)); });
+}
+
+}  // namespace
+
+GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel, const std::function<void(const Path&, const Image8&)>& on_file) {
+  const auto begin = std::chrono::steady_clock::now();
+  GeneratePlan plan = plan_generate(options);
+  Engine engine(options.model, plan.requests.size());
+  const std::vector<Job> jobs = missing_pictures(engine, options, plan);
+  GenerateReport report;
+  report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
+  for (const auto& request : plan.requests) {
     report.files.push_back(request.file);
     report.seeds.push_back(*request.options.seed);
-    Recipe recipe = picture_recipe(engine, options.model, request.options, inputs);
-    if (plan.is_set && recipe_text_of(request.file) == recipe.to_text()) {
-      ++report.kept;
-      continue;
-    }
-    steps += denoising_steps(engine.models(), all_plans[i]);
-    plans.push_back(std::move(all_plans[i]));
-    recipes.push_back(std::move(recipe));
-    index.push_back(i);
   }
 
-  if (!plans.empty()) {
-    Progress progress("denoise", static_cast<int>(steps));
-    RunHooks hooks;
-    hooks.cancel = &cancel;
-    hooks.on_step = [&] { progress.tick(); };
-    hooks.on_notice = [](const std::string& text) { notice("{}", text); };
-    engine.run(plans, hooks, [&](size_t i, ImageResult&& result) {
-      const auto& request = plan.requests[index[i]];
+  RunHooks hooks;
+  hooks.cancel = &cancel;
+  if (!jobs.empty())
+    make_pictures(engine, jobs, hooks, [&](const Job& job, ImageResult&& result) {
       const Image8 image = tensor_to_images(result.image).front();
-      write_atomically(request.file, encode_png(image, picture_text(request.options, recipes[i])));
+      write_atomically(job.request->file, encode_png(image, picture_text(job.request->options, job.recipe)));
       if (!options.output.save_tensors.empty()) write_safetensors(options.output.save_tensors, result.tensors);
       ++report.made;
-      if (on_file) on_file(request.file, image);
+      if (on_file) on_file(job.request->file, image);
     });
-  }
   if (plan.is_set) {
     std::string lines;
     for (const auto& request : plan.requests) lines += metadata_line(request);
@@ -201,7 +220,9 @@ std::string describe_generate(const GenerateOptions& options, bool as_json) {
                      {"workers", engine.workers()},           {"threads_a_picture", engine.threads_a_picture()}, {"weights_gib", gigabytes}};
   if (as_json) return json.dump(2) + "\n";
   std::string text;
-  for (const auto& [key, value] : json.items()) text += fmt::format("{:<18} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+  for (const auto& [key, value] : json.items()) text += fmt::format("{:<18} {}\n", key, value.is_string()         ? value.get<std::string>()
+                                                         : value.is_number_float() ? fmt::format("{:.3f}", value.get<double>())
+                                                                                   : value.dump());
   return text;
 }
 

@@ -160,7 +160,11 @@ Tensor geglu(const Tensor& input) {
 
 namespace {
 
-constexpr int64_t query_rows = 4;  // queries that share one pass over the keys
+constexpr int64_t lanes = 16;
+using Lanes = float __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float))));  // split up where the CPU has narrower ones
+constexpr int64_t query_rows = 4;  // queries that share one pass over keys and values: their sums stay in registers
+
+int64_t padded(int64_t n) { return (n + lanes - 1) / lanes * lanes; }
 
 struct Head {
   const float *q, *k, *v;
@@ -169,52 +173,75 @@ struct Head {
   int64_t queries, keys, dim;
 };
 
-// Softmax attention of one head. scores: query_rows x padded keys; keys_t: dim x padded keys.
-NEGATIVA_CLONES void attend(const Head& h, float* keys_t, float* scores) {
-  const int64_t padded = (h.keys + 15) / 16 * 16;
+// Room for one head: keys transposed and scaled, values and scores, each row padded to whole lanes with zeros.
+struct HeadScratch {
+  HeadScratch(int64_t keys, int64_t dim)
+      : keys_t(dim * padded(keys)), values(keys * padded(dim)), scores(query_rows * padded(keys)), sums(query_rows * padded(dim)) {}
+  std::vector<float> keys_t, values, scores, sums;
+};
+
+// target[r][0..n) = sum over i of left[r][i] * right[i][0..n), n a multiple of lanes; row r of `left` is left_rows[r].
+inline __attribute__((always_inline)) void four_rows(const float* const* left_rows, const float* right, int64_t count, int64_t n, float* target) {
+  for (int64_t c = 0; c < n; c += lanes) {
+    Lanes a0{}, a1{}, a2{}, a3{};
+    for (int64_t i = 0; i < count; ++i) {
+      const Lanes b = *reinterpret_cast<const Lanes*>(right + i * n + c);
+      a0 += left_rows[0][i] * b;
+      a1 += left_rows[1][i] * b;
+      a2 += left_rows[2][i] * b;
+      a3 += left_rows[3][i] * b;
+    }
+    *reinterpret_cast<Lanes*>(target + c) = a0;
+    *reinterpret_cast<Lanes*>(target + n + c) = a1;
+    *reinterpret_cast<Lanes*>(target + 2 * n + c) = a2;
+    *reinterpret_cast<Lanes*>(target + 3 * n + c) = a3;
+  }
+}
+
+// Softmax of scores [0, keys) in place, not divided by their sum, which is returned. The row is padded to whole lanes, so there is no tail.
+inline __attribute__((always_inline)) float exponentials(float* scores, int64_t keys) {
+  constexpr float nothing = -1e30f;
+  std::fill(scores + keys, scores + padded(keys), nothing);
+  Lanes top = *reinterpret_cast<const Lanes*>(scores), total{};
+  for (int64_t j = lanes; j < keys; j += lanes) {
+    const Lanes s = *reinterpret_cast<const Lanes*>(scores + j);
+    top = s > top ? s : top;
+  }
+  float greatest = top[0];
+  for (int64_t i = 1; i < lanes; ++i) greatest = std::max(greatest, top[i]);
+  for (int64_t j = 0; j < keys; j += lanes) {
+    Lanes s = *reinterpret_cast<const Lanes*>(scores + j);
+#pragma omp simd
+    for (int64_t i = 0; i < lanes; ++i) s[i] = exp_fast(s[i] - greatest);
+    *reinterpret_cast<Lanes*>(scores + j) = s;
+    total += s;
+  }
+  float sum = 0;
+  for (int64_t i = 0; i < lanes; ++i) sum += total[i];
+  return sum;
+}
+
+NEGATIVA_CLONES void attend(const Head& h, HeadScratch& scratch) {
+  const int64_t keys = padded(h.keys), dim = padded(h.dim);
   const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
-  for (int64_t d = 0; d < h.dim; ++d) {
-    for (int64_t j = 0; j < h.keys; ++j) keys_t[d * padded + j] = h.k[j * h.stride + d] * scale;
-    for (int64_t j = h.keys; j < padded; ++j) keys_t[d * padded + j] = 0;
+  for (int64_t j = 0; j < h.keys; ++j) {
+    for (int64_t d = 0; d < h.dim; ++d) scratch.keys_t[d * keys + j] = h.k[j * h.stride + d] * scale;
+    for (int64_t d = 0; d < h.dim; ++d) scratch.values[j * dim + d] = h.v[j * h.stride + d];
   }
   for (int64_t first = 0; first < h.queries; first += query_rows) {
     const int64_t rows = std::min(query_rows, h.queries - first);
-    float *s0 = scores, *s1 = scores + padded, *s2 = scores + 2 * padded, *s3 = scores + 3 * padded;
-    std::fill_n(scores, query_rows * padded, 0.0f);
-    const float* q[query_rows];
+    const float *q[query_rows], *p[query_rows];
+    float total[query_rows];
     for (int64_t r = 0; r < query_rows; ++r) q[r] = h.q + (first + std::min(r, rows - 1)) * h.stride;
-    for (int64_t d = 0; d < h.dim; ++d) {
-      const float* kt = keys_t + d * padded;
-      const float q0 = q[0][d], q1 = q[1][d], q2 = q[2][d], q3 = q[3][d];
-#pragma omp simd
-      for (int64_t j = 0; j < padded; ++j) {
-        s0[j] += q0 * kt[j];
-        s1[j] += q1 * kt[j];
-        s2[j] += q2 * kt[j];
-        s3[j] += q3 * kt[j];
-      }
+    four_rows(q, scratch.keys_t.data(), h.dim, keys, scratch.scores.data());
+    for (int64_t r = 0; r < query_rows; ++r) {
+      p[r] = scratch.scores.data() + r * keys;
+      total[r] = exponentials(scratch.scores.data() + r * keys, h.keys);
     }
+    four_rows(p, scratch.values.data(), h.keys, dim, scratch.sums.data());
     for (int64_t r = 0; r < rows; ++r) {
-      float* s = scores + r * padded;
-      float top = s[0], total = 0;
-#pragma omp simd reduction(max : top)
-      for (int64_t j = 0; j < h.keys; ++j) top = std::max(top, s[j]);
-#pragma omp simd reduction(+ : total)
-      for (int64_t j = 0; j < h.keys; ++j) {
-        s[j] = exp_fast(s[j] - top);
-        total += s[j];
-      }
-      const float inverse = 1.0f / total;
       float* out = h.out + (first + r) * h.stride;
-      float sums[256];
-      std::fill_n(sums, h.dim, 0.0f);
-      for (int64_t j = 0; j < h.keys; ++j) {
-        const float* v = h.v + j * h.stride;
-        const float p = s[j];
-#pragma omp simd
-        for (int64_t d = 0; d < h.dim; ++d) sums[d] += p * v[d];
-      }
-      for (int64_t d = 0; d < h.dim; ++d) out[d] = sums[d] * inverse;
+      for (int64_t d = 0; d < h.dim; ++d) out[d] = scratch.sums[r * dim + d] / total[r];
     }
   }
 }
@@ -227,15 +254,14 @@ Tensor attention(const Tensor& q_in, const Tensor& k_in, const Tensor& v_in, int
   const Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
   Tensor out = at::empty_like(q);
   const int64_t batch = q.size(0), queries = q.size(1), keys = k.size(1), width = q.size(2), dim = width / heads;
-  const int64_t padded = (keys + 15) / 16 * 16;
   at::parallel_for(0, batch * heads, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> scratch((dim + query_rows) * padded);
+    HeadScratch scratch(keys, dim);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t b = i / heads, at_head = i % heads * dim;
       attend({q.const_data_ptr<float>() + b * queries * width + at_head, k.const_data_ptr<float>() + b * keys * width + at_head,
               v.const_data_ptr<float>() + b * keys * width + at_head, out.mutable_data_ptr<float>() + b * queries * width + at_head, width, queries,
               keys, dim},
-             scratch.data(), scratch.data() + dim * padded);
+             scratch);
     }
   });
   return out;

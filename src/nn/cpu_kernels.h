@@ -17,6 +17,28 @@ struct NormShape {
 // input keeps its variance.
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormShape& shape);
 
+// What a product is added to: a bias of the output's width and, if defined, a tensor of the output's shape.
+struct Addend {
+  const Tensor& bias;  // [out]; undefined: zeros
+  const Tensor& residual;
+};
+
+// Weights as these kernels want them: [in,out] in memory behind a view of [out,in]; [k,k,in,out] behind a view of [out,in,k,k].
+Tensor lay_out_linear(const Tensor& weight);
+Tensor lay_out_conv(const Tensor& weight);
+bool is_laid_out_linear(const Tensor& weight);
+bool is_laid_out_conv(const Tensor& weight);
+
+// x [..., in] -> [..., out]
+Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend);
+
+// Square kernel; x [B,in,H,W] -> [B,out,H',W'], both in channels_last memory. Patches are copied side by side and multiplied, a chunk of
+// pixels at a time; the library's direct convolution reorders the weights at every call and spends 10 us before it starts.
+struct ConvShape {
+  int64_t stride, padding;
+};
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
+
 // x [..., 2n] -> [..., n]: first half times gelu (exact) of the second half.
 Tensor geglu(const Tensor& x);
 

@@ -4,14 +4,15 @@
 #include <functional>
 
 #include "nn/cpu_kernels.h"
-#include "nn/packed_conv.h"
 
 namespace negativa::nn {
 
 namespace {
 
 // The stored weight in the compute dtype of this call.
-Tensor as(const Tensor& stored, const Tensor& x) { return stored.to(x.options()); }
+Tensor as(const Tensor& stored, const Tensor& x) {
+  return stored.scalar_type() == x.scalar_type() && stored.device() == x.device() ? stored : stored.to(x.options());
+}
 
 Tensor as(const Tensor& stored, const Tensor& scale, const Tensor& x) {
   if (!scale.defined()) return as(stored, x);
@@ -40,15 +41,23 @@ void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
 
 }  // namespace
 
-Tensor Linear::forward(const Tensor& x, const Adapters& adapters) const {
-  Tensor y = at::linear(x, as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
+Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
+  Tensor y;
+  if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_linear(weight)) {
+    y = cpu::linear(x, weight, {has_bias ? as(bias, x) : Tensor(), residual});
+  } else {
+    y = at::linear(x, as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
+    if (residual.defined()) y = y + residual;
+  }
   for (const auto& term : adapters.at(name)) add_term(y, x, term);
   return y;
 }
 
-Tensor Conv2d::forward(const Tensor& x) const {
-  if (packed.defined()) return packed_conv(x.contiguous(at::MemoryFormat::ChannelsLast), packed, bias, {stride, padding});
-  return at::conv2d(x, as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
+Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
+  if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight))
+    return cpu::conv2d(x, weight, {as(bias, x), residual}, {stride, padding});
+  const Tensor y = at::conv2d(x, as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
+  return residual.defined() ? y + residual : y;
 }
 
 Tensor GroupNorm::forward(const Tensor& x) const {

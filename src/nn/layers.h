@@ -16,8 +16,8 @@ struct Linear {
 
   Linear() = default;
   Linear(int64_t in, int64_t out, bool bias = true) : in_features(in), out_features(out), has_bias(bias) {}
-  // x [..., in] -> [..., out]; the first axis of x is the batch row of the adapters' scales.
-  Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none()) const;
+  // x [..., in] -> [..., out], plus `residual` of that shape if given; the first axis of x is the batch row of the adapters' scales.
+  Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none(), const Tensor& residual = {}) const;
 
   static void visit(auto& self, auto& v) {
     v.param("weight", self.weight, {self.out_features, self.in_features}, &self.weight_scale);
@@ -30,12 +30,12 @@ struct Conv2d {
   Tensor weight;        // [out, in, k, k]
   Tensor weight_scale;  // [out], with int8 weights only
   Tensor bias;          // [out]
-  Tensor packed;        // the weight laid out for the CPU, in its place (LoadOptions::for_inference)
 
   Conv2d() = default;
   Conv2d(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1, int64_t padding = 1)
       : in_channels(in), out_channels(out), kernel(kernel), stride(stride), padding(padding) {}
-  Tensor forward(const Tensor& x) const;  // [B,in,H,W] -> [B,out,H',W']
+  // x [B,in,H,W] -> [B,out,H',W'], plus `residual` of that shape if given
+  Tensor forward(const Tensor& x, const Tensor& residual = {}) const;
 
   static void visit(auto& self, auto& v) {
     v.param("weight", self.weight, {self.out_channels, self.in_channels, self.kernel, self.kernel}, &self.weight_scale);

@@ -4,8 +4,8 @@
 
 #include <set>
 
+#include "nn/cpu_kernels.h"
 #include "nn/layers.h"
-#include "nn/packed_conv.h"
 
 namespace negativa::nn {
 
@@ -72,12 +72,9 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
 void lay_out(const Walk& module) {
   const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
   for (const auto& [name, linear] : module.linears)
-    if (fits(linear->weight)) linear->weight = linear->weight.t().contiguous().t();
-  for (Conv2d* conv : module.convolutions) {
-    if (!fits(conv->weight)) continue;
-    conv->packed = pack_conv_weight(conv->weight, {conv->stride, conv->padding});
-    conv->weight = Tensor();
-  }
+    if (fits(linear->weight)) linear->weight = cpu::lay_out_linear(linear->weight);
+  for (Conv2d* conv : module.convolutions)
+    if (fits(conv->weight)) conv->weight = cpu::lay_out_conv(conv->weight);
 }
 
 int64_t parameter_count(const Walk& module) {

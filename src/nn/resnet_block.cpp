@@ -14,8 +14,7 @@ ResnetBlock::ResnetBlock(const Shape& shape)
 Tensor ResnetBlock::forward(const Tensor& x, const Tensor& temb_silu) const {
   Tensor h = conv1.forward(norm1.forward_silu(x));
   if (time_emb_proj) h = h + time_emb_proj->forward(temb_silu).unsqueeze(-1).unsqueeze(-1);
-  h = conv2.forward(norm2.forward_silu(h));
-  return (conv_shortcut ? conv_shortcut->forward(x) : x) + h;
+  return conv2.forward(norm2.forward_silu(h), conv_shortcut ? conv_shortcut->forward(x) : x);
 }
 
 Tensor Upsample::forward(const Tensor& x, int64_t height, int64_t width) const {

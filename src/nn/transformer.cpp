@@ -6,19 +6,19 @@ KeyValue Attention::key_value(const Tensor& context, const Adapters& adapters) c
   return {to_k.forward(context, adapters), to_v.forward(context, adapters)};
 }
 
-Tensor Attention::forward(const Tensor& x, const KeyValue& kv, const Adapters& adapters) const {
-  return to_out.forward(attention(to_q.forward(x, adapters), kv.key, kv.value, heads), adapters);
+Tensor Attention::forward(const Tensor& x, const KeyValue& kv, const Tensor& residual, const Adapters& adapters) const {
+  return to_out.forward(attention(to_q.forward(x, adapters), kv.key, kv.value, heads), adapters, residual);
 }
 
-Tensor FeedForward::forward(const Tensor& x, const Adapters& adapters) const {
-  return out.forward(geglu(proj.forward(x, adapters)), adapters);
+Tensor FeedForward::forward(const Tensor& x, const Tensor& residual, const Adapters& adapters) const {
+  return out.forward(geglu(proj.forward(x, adapters)), adapters, residual);
 }
 
 Tensor BasicTransformerBlock::forward(Tensor x, const KeyValue& context, const Adapters& adapters) const {
   const Tensor normed = norm1.forward(x);
-  x = x + attn1.forward(normed, attn1.key_value(normed, adapters), adapters);
-  x = x + attn2.forward(norm2.forward(x), context, adapters);
-  return x + ff.forward(norm3.forward(x), adapters);
+  x = attn1.forward(normed, attn1.key_value(normed, adapters), x, adapters);
+  x = attn2.forward(norm2.forward(x), context, x, adapters);
+  return ff.forward(norm3.forward(x), x, adapters);
 }
 
 Transformer2D::Transformer2D(const Shape& shape)
@@ -32,8 +32,8 @@ Tensor Transformer2D::forward(const Tensor& x, const KeyValue* context, const Ad
   Tensor tokens = normed.permute({0, 2, 3, 1}).view({b, h * w, c});  // no copy: channels_last
   tokens = proj_in.forward(tokens, adapters);
   for (const auto& block : transformer_blocks) tokens = block.forward(tokens, *context++, adapters);
-  tokens = proj_out.forward(tokens, adapters);
-  return x + tokens.view({b, h, w, c}).permute({0, 3, 1, 2});
+  const Tensor residual = x.contiguous(at::MemoryFormat::ChannelsLast).permute({0, 2, 3, 1}).view({b, h * w, c});
+  return proj_out.forward(tokens, adapters, residual).view({b, h, w, c}).permute({0, 3, 1, 2});
 }
 
 }  // namespace negativa::nn

@@ -1,56 +1,49 @@
-// The program as a person runs it.
-#include <sys/wait.h>
+#include "program.h"
 
-#include <array>
-#include <cstdio>
-
-#include "base/json.h"
-#include "base/temporary_folder.h"
-
-namespace negativa {
-
-namespace {
-
-struct Ran {
-  int exit_code;
-  std::string output;
-};
-
-Ran run(const std::string& arguments) {
-  FILE* pipe = ::popen((std::string(NEGATIVA_PROGRAM) + " " + arguments).c_str(), "r");
-  std::string output;
-  std::array<char, 4096> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe)) output.append(buffer.data(), got);
-  const int status = ::pclose(pipe);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
-}
-
-}  // namespace
+namespace negativa::test {
 
 TEST(Program, AlonePrintsFiveLinesThatBeginWithItself) {
-  const Ran ran = run("2>&1");
+  const Ran ran = Workplace().run({});
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_EQ(std::count(ran.output.begin(), ran.output.end(), '\n'), 5) << ran.output;
-  EXPECT_TRUE(ran.output.starts_with(std::string(NEGATIVA_PROGRAM) + " ")) << ran.output;
+  const auto lines = lines_of(ran.out);
+  EXPECT_EQ(lines.size(), 5u) << ran.out;
+  for (const auto& line : lines) EXPECT_TRUE(line.starts_with(std::string(NEGATIVA_PROGRAM) + " generate ")) << line;
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST(Program, HelpListsEveryVerb) {
+  const std::string help = Workplace().results({"--help"});
+  for (const char* verb : {"generate", "compare", "tokens", "model inspect", "lora inspect", "doctor", "version"})
+    EXPECT_TRUE(contains(help, "negativa " + std::string(verb))) << verb;
+}
+
+TEST(Program, HelpOfAVerbShowsDefaultsAndRanges) {
+  const std::string help = Workplace().results({"generate", "--help"});
+  for (const char* part : {"-p,--prompt", "--steps", "1..1000; default 50", "--save-tensors", "--dry-run"}) EXPECT_TRUE(contains(help, part)) << part;
 }
 
 TEST(Program, VersionIsJsonForPrograms) {
-  const Ran ran = run("version --json");
-  EXPECT_EQ(ran.exit_code, 0);
-  const Json version = parse_json(ran.output, "version");
+  const Json version = parse_json(Workplace().results({"version", "--json"}), "version");
   for (const char* key : {"version", "build_type", "libtorch", "cpu_capability"})
     EXPECT_FALSE(get<std::string>(version, key, "version").empty()) << key;
 }
 
-TEST(Program, WrongInputIsOneLineAndExitCode2) {
-  for (const char* arguments : {"vresion", "version --jsn", "version extra", "--nonsense"}) {
-    const Ran ran = run(std::string(arguments) + " 2>&1 >/dev/null");
-    EXPECT_EQ(ran.exit_code, 2) << arguments;
-    EXPECT_EQ(std::count(ran.output.begin(), ran.output.end(), '\n'), 1) << ran.output;
-    EXPECT_TRUE(ran.output.starts_with("negativa: ")) << ran.output;
+TEST(Program, AnUnknownVerbIsOneLineThatHelps) {
+  const Workplace place;
+  for (const auto& [args, hint] : std::vector<std::pair<std::vector<std::string>, std::string>>{{{"vresion"}, "did you mean version?"},
+                                                                                                {{"lora", "inspct"}, "did you mean lora inspect?"},
+                                                                                                {{"frog"}, "negativa --help"},
+                                                                                                {{"version", "--jsn"}, "did you mean --json?"},
+                                                                                                {{"generate", "a", "lion"}, "-p \"a lion\""}}) {
+    const Ran ran = place.run(args);
+    EXPECT_EQ(ran.exit_code, 2) << args[0];
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+    EXPECT_TRUE(ran.err.starts_with("negativa: ") && contains(ran.err, hint)) << ran.err;
   }
 }
 
-TEST(Program, AFullDiskUnderStdoutIsExitCode1) { EXPECT_EQ(run("version 2>/dev/null >/dev/full").exit_code, 1); }
+TEST(Program, AFullDiskUnderStdoutIsExitCode1) {
+  EXPECT_EQ(WEXITSTATUS(std::system((std::string(NEGATIVA_PROGRAM) + " version 2>/dev/null >/dev/full").c_str())), 1);
+}
 
-}  // namespace negativa
+}  // namespace negativa::test

@@ -50,6 +50,22 @@ TEST(AttentionKernel, EqualsSoftmaxAttentionInDouble) {
   }
 }
 
+TEST(Linear, WeightsLaidOutForTheCpuGiveTheSame) {
+  const c10::InferenceMode inference;
+  for (const bool has_bias : {true, false}) {
+    Linear linear(20, 12, has_bias);
+    linear.weight = at::randn({12, 20});
+    linear.bias = at::randn({12});
+    const Tensor x = at::randn({2, 7, 20}), residual = at::randn({2, 7, 12}), expected = linear.forward(x);
+    Walk walk;
+    walk("linear", linear);
+    lay_out(walk);
+    ASSERT_TRUE(cpu::is_laid_out_linear(linear.weight));
+    EXPECT_LT(worst(linear.forward(x), expected), 1e-5);
+    EXPECT_LT(worst(linear.forward(x, Adapters::none(), residual), expected + residual), 1e-5);
+  }
+}
+
 TEST(CpuKernels, AreLeftAloneWhereGradientsAreWanted) {
   EXPECT_FALSE(cpu::usable(at::zeros({1})));
   const c10::InferenceMode inference;
@@ -57,7 +73,7 @@ TEST(CpuKernels, AreLeftAloneWhereGradientsAreWanted) {
   EXPECT_FALSE(cpu::usable(at::zeros({1}, at::kDouble)));
 }
 
-TEST(Conv2d, PackedWeightsGiveTheSamePicture) {
+TEST(Conv2d, WeightsLaidOutForTheCpuGiveTheSamePicture) {
   const c10::InferenceMode inference;
   for (const auto& [kernel, stride, padding] : {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 2, 0}, {1, 1, 0}}) {
     Conv2d conv(6, 10, kernel, stride, padding);
@@ -67,8 +83,9 @@ TEST(Conv2d, PackedWeightsGiveTheSamePicture) {
     Walk walk;
     walk("conv", conv);
     lay_out(walk);
-    ASSERT_TRUE(conv.packed.defined());
+    ASSERT_TRUE(cpu::is_laid_out_conv(conv.weight));
     EXPECT_LT(worst(conv.forward(x), expected), 1e-4);
+    EXPECT_LT(worst(conv.forward(x, expected), 2 * expected), 1e-4) << "residual";
   }
 }
 

@@ -1,0 +1,140 @@
+// --from: a picture carries all that makes it again.
+#include "base/files.h"
+#include "program.h"
+
+namespace negativa::test {
+
+namespace {
+
+struct Remake : testing::Test {
+  Workplace place;
+
+  // a.png with that file as wrong.safetensors of the folder `loras`.
+  void make_with_lora() {
+    std::filesystem::create_directories(place / "loras");
+    std::filesystem::copy_file(golden("lora_kohya.safetensors"), place / "loras/wrong.safetensors");
+    make({"--lora", "loras/wrong.safetensors:0.1:negative", "-n", "wrong"});
+  }
+  void make(Workplace::Arguments more) {
+    Workplace::Arguments args{"generate", "-q", "-p", "a big lion", "--steps", "2", "-s", "5", "-o", "a.png"};
+    args.insert(args.end(), more.begin(), more.end());
+    place.results(args);
+  }
+  Ran again(Workplace::Arguments more = {}) {
+    Workplace::Arguments args{"generate", "-q", "--from", "a.png", "-o", "b.png"};
+    args.insert(args.end(), more.begin(), more.end());
+    std::filesystem::remove(place / "b.png");
+    return place.run(args);
+  }
+  // One line, exit code 2, no picture.
+  std::string refused(Workplace::Arguments more = {}) {
+    const Ran ran = again(more);
+    EXPECT_EQ(ran.exit_code, 2) << ran.err;
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(place / "b.png"));
+    return ran.err;
+  }
+  Json settings(const std::string& name) { return parse_json(text_chunk(place / name, "negativa"), name)["settings"]; }
+  // a.png with another recipe.
+  void edit_recipe(const std::function<void(Json&)>& edit) {
+    const PngFile png = read_png(place / "a.png");
+    Json recipe = parse_json(text_chunk(place / "a.png", "negativa"), "recipe");
+    edit(recipe);
+    write_atomically(place / "a.png", encode_png(png.image, {{"negativa", recipe.dump()}}));
+  }
+};
+
+}  // namespace
+
+TEST_F(Remake, GivesTheSameBytes) {
+  make({"-n", "", "--sampler", "euler_ancestral", "--refiner", bundled("refiner"), "--refiner-start", "0.5", "--guidance-rescale", "0.3",
+        "--original-size", "32x48", "--vae", bundled("vae")});
+  EXPECT_EQ(again({"--vae", bundled("vae")}).err, "");
+  EXPECT_EQ(place.read("a.png"), place.read("b.png"));
+}
+
+TEST_F(Remake, KnowsAnAbsentNegativePromptFromAnEmptyOne) {
+  make({});
+  EXPECT_FALSE(settings("a.png").contains("negative_prompt"));
+  again();
+  EXPECT_EQ(place.read("a.png"), place.read("b.png"));
+}
+
+TEST_F(Remake, FindsALoraWhereItIsSaidToLie) {
+  make_with_lora();
+  EXPECT_TRUE(contains(refused(), "wrong.safetensors was not found; give it with --lora"));
+  EXPECT_EQ(again({"--lora", "loras/wrong.safetensors"}).err, "");
+  EXPECT_EQ(place.read("a.png"), place.read("b.png"));
+}
+
+TEST_F(Remake, AFlagChangesOnlyWhatItNames) {
+  make_with_lora();
+  again({"--lora", "loras/wrong.safetensors", "--cfg-scale", "3"});
+  Json expected = settings("a.png");
+  expected["cfg_scale"] = 3.0;
+  EXPECT_EQ(settings("b.png")["prompt"], "a big lion");
+  EXPECT_EQ(settings("b.png")["cfg_scale"], 3.0);
+  EXPECT_EQ(settings("b.png")["lora"], expected["lora"]);
+  EXPECT_EQ(settings("b.png")["seed"], 5);
+  EXPECT_NE(picture(place / "a.png"), picture(place / "b.png"));
+}
+
+TEST_F(Remake, ALoraTypedWithAWeightOrOfAnotherNameReplacesTheRecipes) {
+  make_with_lora();
+  again({"--lora", "loras/wrong.safetensors:0.3"});
+  EXPECT_EQ(settings("b.png")["lora"], Json({"wrong.safetensors:0.3:both"}));
+  std::filesystem::remove(place / "loras/wrong.safetensors");
+  again({"--lora", golden("lora_kohya.safetensors").string() + ":0.2"});
+  EXPECT_EQ(settings("b.png")["lora"], Json({"lora_kohya.safetensors:0.2:both"}));
+}
+
+TEST_F(Remake, ALoraOfThatNameWithAnotherContentIsRefused) {
+  make_with_lora();
+  std::filesystem::copy_file(golden("lora_diffusers.safetensors"), place / "loras/wrong.safetensors", std::filesystem::copy_options::overwrite_existing);
+  const std::string message = refused({"--lora", "loras/wrong.safetensors"});
+  EXPECT_TRUE(contains(message, "wrong.safetensors found here is another file") && contains(message, "SHA-256")) << message;
+}
+
+TEST_F(Remake, ARecipeNeverNamesAPlace) {
+  make_with_lora();
+  for (const char* name : {"../loras/wrong.safetensors", "/etc/passwd", "..", "", "loras/wrong.safetensors"}) {
+    edit_recipe([&](Json& recipe) { recipe["inputs"][1]["name"] = name; });
+    EXPECT_TRUE(contains(refused(), "expected a plain file name")) << name;
+  }
+}
+
+TEST_F(Remake, ARecipeSetsNothingButAPicture) {
+  for (const char* key : {"out", "save_tensors", "prompts", "model", "vae", "refiner", "from", "no_such_thing"}) {
+    make({});
+    edit_recipe([&](Json& recipe) { recipe["settings"][key] = "stolen"; });
+    EXPECT_TRUE(contains(refused(), key)) << key;
+  }
+  make({});
+  edit_recipe([](Json& recipe) { recipe["settings"]["lora"] = Json({"/etc/passwd:1:both"}); });
+  EXPECT_TRUE(contains(refused(), "not among its inputs"));
+}
+
+TEST_F(Remake, APictureWithoutARecipeIsRefused) {
+  write_atomically(place / "a.png", encode_png(Image8::filled(8, 8, white)));
+  EXPECT_TRUE(contains(refused(), "carries no recipe"));
+  place.write("a.png", "GIF89a");
+  EXPECT_TRUE(contains(refused(), "a.png"));
+}
+
+TEST_F(Remake, TwoFilesOfOneNameAreRefused) {
+  std::filesystem::create_directories(place / "one");
+  std::filesystem::copy_file(golden("lora_kohya.safetensors"), place / "one/wrong.safetensors");
+  std::filesystem::copy_file(golden("lora_diffusers.safetensors"), place / "wrong.safetensors");
+  const Ran ran = place.run({"generate", "-q", "-p", "x", "--steps", "1", "--lora", "wrong.safetensors", "--lora", "one/wrong.safetensors"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_TRUE(contains(ran.err, "rename one")) << ran.err;
+}
+
+TEST_F(Remake, FindsALoraFolderWrittenWithASlash) {
+  make({"--lora", golden("lora_peft").string() + "/:0.1"});
+  EXPECT_EQ(settings("a.png")["lora"], Json({"lora_peft:0.1:both"}));
+  EXPECT_EQ(again({"--lora", golden("lora_peft").string() + "/"}).err, "");
+  EXPECT_EQ(place.read("a.png"), place.read("b.png"));
+}
+
+}  // namespace negativa::test
