@@ -1,8 +1,29 @@
 #!/usr/bin/env bash
-# What `make demo` shows, with the program $1: the bundled model's first picture in the terminal.
+# What `make demo` shows, with the program $1: the bundled model's first picture in the terminal, then one labelled sheet of what base,
+# refiner, negative prompt, weights and LoRA do. The lines of experiments/demo/prompts.jsonl are the sheet's pictures, row by row.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+program=$1
 out=build/demo
+settings=(--steps 25 --cfg-scale 5 -s 1)
+
 mkdir -p $out
-"$1" generate -p "red apple on a blue background" -s 1 --steps 25 --cfg-scale 5 -o $out/first.png --show
-echo "the picture: $PWD/$out/first.png"
+"$program" generate -p "red apple on a blue background" "${settings[@]}" -o $out/first.png --show
+
+"$program" generate --prompts experiments/demo/prompts.jsonl --refiner models/emoji-xl/refiner --refiner-start 1 "${settings[@]}" -o $out/pictures >/dev/null
+mapfile -t lines <experiments/demo/prompts.jsonl
+columns=(
+  "base"
+  "base, refiner from 0.8"
+  "negative prompt: blurry, ugly, low quality"
+  "weights: (blue)0.3; (pizza)0.3, (volcano)1.5; (fox)1.5"
+  "negative prompt: wrong; LoRA 0"
+  "negative prompt: wrong; LoRA 0.5"
+  "negative prompt: wrong; LoRA 1"
+  "negative prompt: wrong; LoRA 1 on the negative branch only")
+rows=("red apple on a blue background" "pizza next to volcano on a teal background" "fox on a white background")
+files=()
+for i in "${!lines[@]}"; do files+=("$(printf '%s/pictures/%04d.png' $out "$i")"); done
+"$(dirname "$program")/negativa_sheet" $out/sheet.png "negativa: one seed, what changes the picture" \
+  "emoji-xl (64x64), 25 steps, cfg 5, seed 1; LoRA: models/wrong-lora" ${#columns[@]} "${columns[@]}" "${rows[@]}" -- "${files[@]}"
+echo "the sheet: $PWD/$out/sheet.png"

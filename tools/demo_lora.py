@@ -1,6 +1,6 @@
 """Makes the demo's wrong-LoRA with diffusers and peft; it stands in until `negativa train lora` makes it natively.
 
-    demo_lora.py MODEL OUT        (models/emoji-xl models/wrong-lora; about three minutes on two cores)
+    demo_lora.py MODEL OUT        (models/emoji-xl models/wrong-lora; about two minutes on two cores)
 
 Draws wrong pictures, every damage word MODEL knows at several guidance scales, and trains a LoRA of the UNet's attention on them with
 the one prompt "wrong". Writes OUT/wrong.safetensors under kohya's names; the same call on the same machine writes the same bytes.
@@ -23,7 +23,7 @@ GUIDANCE_SCALES = [3, 5, 8]
 PICTURE_STEPS = 25
 WORD = "wrong"
 RANK = ALPHA = 4
-STEPS, BATCH_SIZE, LEARNING_RATE, SEED = 300, 4, 4e-4, 0
+STEPS, BATCH_SIZE, LEARNING_RATE, SEED = 300, 4, 1e-3, 0
 
 
 @torch.no_grad()

@@ -28,6 +28,7 @@ void print_report(const GenerateReport& report, bool json) {
     Json files = Json::array();
     for (size_t i = 0; i < report.files.size(); ++i) files.push_back({{"file", report.files[i].string()}, {"seed", report.seeds[i]}});
     std::printf("%s\n", Json({{"pictures", files}, {"made", report.made}, {"kept", report.kept}, {"seconds", report.seconds},
+                              {"step_seconds", report.step_seconds ? Json(*report.step_seconds) : Json()},
                               {"peak_memory_bytes", report.peak_memory_bytes}}).dump(2).c_str());
     return;
   }

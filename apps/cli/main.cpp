@@ -64,6 +64,8 @@ int run_verb(const Arguments& args) {
       return verb.run(Arguments(args.begin() + words, args.end()));
   }
   fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], [&] {
+    for (const auto& name : names)
+      if (args.size() == 1 && name.starts_with(args[0] + " ")) return "; did you mean " + name + "?";
     const auto nearest = args.size() > 1 ? nearest_name(args[0] + " " + args[1], names) : std::nullopt;
     const auto hint = nearest ? "; did you mean " + *nearest + "?" : did_you_mean(args[0], names);
     return hint.empty() ? std::string("; negativa --help lists them") : hint;

@@ -60,16 +60,14 @@ uint64_t drawn_seed() {
   return device();  // 32 bits: short enough to type
 }
 
-Json picture_json(const PictureOptions& options) {
-  PictureOptions copy = options;
-  return to_json(fields_of(copy));
-}
-
 // A line of metadata.jsonl: what a training set needs, and the settings that made the picture.
 std::string metadata_line(const PictureRequest& request) {
-  Json line = {{"file_name", request.file.filename().string()}, {"text", request.options.prompt}};
-  for (const auto& [key, value] : picture_json(request.options).items())
-    if (key != "prompt" && key != "lora") line[key] = value;
+  PictureOptions options = request.options;
+  Json line = to_json(fields_of(options));
+  line.erase("prompt");
+  line.erase("lora");  // paths
+  line["file_name"] = request.file.filename().string();
+  line["text"] = options.prompt;
   return line.dump() + "\n";
 }
 
@@ -154,7 +152,17 @@ std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options
   return jobs;
 }
 
-void make_pictures(Engine& engine, const std::vector<Job>& jobs, RunHooks hooks, const std::function<void(const Job&, ImageResult&&)>& on_picture) {
+// Median seconds from one step to the next; absent where workers take turns or one step was made.
+std::optional<double> median_step(std::vector<std::chrono::steady_clock::time_point> ends, int workers) {
+  if (workers > 1 || ends.size() < 2) return {};
+  std::vector<double> seconds;
+  for (size_t i = 1; i < ends.size(); ++i) seconds.push_back(std::chrono::duration<double>(ends[i] - ends[i - 1]).count());
+  std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+// Returns median_step.
+std::optional<double> make_pictures(Engine& engine, const std::vector<Job>& jobs, RunHooks hooks, const std::function<void(const Job&, ImageResult&&)>& on_picture) {
   int64_t steps = 0;
   std::vector<Plan> plans;
   for (const auto& job : jobs) {
@@ -164,12 +172,18 @@ void make_pictures(Engine& engine, const std::vector<Job>& jobs, RunHooks hooks,
   Progress progress("denoise", static_cast<int>(steps));
   std::mutex mutex;
   std::set<std::string> said;  // many pictures of one prompt have one thing to say
-  hooks.on_step = [&] { progress.tick(); };
+  std::vector<std::chrono::steady_clock::time_point> step_ends;
+  hooks.on_step = [&] {
+    progress.tick();
+    const std::lock_guard lock(mutex);
+    step_ends.push_back(std::chrono::steady_clock::now());
+  };
   hooks.on_notice = [&](const std::string& text) {
     const std::lock_guard lock(mutex);
     if (said.insert(text).second) notice("{}", text);
   };
   engine.run(plans, hooks, [&](size_t i, ImageResult&& result) { on_picture(jobs[i], std::move(result)); });
+  return median_step(std::move(step_ends), engine.workers());
 }
 
 }  // namespace
@@ -189,7 +203,7 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   RunHooks hooks;
   hooks.cancel = &cancel;
   if (!jobs.empty())
-    make_pictures(engine, jobs, hooks, [&](const Job& job, ImageResult&& result) {
+    report.step_seconds = make_pictures(engine, jobs, hooks, [&](const Job& job, ImageResult&& result) {
       const Image8 image = tensor_to_images(result.image).front();
       write_atomically(job.request->file, encode_png(image, picture_text(job.request->options, job.recipe)));
       if (!options.output.save_tensors.empty()) write_safetensors(options.output.save_tensors, result.tensors);
@@ -220,9 +234,10 @@ std::string describe_generate(const GenerateOptions& options, bool as_json) {
                      {"workers", engine.workers()},           {"threads_a_picture", engine.threads_a_picture()}, {"weights_gib", gigabytes}};
   if (as_json) return json.dump(2) + "\n";
   std::string text;
-  for (const auto& [key, value] : json.items()) text += fmt::format("{:<18} {}\n", key, value.is_string()         ? value.get<std::string>()
-                                                         : value.is_number_float() ? fmt::format("{:.3f}", value.get<double>())
-                                                                                   : value.dump());
+  for (const auto& [key, value] : json.items()) {
+    const std::string shown = value.is_string() ? value.get<std::string>() : value.is_number_float() ? fmt::format("{:.3f}", value.get<double>()) : value.dump();
+    text += fmt::format("{:<18} {}\n", key, shown);
+  }
   return text;
 }
 

@@ -28,6 +28,7 @@ struct GenerateReport {
   int64_t made = 0, kept = 0;   // kept: there already, with the same recipe
   std::vector<uint64_t> seeds;
   double seconds = 0;
+  std::optional<double> step_seconds;  // median denoising step, where one worker made the pictures
   uint64_t peak_memory_bytes = 0;
 };
 

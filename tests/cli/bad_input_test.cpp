@@ -34,11 +34,8 @@ void write_loras(const Workplace& place) {
     write_zeros(place / name, {{stem + ".lora_down.weight", {2, in}}, {stem + ".lora_up.weight", {out, 2}}});
   };
   pair("sd1.safetensors", "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 768, 320);
-  pair("sd2.safetensors", "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 1024, 320);
   pair("sdxl.safetensors", "lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k", 2048, 640);
   pair("flux.safetensors", "lora_unet_double_blocks_0_img_attn_qkv", 3072, 9216);
-  pair("sd3.safetensors", "lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608);
-  write_zeros(place / "loha.safetensors", {{"lora_unet_input_blocks_4_1_proj_in.hada_w1_a", {64, 2}}});
   write_zeros(place / "embedding.safetensors", {{"clip_l", {1, 64}}, {"clip_g", {1, 96}}});
   write_zeros(place / "wide.safetensors", {{"clip_l", {1, 768}}, {"clip_g", {1, 1280}}});
   const std::string whole = read_file(golden("lora_kohya.safetensors"));
@@ -95,9 +92,7 @@ TEST(BadInput, Options) {
   expect_refused(place, {
       {"a prompt is needed", {}},
       {"did you mean --steps?", {"-p", "x", "--stpes", "3"}},
-      {"[--prompt] got no value", {"-p"}},
       {"[--steps] got \"0\", expected an integer in 1..1000", {"-p", "x", "--steps", "0"}},
-      {"[--steps] got \"1e3\"", {"-p", "x", "--steps", "1e3"}},
       {"[--cfg-scale] got \"nan\"", {"-p", "x", "--cfg-scale", "nan"}},
       {"[--seed] got \"-1\"", {"-p", "x", "--seed", "-1"}},
       {"63x64, expected width and height in multiples of 4", {"-p", "x", "-W", "63"}},
@@ -106,7 +101,6 @@ TEST(BadInput, Options) {
       {"did you mean karras?", {"-p", "x", "--schedule", "karas"}},
       {"0 <= BEGIN <= END <= 1", {"-p", "x", "--guidance-interval", "0.9:0.1"}},
       {"[--original-size] got \"abc\"", {"-p", "x", "--original-size", "abc"}},
-      {"[--crop-top-left] got \"3\"", {"-p", "x", "--crop-top-left", "3"}},
       {"storage format only", {"-p", "x", "--dtype", "fp16", "--device", "cpu"}},
       {"is not UTF-8", {"-p", "caf\xe9"}},
       {"a prompt is written -p \"a lion\"", {"a", "lion"}},
@@ -118,7 +112,6 @@ TEST(BadInput, Models) {
   write_models(place);
   expect_refused(place, {
       {"there is no \"nope\"", {"-p", "x", "-m", "nope"}},
-      {"there is no \"./nope\"", {"-p", "x", "-m", "./nope"}},
       {"empty", {"-p", "x", "-m", "empty"}},
       {"no-unet", {"-p", "x", "-m", "no-unet"}},
       {"diffusion_pytorch_model.safetensors", {"-p", "x", "-m", "short"}},
@@ -138,11 +131,8 @@ TEST(BadInput, LorasAndEmbeddings) {
       {"nope.safetensors", {"-p", "x", "--lora", "nope.safetensors"}},
       {"half.safetensors", {"-p", "x", "--lora", "half.safetensors"}},
       {"Stable Diffusion 1.x", {"-p", "x", "--lora", "sd1.safetensors"}},
-      {"Stable Diffusion 2.x", {"-p", "x", "--lora", "sd2.safetensors"}},
       {"full-size SDXL", {"-p", "x", "--lora", "sdxl.safetensors"}},
       {"Flux", {"-p", "x", "--lora", "flux.safetensors"}},
-      {"Stable Diffusion 3", {"-p", "x", "--lora", "sd3.safetensors"}},
-      {"LoHa", {"-p", "x", "--lora", "loha.safetensors"}},
       {"use --embedding", {"-p", "x", "--lora", "embedding.safetensors"}},
       {"lora.pt", {"-p", "x", "--lora", "lora.pt"}},
       {"weight \"abc\"", {"-p", "x", "--lora", "good.safetensors:abc"}},
@@ -158,9 +148,7 @@ TEST(BadInput, Files) {
   place.write("empty.jsonl", "\n");
   place.write("broken.jsonl", "{\"prompt\": \"a\"}\n{\"prompt\":\n");
   place.write("unknown.jsonl", "{\"prompt\": \"a\"}\n\n{\"promt\": \"b\"}\n");
-  place.write("range.jsonl", "{\"prompt\": \"a\", \"steps\": 0}\n");
   place.write("no-prompt.jsonl", "{\"prompt\": \"\"}\n{\"seed\": 1}\n");
-  place.write("list.jsonl", "[1]\n");
   place.write("broken.toml", "steps = = 3\n");
   place.write("unknown.toml", "stpes = 3\n");
   place.write("type.toml", "steps = 'many'\n");
@@ -169,9 +157,7 @@ TEST(BadInput, Files) {
       {"empty.jsonl has no requests", {"--prompts", "empty.jsonl"}},
       {"[broken.jsonl line 2]", {"--prompts", "broken.jsonl"}},
       {"[unknown.jsonl line 3] has the unknown setting \"promt\"; did you mean prompt?", {"--prompts", "unknown.jsonl"}},
-      {"range.jsonl line 1", {"--prompts", "range.jsonl"}},
       {"[no-prompt.jsonl line 2] has no prompt", {"--prompts", "no-prompt.jsonl"}},
-      {"[list.jsonl line 1] got [1]", {"--prompts", "list.jsonl"}},
       {"nope.jsonl", {"--prompts", "nope.jsonl"}},
       {"its folder no/such does not exist", {"-p", "x", "-o", "no/such/out.png"}},
       {"got out.jpg, expected a .png file; try -o out.png", {"-p", "x", "-o", "out.jpg"}},
@@ -182,9 +168,12 @@ TEST(BadInput, Files) {
       {"broken.toml", {"-p", "x", "--config", "broken.toml"}},
       {"did you mean steps?", {"-p", "x", "--config", "unknown.toml"}},
       {"steps", {"-p", "x", "--config", "type.toml"}},
-      {"nope.toml", {"-p", "x", "--config", "nope.toml"}},
   });
-  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere: the folder without write permission was not tried";
+}
+
+TEST(BadInput, AFolderWithoutWritePermission) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  const Workplace place;
   fs::create_directories(place / "locked");
   ::chmod((place / "locked").c_str(), 0500);
   expect_refused(place, {{"locked", {"-p", "x", "-o", "locked/out.png"}}});
@@ -194,15 +183,12 @@ TEST(BadInput, OtherVerbs) {
   const Workplace place;
   for (const auto& [args, what] : std::vector<std::pair<Arguments, std::string>>{
            {{"compare", "-q"}, "a prompt is needed"},
-           {{"compare", "-q", "-p", "x", "--lora", "nope"}, "nope"},
            {{"compare", "-q", "-p", "x", "-o", "sheet.jpg"}, "try -o sheet.png"},
            {{"tokens"}, "a prompt is needed"},
            {{"tokens", "-p", "caf\xe9"}, "is not UTF-8"},
-           {{"tokens", "-p", "x", "-m", "nope"}, "nope"},
            {{"model", "inspect", "nope"}, "nope"},
            {{"lora", "inspect"}, "a LoRA file is needed"},
-           {{"lora", "inspect", "nope"}, "nope"},
-           {{"doctor", "--fast"}, "--fast"}})
+           {{"lora", "inspect", "nope"}, "nope"}})
     expect_one_line(place, args, {what, {}});
   EXPECT_TRUE(place.files().empty());
 }

@@ -32,6 +32,7 @@ TEST(Program, AnUnknownVerbIsOneLineThatHelps) {
   const Workplace place;
   for (const auto& [args, hint] : std::vector<std::pair<std::vector<std::string>, std::string>>{{{"vresion"}, "did you mean version?"},
                                                                                                 {{"lora", "inspct"}, "did you mean lora inspect?"},
+                                                                                                {{"lora"}, "did you mean lora inspect?"},
                                                                                                 {{"frog"}, "negativa --help"},
                                                                                                 {{"version", "--jsn"}, "did you mean --json?"},
                                                                                                 {{"generate", "a", "lion"}, "-p \"a lion\""}}) {

@@ -104,12 +104,12 @@ TEST_F(Remake, ARecipeNeverNamesAPlace) {
 }
 
 TEST_F(Remake, ARecipeSetsNothingButAPicture) {
-  for (const char* key : {"out", "save_tensors", "prompts", "model", "vae", "refiner", "from", "no_such_thing"}) {
-    make({});
-    edit_recipe([&](Json& recipe) { recipe["settings"][key] = "stolen"; });
-    EXPECT_TRUE(contains(refused(), key)) << key;
-  }
   make({});
+  for (const char* key : {"out", "save_tensors", "model", "no_such_thing"}) {
+    edit_recipe([&](Json& recipe) { recipe["settings"][key] = "stolen"; });
+    EXPECT_TRUE(contains(refused(), "sets \"" + std::string(key) + "\"")) << key;
+    edit_recipe([&](Json& recipe) { recipe["settings"].erase(key); });
+  }
   edit_recipe([](Json& recipe) { recipe["settings"]["lora"] = Json({"/etc/passwd:1:both"}); });
   EXPECT_TRUE(contains(refused(), "not among its inputs"));
 }

@@ -1,0 +1,100 @@
+#include "jobs/records.h"
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/temporary_folder.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string models = std::string(NEGATIVA_SOURCE_DIR) + "/models";
+const std::string goldens = std::string(NEGATIVA_SOURCE_DIR) + "/tests/golden";
+
+// What `generate` writes beside a picture of these options.
+TextChunks text_of(const ModelOptions& model, PictureOptions picture) {
+  Engine engine(model, 1);
+  picture = engine.resolved(picture);
+  const RunInputs inputs = run_inputs(engine, model, {picture});
+  return picture_text(picture, picture_recipe(engine, model, picture, inputs));
+}
+
+struct Records : testing::Test {
+  ModelOptions model;
+  PictureOptions picture;
+  Records() {
+    model.device = "cpu";
+    picture.prompt = "a big lion";
+    picture.negative_prompt = "wrong, \"ugly\"";
+    picture.steps = 20;
+    picture.cfg_scale = 4.5;
+    picture.seed = 7;
+  }
+};
+
+}  // namespace
+
+TEST_F(Records, ParametersAreTheWebuisInfotext) {
+  const auto chunks = text_of(model, picture);
+  ASSERT_EQ(chunks.size(), 2u);
+  EXPECT_EQ(chunks[0].first, "parameters");
+  const std::string hash = parse_json(chunks[1].second, "recipe")["inputs"][0]["sha256"].get<std::string>().substr(0, 10);
+  EXPECT_EQ(chunks[0].second, "a big lion\nNegative prompt: wrong, \"ugly\"\nSteps: 20, Sampler: Euler, Schedule type: SGM Uniform, CFG scale: 4.5, Seed: 7, "
+                              "Size: 64x64, Model hash: " + hash + ", Model: emoji-xl, Version: negativa " + Recipe::default_program_version() +
+                              ", Hashes: {\"model\":\"" + hash + "\"}");
+}
+
+TEST_F(Records, ParametersNameRefinerAndLoras) {
+  model.refiner = models + "/emoji-xl/refiner";
+  picture.lora = {goldens + "/lora_kohya.safetensors:0.5"};
+  picture.sampler = "dpmpp_2m";
+  picture.schedule = "karras";
+  const std::string text = text_of(model, picture)[0].second;
+  for (const char* part : {"Sampler: DPM++ 2M, Schedule type: Karras", "Refiner: refiner [", "Refiner switch at: 0.8", "Lora hashes: \"lora_kohya: 08c24f31b3\"",
+                           "\"lora:lora_kohya\":\"08c24f31b3\""})
+    EXPECT_TRUE(contains(text, part)) << part << " in " << text;
+}
+
+TEST_F(Records, TheSameRequestGivesTheSameTextTwice) { EXPECT_EQ(text_of(model, picture), text_of(model, picture)); }
+
+TEST_F(Records, ARecipeHoldsNoPathHostOrTime) {
+  picture.lora = {goldens + "/lora_kohya.safetensors:0.5:negative", goldens + "/lora_peft/"};
+  model.model = models + "/emoji-xl/";
+  model.vae = models + "/emoji-xl/vae";
+  const Json recipe = parse_json(text_of(model, picture)[1].second, "recipe");
+  const std::string text = recipe.dump();
+  EXPECT_FALSE(contains(text, "/")) << text;
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : recipe.items()) keys.push_back(key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"device", "dtype", "inputs", "program_version", "seed", "settings", "threads", "verb"}));
+  EXPECT_EQ(recipe["settings"]["lora"], Json({"lora_kohya.safetensors:0.5:negative", "lora_peft:1:both"}));
+}
+
+TEST_F(Records, SettingsFromAPictureGiveItsRecipeAgain) {
+  const TemporaryFolder folder;
+  model.vae = models + "/emoji-xl/vae";
+  model.refiner = models + "/emoji-xl/refiner";
+  picture.lora = {goldens + "/lora_kohya.safetensors:0.5:negative"};
+  picture.original_size = "32x48";
+  const auto chunks = text_of(model, picture);
+  GenerateOptions again;
+  again.output.from = folder / "a.png";
+  write_atomically(again.output.from, encode_png(Image8::filled(8, 8, white), chunks));
+  Fields fields = fields_of(again);
+  set_from_text(*find_field(fields, "lora"), goldens + "/lora_kohya.safetensors", {Source::flag, "--lora"});
+  set_from_picture(fields, again);
+  EXPECT_EQ(again.picture.prompt, picture.prompt);
+  EXPECT_EQ(again.picture.lora, picture.lora);
+  EXPECT_EQ(text_of(again.model, again.picture), chunks);
+}
+
+TEST(LastName, IsThatOfFileOrFolder) {
+  EXPECT_EQ(last_name("a/wrong.safetensors"), "wrong.safetensors");
+  EXPECT_EQ(last_name("a/lora/"), "lora");
+  EXPECT_EQ(last_name("a/lora/."), "lora");
+  EXPECT_EQ(last_name("."), fs::current_path().filename());
+}
+
+}  // namespace negativa

@@ -1,0 +1,143 @@
+"""Times the program against diffusers on this CPU: interleaved pairs in one run, the ratio of each pair, median and interval.
+
+    bench.py [--program build/release/negativa] [--model models/emoji-xl] [--pairs 7] [--full-size FOLDER] [--only TEXT]
+
+--full-size: an SDXL folder (tools/make_full_size.py makes one with random weights); times a guided UNet step at 512x512 in fp32.
+A ratio above 1: the program is faster. Absolute times of a shared machine mean little.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PROMPT = "red apple on a blue background"
+
+ONE_PICTURE = """
+import sys, torch
+from diffusers import StableDiffusionXLPipeline
+pipeline = StableDiffusionXLPipeline.from_pretrained(sys.argv[1], torch_dtype=torch.float32)
+pipeline.set_progress_bar_config(disable=True)
+pipeline(sys.argv[2], num_inference_steps=50, guidance_scale=5.0, generator=torch.Generator().manual_seed(0)).images[0].save(sys.argv[3])
+"""
+
+UNET_STEP = """
+import sys, time, torch
+from diffusers import UNet2DConditionModel
+unet = UNet2DConditionModel.from_pretrained(sys.argv[1] + "/unet", torch_dtype=torch.float32)
+x, context, pooled = torch.randn(2, 4, 64, 64), torch.randn(2, 77, unet.config.cross_attention_dim), torch.randn(2, 1280)
+ids = torch.tensor([[512.0, 512, 0, 0, 512, 512]] * 2)
+times = []
+with torch.inference_mode():
+    for _ in range(4):
+        begin = time.perf_counter()
+        unet(x, 500.0, context, added_cond_kwargs={"text_embeds": pooled, "time_ids": ids}).sample
+        times.append(time.perf_counter() - begin)
+print(sorted(times[1:])[1])
+"""
+
+
+def run(command):
+    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        sys.exit(f"{command[0]} failed: {result.stderr[-500:]}")
+    return result.stdout
+
+
+def seconds_of(command):
+    begin = time.perf_counter()
+    run(command)
+    return time.perf_counter() - begin
+
+
+def report(name, pairs, unit="s"):
+    """pairs: (theirs, ours). The interval is that of the middle of the sorted ratios that holds the median with 95 % (order statistics)."""
+    ratios = sorted(theirs / ours for theirs, ours in pairs)
+    n = len(ratios)
+    cut = {7: 0, 8: 0, 9: 1, 10: 1, 11: 1, 12: 2, 13: 2, 14: 2, 15: 3}.get(n, 0)
+    median = statistics.median
+    print(f"{name}\n  diffusers {median(t for t, _ in pairs):.3f} {unit}, negativa {median(o for _, o in pairs):.3f} {unit}; "
+          f"ratio {median(ratios):.2f} [{ratios[cut]:.2f}, {ratios[-1 - cut]:.2f}], {n} pairs", flush=True)
+
+
+def picture_process(args, folder):
+    """A 50-step picture as a whole process, start to PNG."""
+    out = str(folder / "picture.png")
+    theirs = [sys.executable, "-c", ONE_PICTURE, args.model, PROMPT, out]
+    ours = [args.program, "generate", "-q", "-m", args.model, "-p", PROMPT, "-s", "0", "--cfg-scale", "5", "-o", out]
+    report("one 50-step picture, whole process", [(seconds_of(theirs), seconds_of(ours)) for _ in range(args.pairs)])
+
+
+def many_pictures(args, folder):
+    """24 pictures: diffusers in steady state at the batch that suits it best, negativa as a whole process."""
+    import torch
+    from diffusers import StableDiffusionXLPipeline
+    pipeline = StableDiffusionXLPipeline.from_pretrained(args.model, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+
+    def theirs(batch):
+        begin = time.perf_counter()
+        for first in range(0, 24, batch):
+            generators = [torch.Generator().manual_seed(first + i) for i in range(batch)]
+            pipeline([PROMPT] * batch, num_inference_steps=50, guidance_scale=5.0, generator=generators)
+        return time.perf_counter() - begin
+
+    pipeline(PROMPT, num_inference_steps=5)
+    best = min((4, 8, 12, 24), key=theirs)
+    ours = [args.program, "generate", "-q", "-m", args.model, "-p", PROMPT, "-s", "0", "--cfg-scale", "5", "--batch-count", "24", "-o", f"{folder}/set/"]
+    report(f"24 pictures, diffusers at batch {best}", [(theirs(best), seconds_of(ours)) for _ in range(args.pairs)])
+    peak = json.loads(run(ours + ["--json"]))["peak_memory_bytes"]
+    print(f"  peak memory of negativa {peak / 2**20:.0f} MiB")
+
+
+def full_size_step(args, folder):
+    """A guided step (batch 2) of the full-size UNet at 512x512 in fp32, each side in a process of its own."""
+    ours = [args.program, "generate", "-q", "--json", "-m", args.full_size, "-p", "x", "-s", "0", "--steps", "4", "-W", "512", "-H", "512",
+            "--weights-dtype", "fp32", "-o", str(folder / "full.png")]
+    pairs, peak, rates = [], 0, []
+    for _ in range(args.pairs):
+        theirs = float(run([sys.executable, "-c", UNET_STEP, args.full_size]))
+        rates.append(matrix_product_rate())
+        result = json.loads(run(ours))
+        pairs.append((theirs, result["step_seconds"]))
+        peak = max(peak, result["peak_memory_bytes"])
+    report("full-size UNet step, 512x512, fp32", pairs)
+    floating = 2 * 1.5888e12  # performance.md: one evaluation at 512x512
+    rate = floating / statistics.median(ours for _, ours in pairs)
+    print(f"  peak memory of negativa {peak / 2**30:.2f} GiB; {rate / 1e9:.0f} GFLOP/s, {rate / statistics.median(rates):.2f} of the measured matrix product")
+
+
+def matrix_product_rate():
+    import torch
+    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
+    torch.mm(a, b)
+    begin = time.perf_counter()
+    for _ in range(5):
+        torch.mm(a, b)
+    return 5 * 2 * 2048**3 / (time.perf_counter() - begin)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="build/release/negativa")
+    parser.add_argument("--model", default="models/emoji-xl")
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--full-size")
+    parser.add_argument("--only", default="")
+    args = parser.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
+    benches = [picture_process, many_pictures] + ([full_size_step] if args.full_size else [])
+    with tempfile.TemporaryDirectory() as folder:
+        for bench in benches:
+            if args.only in bench.__name__:
+                bench(args, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
