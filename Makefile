@@ -10,7 +10,7 @@ make demo       installs what is needed, builds, draws a first picture in the te
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
-make bench      timings side by side
+make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size
 make goldens    remakes the tests' numbers from the reference libraries
 make format     clang-format on every source file
 make clean      removes what was compiled and drawn; keeps what was downloaded (make distclean removes that too)
@@ -32,7 +32,7 @@ configure: setup
 	@cmake --preset $(PRESET) -D NEGATIVA_LIBTORCH="$(LIBTORCH)" >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 
 build: configure
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa negativa_sheet
 
 test: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh)
@@ -48,10 +48,12 @@ prove: build reference
 	@$(REFERENCE) tools/prove.py
 
 bench: build reference
-	@$(REFERENCE) tools/bench.py
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet
+	@$(REFERENCE) tools/bench.py $(BENCH)
 
 goldens: reference
 	@set -e; for script in tools/goldens_*.py; do echo "$$script"; $(REFERENCE) $$script models/emoji-xl tests/golden; done
+	@$(REFERENCE) tools/demo_lora.py models/emoji-xl models/wrong-lora
 
 format:
 	@command -v clang-format >/dev/null || { echo "clang-format is not installed; try: apt-get install clang-format"; exit 1; }

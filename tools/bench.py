@@ -30,14 +30,13 @@ import sys, time, torch
 from diffusers import UNet2DConditionModel
 unet = UNet2DConditionModel.from_pretrained(sys.argv[1] + "/unet", torch_dtype=torch.float32)
 x, context, pooled = torch.randn(2, 4, 64, 64), torch.randn(2, 77, unet.config.cross_attention_dim), torch.randn(2, 1280)
-ids = torch.tensor([[512.0, 512, 0, 0, 512, 512]] * 2)
-times = []
+ids = torch.full((2, (unet.config.projection_class_embeddings_input_dim - 1280) // unet.config.addition_time_embed_dim), 512.0)
+print("ready", flush=True)
 with torch.inference_mode():
-    for _ in range(4):
+    for _ in sys.stdin:
         begin = time.perf_counter()
         unet(x, 500.0, context, added_cond_kwargs={"text_embeds": pooled, "time_ids": ids}).sample
-        times.append(time.perf_counter() - begin)
-print(sorted(times[1:])[1])
+        print(time.perf_counter() - begin, flush=True)
 """
 
 
@@ -94,21 +93,38 @@ def many_pictures(args, folder):
     print(f"  peak memory of negativa {peak / 2**20:.0f} MiB")
 
 
+class Stepper:
+    """A process with a UNet in memory that runs a step for each line it reads."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        while self.process.stdout.readline().strip() != "ready":
+            if self.process.poll() is not None:
+                sys.exit(f"{command[0]} failed")
+
+    def step(self):
+        print(file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+    def peak_bytes(self):
+        lines = open(f"/proc/{self.process.pid}/status").read().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+
 def full_size_step(args, folder):
-    """A guided step (batch 2) of the full-size UNet at 512x512 in fp32, each side in a process of its own."""
-    ours = [args.program, "generate", "-q", "--json", "-m", args.full_size, "-p", "x", "-s", "0", "--steps", "4", "-W", "512", "-H", "512",
-            "--weights-dtype", "fp32", "-o", str(folder / "full.png")]
-    pairs, peak, rates = [], 0, []
+    """A guided step (batch 2) of the full-size UNet at 512x512 in fp32, turn by turn; both hold their weights, some 22 GB together."""
+    ours = Stepper([os.path.join(os.path.dirname(args.program), "negativa_bench_unet"), args.full_size, str(os.cpu_count())])
+    theirs = Stepper([sys.executable, "-c", UNET_STEP, args.full_size])
+    theirs.step(), ours.step()
+    pairs, rates = [], []
     for _ in range(args.pairs):
-        theirs = float(run([sys.executable, "-c", UNET_STEP, args.full_size]))
+        pairs.append((theirs.step(), ours.step()))
         rates.append(matrix_product_rate())
-        result = json.loads(run(ours))
-        pairs.append((theirs, result["step_seconds"]))
-        peak = max(peak, result["peak_memory_bytes"])
     report("full-size UNet step, 512x512, fp32", pairs)
-    floating = 2 * 1.5888e12  # performance.md: one evaluation at 512x512
-    rate = floating / statistics.median(ours for _, ours in pairs)
-    print(f"  peak memory of negativa {peak / 2**30:.2f} GiB; {rate / 1e9:.0f} GFLOP/s, {rate / statistics.median(rates):.2f} of the measured matrix product")
+    flop = 2 * 1.5888e12  # of two evaluations of the base UNet at this size
+    rate = flop / statistics.median(ours for _, ours in pairs)
+    print(f"  peak memory: diffusers {theirs.peak_bytes() / 2**30:.2f} GiB, negativa {ours.peak_bytes() / 2**30:.2f} GiB; "
+          f"{rate / 1e9:.0f} GFLOP/s, {rate / statistics.median(rates):.2f} of the measured matrix product")
 
 
 def matrix_product_rate():

@@ -13,7 +13,7 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from goldens_lora import sgm_name
 
@@ -112,6 +112,16 @@ def metadata(pictures, side):
     }
 
 
+def sorted_header(data):
+    """The same file with its header's entries in a fixed order: the library writes metadata in a random one."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length:]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL")
@@ -125,7 +135,9 @@ def main():
     tensors = kohya_tensors(train(pipe, latents), pipe.unet.config.layers_per_block)
     os.makedirs(args.out, exist_ok=True)
     path = os.path.join(args.out, WORD + ".safetensors")
-    save_file(tensors, path, metadata=metadata(len(latents), pipe.unet.config.sample_size * pipe.vae_scale_factor))
+    fields = metadata(len(latents), pipe.unet.config.sample_size * pipe.vae_scale_factor)
+    with open(path, "wb") as f:
+        f.write(sorted_header(save(tensors, metadata=fields)))
     print(path)
 
 

@@ -1,6 +1,6 @@
 """Goldens of src/text from transformers and Compel.
 
-  goldens_text.py MODEL CLIP_TOKENIZER OUT [--texts 200] [--prompts 60] [--seed 0]
+  goldens_text.py MODEL OUT [--clip-tokenizer FOLDER] [--texts 200] [--prompts 90] [--seed 0]
 
 MODEL: an SDXL diffusers folder (the bundled emoji-xl). CLIP_TOKENIZER: the folder with tokenizer/ and tokenizer_2/ of CLIP's own
 vocabulary (models/clip-tokenizer). Writes tokens.json, prompts.json and text_emoji.safetensors into OUT.
@@ -156,8 +156,8 @@ def encoded(model):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
-    parser.add_argument("clip_tokenizer", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--clip-tokenizer", type=Path, default=Path(__file__).parent.parent / "models" / "clip-tokenizer")
     parser.add_argument("--texts", type=int, default=200)
     parser.add_argument("--prompts", type=int, default=90)
     parser.add_argument("--seed", type=int, default=0)

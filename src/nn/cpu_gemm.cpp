@@ -35,23 +35,21 @@ void multiply_add(const Product& p) {
 
 // Rows of `out` start as bias, residual or their sum.
 void start_rows(float* out, const float* bias, const float* residual, int64_t rows, int64_t width) {
-  if (!bias && !residual) {
-    std::fill_n(out, rows * width, 0.0f);
-    return;
-  }
-  for (int64_t row = 0; row < rows; ++row, out += width) {
-    if (!residual) {
-      std::memcpy(out, bias, width * sizeof(float));
-    } else {
-      const float* add = residual + row * width;
-      if (bias) {
-#pragma omp simd
-        for (int64_t i = 0; i < width; ++i) out[i] = add[i] + bias[i];
-      } else {
-        std::memcpy(out, add, width * sizeof(float));
+  constexpr int64_t numbers_a_task = 1 << 18;
+  at::parallel_for(0, rows, numbers_a_task / width + 1, [&](int64_t begin, int64_t end) {
+    if (!bias && !residual) std::fill(out + begin * width, out + end * width, 0.0f);
+    if (!bias && residual) std::memcpy(out + begin * width, residual + begin * width, (end - begin) * width * sizeof(float));
+    for (int64_t row = begin; bias && row < end; ++row) {
+      float* target = out + row * width;
+      if (!residual) {
+        std::memcpy(target, bias, width * sizeof(float));
+        continue;
       }
+      const float* add = residual + row * width;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) target[i] = add[i] + bias[i];
     }
-  }
+  });
 }
 
 const float* data_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr; }
@@ -109,6 +107,11 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Addend& addend) {
   start_rows(target, data_or_null(addend.bias), data_or_null(residual), rows, out);
   multiply_add({rows, out, in, x.const_data_ptr<float>(), weight.const_data_ptr<float>(), target});
   return y;
+}
+
+bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape) {
+  const int64_t pixels = x.size(0) * x.size(2) * x.size(3) / (shape.stride * shape.stride);
+  return pixels <= 1024 || pixels * weight.numel() < 100'000'000;
 }
 
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Addend& addend, const ConvShape& shape) {

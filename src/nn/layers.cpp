@@ -54,7 +54,7 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
 }
 
 Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
-  if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight))
+  if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight) && cpu::small_conv(x, weight, {stride, padding}))
     return cpu::conv2d(x, weight, {as(bias, x), residual}, {stride, padding});
   const Tensor y = at::conv2d(x, as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
   return residual.defined() ? y + residual : y;

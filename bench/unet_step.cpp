@@ -1,0 +1,34 @@
+// Times guided steps of a model's UNet at 512x512: `negativa_bench_unet MODEL THREADS`. Each line on stdin runs one step and prints its seconds,
+// so that tools/bench.py can take turns with another program.
+#include <chrono>
+#include <iostream>
+
+#include "core/generator.h"
+#include "io/model_files.h"
+#include "unet/unet.h"
+
+int main(int argc, char** argv) {
+  using namespace negativa;
+  if (argc != 3) return std::cerr << "usage: negativa_bench_unet MODEL THREADS\n", 2;
+  set_threads(std::stoi(argv[2]));
+  const c10::InferenceMode inference;
+  const ModelFiles files = open_model(argv[1]);
+  UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
+  nn::LoadOptions options;
+  options.storage = at::kFloat;
+  options.for_inference = true;
+  unet.load(files.weights("unet"), options);
+
+  constexpr int64_t latent_side = 64, pooled_width = 1280;
+  Generator generator(0);
+  const UNetCondition condition{generator.randn({2, 77, unet.config.cross_attention_dim()}), generator.randn({2, pooled_width}),
+                                at::full({2, unet.config.size_numbers(pooled_width)}, 512.0f)};
+  const Tensor sample = generator.randn({2, unet.config.in_channels, latent_side, latent_side});
+  const auto prepared = unet.prepare(condition);
+  std::cout << "ready" << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto begin = std::chrono::steady_clock::now();
+    unet.forward(sample, 500.0, prepared);
+    std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() << std::endl;
+  }
+}
