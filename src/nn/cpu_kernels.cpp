@@ -160,11 +160,9 @@ Tensor geglu(const Tensor& input) {
 
 namespace {
 
-constexpr int64_t lanes = 16;
+constexpr int64_t lanes = 16;       // queries worked on together, one a lane: sums and maxima over keys need no shuffling
+constexpr int64_t widest_head = 32;
 using Lanes = float __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float))));  // split up where the CPU has narrower ones
-constexpr int64_t query_rows = 4;  // queries that share one pass over keys and values: their sums stay in registers
-
-int64_t padded(int64_t n) { return (n + lanes - 1) / lanes * lanes; }
 
 struct Head {
   const float *q, *k, *v;
@@ -173,95 +171,75 @@ struct Head {
   int64_t queries, keys, dim;
 };
 
-// Room for one head: keys transposed and scaled, values and scores, each row padded to whole lanes with zeros.
-struct HeadScratch {
-  HeadScratch(int64_t keys, int64_t dim)
-      : keys_t(dim * padded(keys)), values(keys * padded(dim)), scores(query_rows * padded(keys)), sums(query_rows * padded(dim)) {}
-  std::vector<float> keys_t, values, scores, sums;
-};
-
-// target[r][0..n) = sum over i of left[r][i] * right[i][0..n), n a multiple of lanes; row r of `left` is left_rows[r].
-inline __attribute__((always_inline)) void four_rows(const float* const* left_rows, const float* right, int64_t count, int64_t n, float* target) {
-  for (int64_t c = 0; c < n; c += lanes) {
-    Lanes a0{}, a1{}, a2{}, a3{};
-    for (int64_t i = 0; i < count; ++i) {
-      const Lanes b = *reinterpret_cast<const Lanes*>(right + i * n + c);
-      a0 += left_rows[0][i] * b;
-      a1 += left_rows[1][i] * b;
-      a2 += left_rows[2][i] * b;
-      a3 += left_rows[3][i] * b;
-    }
-    *reinterpret_cast<Lanes*>(target + c) = a0;
-    *reinterpret_cast<Lanes*>(target + n + c) = a1;
-    *reinterpret_cast<Lanes*>(target + 2 * n + c) = a2;
-    *reinterpret_cast<Lanes*>(target + 3 * n + c) = a3;
+// sums[r] = sum over i of scalars[r * row + i * column] * vectors[i], for n values of r, whose sums stay in registers and share each vector.
+template <int n>
+inline __attribute__((always_inline)) void sums_of(const float* scalars, int64_t row, int64_t column, const Lanes* vectors, int64_t count, Lanes* sums) {
+  Lanes a[n]{};
+  for (int64_t i = 0; i < count; ++i, scalars += column) {
+    const Lanes v = vectors[i];
+#pragma GCC unroll 8
+    for (int r = 0; r < n; ++r) a[r] += scalars[r * row] * v;
   }
+  for (int r = 0; r < n; ++r) sums[r] = a[r];
 }
 
-// Softmax of scores [0, keys) in place, not divided by their sum, which is returned. The row is padded to whole lanes, so there is no tail.
-inline __attribute__((always_inline)) float exponentials(float* scores, int64_t keys) {
-  constexpr float nothing = -1e30f;
-  std::fill(scores + keys, scores + padded(keys), nothing);
-  Lanes top = *reinterpret_cast<const Lanes*>(scores), total{};
-  for (int64_t j = lanes; j < keys; j += lanes) {
-    const Lanes s = *reinterpret_cast<const Lanes*>(scores + j);
-    top = s > top ? s : top;
-  }
-  float greatest = top[0];
-  for (int64_t i = 1; i < lanes; ++i) greatest = std::max(greatest, top[i]);
-  for (int64_t j = 0; j < keys; j += lanes) {
-    Lanes s = *reinterpret_cast<const Lanes*>(scores + j);
+// The same for any number of sums.
+inline __attribute__((always_inline)) void all_sums(const float* scalars, int64_t row, int64_t column, const Lanes* vectors, int64_t count, Lanes* sums,
+                                                    int64_t rows) {
+  int64_t r = 0;
+  for (; r + 8 <= rows; r += 8) sums_of<8>(scalars + r * row, row, column, vectors, count, sums + r);
+  for (; r < rows; ++r) sums_of<1>(scalars + r * row, row, column, vectors, count, sums + r);
+}
+
+// Softmax over the keys, for each lane by itself, not divided by the sums, which go to *sum.
+inline __attribute__((always_inline)) void exponentials(Lanes* scores, int64_t keys, Lanes* sum) {
+  Lanes top = scores[0], total{};
+  for (int64_t j = 1; j < keys; ++j) top = scores[j] > top ? scores[j] : top;
+  for (int64_t j = 0; j < keys; ++j) {
+    Lanes s = scores[j] - top;
 #pragma omp simd
-    for (int64_t i = 0; i < lanes; ++i) s[i] = exp_fast(s[i] - greatest);
-    *reinterpret_cast<Lanes*>(scores + j) = s;
+    for (int64_t i = 0; i < lanes; ++i) s[i] = exp_fast(s[i]);
+    scores[j] = s;
     total += s;
   }
-  float sum = 0;
-  for (int64_t i = 0; i < lanes; ++i) sum += total[i];
-  return sum;
+  *sum = total;
 }
 
-NEGATIVA_CLONES void attend(const Head& h, HeadScratch& scratch) {
-  const int64_t keys = padded(h.keys), dim = padded(h.dim);
+// Softmax attention of one head. scratch: lanes floats a key.
+NEGATIVA_CLONES void attend(const Head& h, float* scratch) {
+  Lanes* scores = reinterpret_cast<Lanes*>(scratch);
   const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
-  for (int64_t j = 0; j < h.keys; ++j) {
-    for (int64_t d = 0; d < h.dim; ++d) scratch.keys_t[d * keys + j] = h.k[j * h.stride + d] * scale;
-    for (int64_t d = 0; d < h.dim; ++d) scratch.values[j * dim + d] = h.v[j * h.stride + d];
-  }
-  for (int64_t first = 0; first < h.queries; first += query_rows) {
-    const int64_t rows = std::min(query_rows, h.queries - first);
-    const float *q[query_rows], *p[query_rows];
-    float total[query_rows];
-    for (int64_t r = 0; r < query_rows; ++r) q[r] = h.q + (first + std::min(r, rows - 1)) * h.stride;
-    four_rows(q, scratch.keys_t.data(), h.dim, keys, scratch.scores.data());
-    for (int64_t r = 0; r < query_rows; ++r) {
-      p[r] = scratch.scores.data() + r * keys;
-      total[r] = exponentials(scratch.scores.data() + r * keys, h.keys);
-    }
-    four_rows(p, scratch.values.data(), h.keys, dim, scratch.sums.data());
-    for (int64_t r = 0; r < rows; ++r) {
-      float* out = h.out + (first + r) * h.stride;
-      for (int64_t d = 0; d < h.dim; ++d) out[d] = scratch.sums[r * dim + d] / total[r];
-    }
+  Lanes queries[widest_head], sums[widest_head];
+  for (int64_t first = 0; first < h.queries; first += lanes) {
+    const int64_t count = std::min(lanes, h.queries - first);
+    for (int64_t d = 0; d < h.dim; ++d)
+      for (int64_t i = 0; i < lanes; ++i) queries[d][i] = h.q[(first + std::min(i, count - 1)) * h.stride + d] * scale;
+    all_sums(h.k, h.stride, 1, queries, h.dim, scores, h.keys);
+    Lanes total;
+    exponentials(scores, h.keys, &total);
+    all_sums(h.v, 1, h.stride, scores, h.keys, sums, h.dim);
+    for (int64_t d = 0; d < h.dim; ++d) sums[d] /= total;
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t d = 0; d < h.dim; ++d) h.out[(first + i) * h.stride + d] = sums[d][i];
   }
 }
 
 }  // namespace
 
-bool small_attention(int64_t keys, int64_t head_dim) { return keys <= 256 && head_dim <= 32; }
+bool small_attention(int64_t keys, int64_t head_dim) { return keys <= 256 && head_dim <= widest_head; }
 
 Tensor attention(const Tensor& q_in, const Tensor& k_in, const Tensor& v_in, int64_t heads) {
   const Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
   Tensor out = at::empty_like(q);
   const int64_t batch = q.size(0), queries = q.size(1), keys = k.size(1), width = q.size(2), dim = width / heads;
   at::parallel_for(0, batch * heads, 1, [&](int64_t begin, int64_t end) {
-    HeadScratch scratch(keys, dim);
+    std::vector<float> scores(keys * lanes);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t b = i / heads, at_head = i % heads * dim;
       attend({q.const_data_ptr<float>() + b * queries * width + at_head, k.const_data_ptr<float>() + b * keys * width + at_head,
               v.const_data_ptr<float>() + b * keys * width + at_head, out.mutable_data_ptr<float>() + b * queries * width + at_head, width, queries,
               keys, dim},
-             scratch);
+             scores.data());
     }
   });
   return out;
