@@ -49,7 +49,7 @@ std::vector<PictureRequest> read_prompts(const GenerateOptions& options) {
     begin = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    requests.push_back({with_line(options.picture, line, fmt::format("{} line {}", options.output.prompts.filename().string(), number)), {}, line});
+    requests.push_back({with_line(options.picture, line, fmt::format("{} line {}", options.output.prompts.filename().string(), number)), {}});
   }
   check(!requests.empty(), ErrorKind::input, "[--prompts] {} has no requests; expected one JSON object a line", options.output.prompts.string());
   return requests;
@@ -107,7 +107,7 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
   const auto& output = options.output;
   GeneratePlan plan;
   plan.is_set = !output.prompts.empty();
-  std::vector<PictureRequest> requests = plan.is_set ? read_prompts(options) : std::vector<PictureRequest>{{options.picture, {}, ""}};
+  std::vector<PictureRequest> requests = plan.is_set ? read_prompts(options) : std::vector<PictureRequest>{{options.picture, {}}};
   for (const auto& request : requests) {
     check(!request.options.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
     plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), request);

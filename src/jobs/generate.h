@@ -10,7 +10,6 @@ namespace negativa {
 struct PictureRequest {
   PictureOptions options;
   Path file;
-  std::string line_json;  // the line of the prompts file; empty: from the flags
 };
 
 struct GeneratePlan {

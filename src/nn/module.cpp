@@ -20,11 +20,11 @@ std::string some_of(const std::vector<std::string>& names) {
 }
 
 // Symmetric int8 per output channel: row maximum -> 127.
-void store_int8(const Slot& slot, const Tensor& tensor) {
+Tensor as_int8(const Slot& slot, const Tensor& tensor) {
   const Tensor rows = tensor.to(at::kFloat).flatten(1);
   const Tensor scale = rows.abs().amax(1).clamp_min(1e-12).div(127.0);
-  *slot.tensor = rows.div(scale.unsqueeze(1)).round_().to(at::kChar).view(tensor.sizes());
   *slot.scale = scale;
+  return rows.div(scale.unsqueeze(1)).round_().to(at::kChar).view(tensor.sizes());
 }
 
 }  // namespace
@@ -57,10 +57,7 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
   for (const auto& slot : module.slots) {
     const bool int8 = options.storage == at::kChar;
     Tensor tensor = weights.at(slot.name).load(int8 ? at::kHalf : options.storage).to(options.device);
-    if (int8 && slot.scale) {
-      store_int8(slot, tensor);
-      tensor = *slot.tensor;
-    }
+    if (int8 && slot.scale) tensor = as_int8(slot, tensor);
     // Pictures are channels_last; a weight in the same order spares a copy at every call.
     if (tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
     *slot.tensor = std::move(tensor);
