@@ -28,9 +28,15 @@ std::vector<Tensor> latents_after_each_step(const Run& run, Tensor latents, Gene
   return all;
 }
 
-void expect_close(const Tensor& got, const Tensor& expected) {
-  EXPECT_LT((got - expected).abs().max().item<float>(), 1e-6f * expected.abs().max().item<float>());
+float largest(const Tensor& x) { return x.abs().max().item<float>(); }
+
+void expect_close(const Tensor& got, const Tensor& expected, float relative_error) {
+  EXPECT_LT(largest(got - expected), relative_error * largest(expected));
 }
+
+// From a sigma of 4096 the first step takes away all but a hundredth of the latents, so the rounding of the start, at most 2 ULP apart
+// between CPUs (torch's square root, see noise_schedule_test.cpp), weighs that much more in what is left and in all that follows.
+float error_of_cancellation(const Tensor& start, const Tensor& after_first_step) { return 0x1p-22f * largest(start) / largest(after_first_step); }
 }  // namespace
 
 TEST(Sampler, FollowsDiffusersTrajectoriesAndItsDraws) {
@@ -43,10 +49,12 @@ TEST(Sampler, FollowsDiffusersTrajectoriesAndItsDraws) {
     Generator generator(7);
     const auto start = generator.randn(shape) * sampler->init_noise_sigma(grid);
     const auto& expected = row.at("latents");
-    expect_close(start, tensor_of(expected[0], shape));
+    const auto expected_latents = [&](size_t k) { return tensor_of(expected[k], shape); };
+    const float error = std::max(1e-6f, error_of_cancellation(expected_latents(0), expected_latents(1)));
+    expect_close(start, expected_latents(0), 1e-6f);
     const auto latents = latents_after_each_step({schedule, *sampler, grid, row.at("first")}, start, generator);
-    for (int k = 0; k < 3; ++k) expect_close(latents[k], tensor_of(expected[k + 1], shape));
-    expect_close(latents.back(), tensor_of(expected.back(), shape));
+    for (int k = 0; k < 3; ++k) expect_close(latents[k], expected_latents(k + 1), error);
+    expect_close(latents.back(), expected_latents(expected.size() - 1), error);
     EXPECT_FLOAT_EQ(generator.randn({16})[0].item<float>(), row.at("next_draw").get<float>());
   }
 }
