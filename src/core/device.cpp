@@ -65,6 +65,22 @@ bool open_cuda(std::string* why) {
   return true;
 }
 
+at::Device device_from_name(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  std::string why;
+  if (open_cuda(&why)) return at::kCUDA;
+  check(name == "auto", ErrorKind::device, "[--device] cuda was asked for, but {}", why);
+  return at::kCPU;
+}
+
+DType compute_from_name(const std::string& name, const at::Device& device) {
+  if (name == "auto") return device.is_cuda() ? at::kBFloat16 : at::kFloat;
+  const DType dtype = dtype_from_name(name);
+  check(device.is_cuda() || dtype != at::kHalf, ErrorKind::input,
+        "[--dtype] fp16 on a CPU is a storage format only; use --weights-dtype fp16 and --dtype fp32 or bf16");
+  return dtype;
+}
+
 void set_threads(int threads) { at::set_num_threads(threads); }
 
 int hardware_threads() {

@@ -1,6 +1,7 @@
 #include "nn/cpu_kernels.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <cstring>
@@ -125,7 +126,7 @@ ChannelAffine channel_affine(const PictureNorm& picture, const NormShape& shape)
 }  // namespace
 
 bool usable(const Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && c10::InferenceMode::is_enabled();
+  return x.is_cpu() && x.scalar_type() == at::kFloat && !(c10::GradMode::is_enabled() && x.requires_grad());
 }
 
 Tensor group_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, const NormShape& shape) {

@@ -32,12 +32,20 @@ bool is_laid_out_conv(const Tensor& weight);
 // x [..., in] -> [..., out]
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend);
 
+// The same with small weights in the order of cpu_product.h: [panels, in, panel_width], and [panels, k * k * in, panel_width] of a convolution.
+bool worth_packing(const Tensor& weight);
+Tensor pack_linear(const Tensor& weight);
+Tensor pack_conv(const Tensor& weight);
+Tensor packed_linear(const Tensor& x, const Tensor& packed, int64_t out_features, const Addend& addend);
+
+struct ConvShape {
+  int64_t kernel, stride, padding, out_channels;
+};
+Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend, const ConvShape& shape);
+
 // Square kernel; x [B,in,H,W] -> [B,out,H',W'], both in channels_last memory. Patches are copied side by side and multiplied, a chunk of
 // pixels at a time. The library's direct convolution reorders the weights at every call and spends 10 us before it starts, but is 10 to
 // 30 % faster where there are many pixels: small_conv tells.
-struct ConvShape {
-  int64_t stride, padding;
-};
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape);
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
 

@@ -4,6 +4,8 @@
 #include <functional>
 
 #include "nn/cpu_kernels.h"
+#include "nn/gradient.h"
+#include "nn/layer_gradients.h"
 
 namespace negativa::nn {
 
@@ -12,13 +14,6 @@ namespace {
 // The stored weight in the compute dtype of this call.
 Tensor as(const Tensor& stored, const Tensor& x) {
   return stored.scalar_type() == x.scalar_type() && stored.device() == x.device() ? stored : stored.to(x.options());
-}
-
-Tensor as(const Tensor& stored, const Tensor& scale, const Tensor& x) {
-  if (!scale.defined()) return as(stored, x);
-  Shape per_row(stored.dim(), 1);
-  per_row[0] = -1;
-  return as(stored, x).mul_(as(scale, x).view(per_row));
 }
 
 Tensor low_rank(const Tensor& x, const AdapterTerm& term) {
@@ -41,31 +36,48 @@ void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
 
 }  // namespace
 
+Tensor weight_as(const Tensor& stored, const Tensor& scale, const Tensor& like) {
+  if (!scale.defined()) return as(stored, like);
+  Shape per_row(stored.dim(), 1);
+  per_row[0] = -1;
+  return as(stored, like).mul_(as(scale, like).view(per_row));
+}
+
 Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
+  const auto& terms = adapters.at(name);
+  if (wants_gradient(x, residual, terms)) return linear_with_gradient(*this, x, terms, residual);
   Tensor y;
-  if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_linear(weight)) {
+  if (cpu::usable(x) && packed.defined()) {
+    y = cpu::packed_linear(x, packed, out_features, {has_bias ? as(bias, x) : Tensor(), residual});
+  } else if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_linear(weight)) {
     y = cpu::linear(x, weight, {has_bias ? as(bias, x) : Tensor(), residual});
   } else {
-    y = at::linear(x, as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
+    y = at::linear(x, weight_as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
     if (residual.defined()) y = y + residual;
   }
-  for (const auto& term : adapters.at(name)) add_term(y, x, term);
+  for (const auto& term : terms) add_term(y, x, term);
   return y;
 }
 
 Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
-  if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight) && cpu::small_conv(x, weight, {stride, padding}))
-    return cpu::conv2d(x, weight, {as(bias, x), residual}, {stride, padding});
-  const Tensor y = at::conv2d(x, as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
+  if (wants_gradient(x, residual)) return conv2d_with_gradient(*this, x, residual);
+  const cpu::ConvShape shape{kernel, stride, padding, out_channels};
+  if (cpu::usable(x) && cpu::small_conv(x, weight, shape)) {
+    if (packed.defined()) return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape);
+    if (weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight)) return cpu::conv2d(x, weight, {as(bias, x), residual}, shape);
+  }
+  const Tensor y = at::conv2d(x, weight_as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
   return residual.defined() ? y + residual : y;
 }
 
 Tensor GroupNorm::forward(const Tensor& x) const {
+  if (wants_gradient(x)) return group_norm_with_gradient(*this, x, false);
   if (cpu::usable(x)) return cpu::group_norm(x, as(weight, x), as(bias, x), {groups, eps, false});
   return at::group_norm(x, groups, as(weight, x), as(bias, x), eps);
 }
 
 Tensor GroupNorm::forward_silu(const Tensor& x) const {
+  if (wants_gradient(x)) return group_norm_with_gradient(*this, x, true);
   if (cpu::usable(x)) return cpu::group_norm(x, as(weight, x), as(bias, x), {groups, eps, true});
   return at::silu(forward(x));
 }
@@ -75,12 +87,13 @@ Tensor LayerNorm::forward(const Tensor& x) const { return at::layer_norm(x, {wid
 Tensor Embedding::forward(const Tensor& ids, DType compute) const { return at::embedding(weight, ids).to(compute); }
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal, const std::optional<Tensor>& mask) {
-  if (!causal && !mask && cpu::usable(q) && cpu::small_attention(k.size(1), q.size(2) / heads)) return cpu::attention(q, k, v, heads);
+  if (!causal && !mask && cpu::usable(q) && !wants_gradient(q, k) && !wants_gradient(v) && cpu::small_attention(k.size(1), q.size(2) / heads)) return cpu::attention(q, k, v, heads);
   const auto split = [heads](const Tensor& t) { return t.view({t.size(0), t.size(1), heads, -1}).transpose(1, 2); };
   return at::scaled_dot_product_attention(split(q), split(k), split(v), mask, 0.0, causal).transpose(1, 2).flatten(2);
 }
 
 Tensor geglu(const Tensor& x) {
+  if (wants_gradient(x)) return geglu_with_gradient(x);
   if (cpu::usable(x)) return cpu::geglu(x);
   const auto halves = x.chunk(2, -1);
   return halves[0] * at::gelu(halves[1]);

@@ -12,6 +12,7 @@ struct Linear {
   Tensor weight;        // [out, in]
   Tensor weight_scale;  // [out], with int8 weights only
   Tensor bias;          // [out]
+  Tensor packed;        // weight once more, as cpu::packed_linear reads it; undefined: none
   std::string name;     // full key, the name its adapters go by; set by load()
 
   Linear() = default;
@@ -30,6 +31,7 @@ struct Conv2d {
   Tensor weight;        // [out, in, k, k]
   Tensor weight_scale;  // [out], with int8 weights only
   Tensor bias;          // [out]
+  Tensor packed;        // weight once more, as cpu::packed_conv2d reads it; undefined: none
 
   Conv2d() = default;
   Conv2d(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1, int64_t padding = 1)

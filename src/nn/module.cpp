@@ -68,10 +68,16 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
 
 void lay_out(const Walk& module) {
   const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
-  for (const auto& [name, linear] : module.linears)
-    if (fits(linear->weight)) linear->weight = cpu::lay_out_linear(linear->weight);
-  for (Conv2d* conv : module.convolutions)
-    if (fits(conv->weight)) conv->weight = cpu::lay_out_conv(conv->weight);
+  for (const auto& [name, linear] : module.linears) {
+    if (!fits(linear->weight)) continue;
+    if (cpu::worth_packing(linear->weight)) linear->packed = cpu::pack_linear(linear->weight);
+    else linear->weight = cpu::lay_out_linear(linear->weight);
+  }
+  for (Conv2d* conv : module.convolutions) {
+    if (!fits(conv->weight)) continue;
+    if (cpu::worth_packing(conv->weight)) conv->packed = cpu::pack_conv(conv->weight);
+    else conv->weight = cpu::lay_out_conv(conv->weight);
+  }
 }
 
 int64_t parameter_count(const Walk& module) {

@@ -1,5 +1,7 @@
 #include "nn/transformer.h"
 
+#include "nn/gradient.h"
+
 namespace negativa::nn {
 
 KeyValue Attention::key_value(const Tensor& context, const Adapters& adapters) const {
@@ -31,7 +33,11 @@ Tensor Transformer2D::forward(const Tensor& x, const KeyValue* context, const Ad
   const Tensor normed = norm.forward(x).contiguous(at::MemoryFormat::ChannelsLast);
   Tensor tokens = normed.permute({0, 2, 3, 1}).view({b, h * w, c});  // no copy: channels_last
   tokens = proj_in.forward(tokens, adapters);
-  for (const auto& block : transformer_blocks) tokens = block.forward(tokens, *context++, adapters);
+  for (const auto& block : transformer_blocks) {
+    const auto& [key, value] = *context++;
+    tokens = checkpointed({tokens, key, value}, !adapters.gradient_checkpointing,
+                          [&block, &adapters](const std::vector<Tensor>& in) { return block.forward(in[0], {in[1], in[2]}, adapters); });
+  }
   const Tensor residual = x.contiguous(at::MemoryFormat::ChannelsLast).permute({0, 2, 3, 1}).view({b, h * w, c});
   return proj_out.forward(tokens, adapters, residual).view({b, h, w, c}).permute({0, 3, 1, 2});
 }

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "nn/gradient.h"
+
 namespace negativa {
 
 using nn::Adapters;
@@ -12,6 +14,11 @@ Tensor sinusoidal_embedding(const Tensor& t, int64_t dim, bool flip_sin_to_cos, 
   const auto exponent = at::arange(half, at::kFloat) * (-std::log(10000.0)) / (static_cast<double>(half) - freq_shift);
   const Tensor angles = t.to(at::kFloat).unsqueeze(-1) * at::exp(exponent).to(t.device());
   return flip_sin_to_cos ? at::cat({at::cos(angles), at::sin(angles)}, -1) : at::cat({at::sin(angles), at::cos(angles)}, -1);
+}
+
+bool is_small_unet(const UNetConfig& config) {
+  UNet unet(config);  // without weights
+  return nn::parameter_count(nn::walk(unet)) < 100'000'000;
 }
 
 Tensor TimestepEmbedding::forward(const Tensor& x) const { return linear_2.forward(at::silu(linear_1.forward(x))); }
@@ -119,25 +126,28 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
     context += attention.transformer_blocks.size();
     return attention.forward(x, mine, adapters);
   };
+  const auto run = [&](const nn::ResnetBlock& block, const Tensor& x) {
+    return nn::checkpointed({x, temb}, !adapters.gradient_checkpointing, [&block](const std::vector<Tensor>& in) { return block.forward(in[0], in[1]); });
+  };
 
   Tensor x = conv_in.forward(sample.contiguous(at::MemoryFormat::ChannelsLast));
   std::vector<Tensor> skips{x};
   for (const auto& down : down_blocks) {
     for (size_t j = 0; j < down.resnets.size(); ++j) {
-      x = down.resnets[j].forward(x, temb);
+      x = run(down.resnets[j], x);
       if (!down.attentions.empty()) x = attend(down.attentions[j], x);
       skips.push_back(x);
     }
     for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x));
   }
 
-  x = mid_block.resnets[0].forward(x, temb);
+  x = run(mid_block.resnets[0], x);
   x = attend(mid_block.attentions[0], x);
-  x = mid_block.resnets[1].forward(x, temb);
+  x = run(mid_block.resnets[1], x);
 
   for (const auto& up : up_blocks) {
     for (size_t j = 0; j < up.resnets.size(); ++j) {
-      x = up.resnets[j].forward(at::cat({x, skips.back()}, 1), temb);
+      x = run(up.resnets[j], at::cat({x, skips.back()}, 1));
       skips.pop_back();
       if (!up.attentions.empty()) x = attend(up.attentions[j], x);
     }

@@ -99,6 +99,9 @@ class UNet {
   nn::Conv2d conv_out;
 };
 
+// Under 100 million parameters, single-thread workers on a picture each beat several threads on one picture.
+bool is_small_unet(const UNetConfig& config);
+
 // Sinusoidal embedding of each entry of t [n] -> [n, dim], fp32; with flip_sin_to_cos the cosines come first.
 Tensor sinusoidal_embedding(const Tensor& t, int64_t dim, bool flip_sin_to_cos, double freq_shift);
 

@@ -1,0 +1,63 @@
+#include "nn/gradient.h"
+
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+namespace negativa::nn {
+
+namespace {
+
+class Closure : public torch::autograd::Node {
+ public:
+  explicit Closure(Backward backward) : backward_(std::move(backward)) {}
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    check(static_cast<bool>(backward_), ErrorKind::input, "[gradient] this backward pass has run already; run the forward pass again");
+    if (!gradients[0].defined()) return torch::autograd::variable_list(num_outputs());
+    return backward_(gradients[0], [this](size_t i) { return should_compute_output(i); });
+  }
+  void release_variables() override { backward_ = nullptr; }
+  std::string name() const override { return "negativa::nn::Closure"; }
+
+ private:
+  Backward backward_;
+};
+
+bool has_gradient(const Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
+
+// The same numbers as a leaf of a new graph.
+Tensor as_leaf(const Tensor& tensor) { return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor; }
+
+}  // namespace
+
+bool wants_gradient(const Tensor& x, const Tensor& residual, const std::vector<AdapterTerm>& terms) {
+  if (!c10::GradMode::is_enabled()) return false;
+  if (has_gradient(x) || has_gradient(residual)) return true;
+  for (const auto& term : terms)
+    if (has_gradient(term.down) || has_gradient(term.up)) return true;
+  return false;
+}
+
+Tensor with_backward(Tensor result, const std::vector<Tensor>& inputs, Backward backward) {
+  const auto node = std::shared_ptr<Closure>(new Closure(std::move(backward)), torch::autograd::deleteNode);
+  node->set_next_edges(torch::autograd::collect_next_edges(inputs));
+  torch::autograd::set_history(result, node);
+  return result;
+}
+
+Tensor checkpointed(const std::vector<Tensor>& inputs, bool keep_all, const std::function<Tensor(const std::vector<Tensor>&)>& body) {
+  const bool wanted = c10::GradMode::is_enabled() && std::any_of(inputs.begin(), inputs.end(), has_gradient);
+  if (keep_all || !wanted) return body(inputs);
+  return with_backward(without_graph([&] { return body(inputs); }), inputs, [inputs, body](const Tensor& gradient, const Needed&) {
+    std::vector<Tensor> leaves, gradients;
+    for (const auto& input : inputs) leaves.push_back(as_leaf(input));
+    const c10::AutoGradMode with_graph(true);
+    torch::autograd::backward({body(leaves)}, {gradient});
+    for (const auto& leaf : leaves) gradients.push_back(leaf.defined() ? leaf.grad() : Tensor());
+    return gradients;
+  });
+}
+
+void backward(const Tensor& loss) { torch::autograd::backward({loss}, {}); }
+
+}  // namespace negativa::nn

@@ -1,0 +1,35 @@
+#pragma once
+// Gradients of layers whose weights are frozen. Stock autograd keeps every tensor a formula mentions: inputs of frozen convolutions, and the fp32 copy of
+// each int8 or bf16 weight. Here a layer computes its result without a graph and says itself how a gradient goes back and what that needs.
+#include <c10/core/GradMode.h>
+
+#include <functional>
+
+#include "nn/adapters.h"
+
+namespace negativa::nn {
+
+// Whether a result of these inputs has to carry a gradient. Undefined tensors count as none.
+bool wants_gradient(const Tensor& x, const Tensor& residual = {}, const std::vector<AdapterTerm>& terms = {});
+
+// Gradient of the result -> one gradient an input, in their order; undefined: none. needed(i): whether input i wants one.
+using Needed = std::function<bool(size_t)>;
+using Backward = std::function<std::vector<Tensor>(const Tensor& gradient, const Needed& needed)>;
+
+// `result`, computed without a graph, becomes a function of `inputs` with that backward. What `backward` captures is what is kept until then.
+Tensor with_backward(Tensor result, const std::vector<Tensor>& inputs, Backward backward);
+
+// body(inputs) with only `inputs` kept: what is in between is computed again when the gradient comes (Chen et al. 2016, arXiv:1604.06174). Gradients of
+// other leaves that body uses are added to their .grad(). Without a wanted gradient, or with keep_all, just body(inputs).
+Tensor checkpointed(const std::vector<Tensor>& inputs, bool keep_all, const std::function<Tensor(const std::vector<Tensor>&)>& body);
+
+template <class Compute>
+Tensor without_graph(const Compute& compute) {
+  const c10::NoGradGuard no_graph;
+  return compute();
+}
+
+// Runs the backward pass of a scalar; gradients are added to the leaves' .grad().
+void backward(const Tensor& loss);
+
+}  // namespace negativa::nn

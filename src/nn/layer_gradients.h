@@ -1,0 +1,19 @@
+#pragma once
+// The layers of layers.h where a gradient has to pass: same results, each with what its backward pass keeps chosen by hand. Weights are frozen; of an adapter
+// the first factor `down` and the second, `up`, get gradients.
+#include "nn/layers.h"
+
+namespace negativa::nn {
+
+// Keeps x and down x (rank wide) where an adapter is trained, nothing for a plain layer.
+Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual);
+// Keeps nothing but sizes.
+Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& residual);
+// Keep x alone; what the activation needs is computed again.
+Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, bool silu);
+Tensor geglu_with_gradient(const Tensor& x);
+
+// The stored weight in the number format and on the device of `like`; int8 weights times their scale a row.
+Tensor weight_as(const Tensor& stored, const Tensor& scale, const Tensor& like);
+
+}  // namespace negativa::nn

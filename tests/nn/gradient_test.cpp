@@ -1,0 +1,119 @@
+#include "nn/gradient.h"
+
+#include <gtest/gtest.h>
+
+#include "nn/layers.h"
+#include "nn/transformer.h"
+
+namespace negativa::nn {
+namespace {
+
+Tensor numbers(const Shape& shape) { return at::randn(shape, at::kDouble); }
+
+Linear make_linear(int64_t in, int64_t out) {
+  Linear linear(in, out);
+  linear.weight = numbers({out, in});
+  linear.bias = numbers({out});
+  linear.name = "layer";
+  return linear;
+}
+
+// d f / d x by central differences, for a scalar function.
+Tensor numerical(const std::function<Tensor()>& f, Tensor x) {
+  const c10::NoGradGuard no_graph;
+  Tensor gradient = at::zeros_like(x);
+  Tensor flat = x.view(-1), out = gradient.view(-1);
+  constexpr double step = 1e-6;
+  for (int64_t i = 0; i < flat.numel(); ++i) {
+    const double value = flat[i].item<double>();
+    flat[i].fill_(value + step);
+    const double up = f().item<double>();
+    flat[i].fill_(value - step);
+    const double down = f().item<double>();
+    flat[i].fill_(value);
+    out[i].fill_((up - down) / (2 * step));
+  }
+  return gradient;
+}
+
+// Every leaf's gradient of sum(f() * fixed numbers) equals its central differences.
+void expect_gradients(const std::function<Tensor()>& f, const std::vector<Tensor>& leaves) {
+  const Tensor mix = numbers(shape_of(f().detach()));
+  const auto scalar = [&] { return (f() * mix).sum(); };
+  backward(scalar());
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    ASSERT_TRUE(leaves[i].grad().defined()) << "leaf " << i;
+    const Tensor expected = numerical(scalar, leaves[i].detach());
+    EXPECT_LT((leaves[i].grad() - expected).abs().max().item<double>(), 1e-6 * (1 + expected.abs().max().item<double>())) << "leaf " << i;
+  }
+}
+
+Tensor leaf(const Shape& shape) { return numbers(shape).requires_grad_(true); }
+
+TEST(Gradient, OfALinearLayerWithAdaptersReachesInputResidualAndBothFactors) {
+  const Linear linear = make_linear(5, 4);
+  const Tensor x = leaf({2, 3, 5}), residual = leaf({2, 3, 4}), down = leaf({2, 5}), up = leaf({4, 2});
+  Adapters adapters;
+  adapters.add("layer", {down, up, {0.7f}});
+  adapters.add("layer", {numbers({3, 5}), numbers({4, 3}), {-1.5f}});
+  expect_gradients([&] { return linear.forward(x, adapters, residual); }, {x, residual, down, up});
+}
+
+TEST(Gradient, OfAnAdapterAloneNeedsNoGradientOfTheInput) {
+  const Linear linear = make_linear(5, 4);
+  const Tensor x = numbers({1, 3, 5}), down = leaf({2, 5}), up = leaf({4, 2});
+  Adapters adapters;
+  adapters.add("layer", {down, up, {1.0f}});
+  expect_gradients([&] { return linear.forward(x, adapters); }, {down, up});
+}
+
+TEST(Gradient, OfConvolutionsNormsAndGegluEqualsCentralDifferences) {
+  for (const auto& [kernel, stride, padding] : {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 2, 0}, {1, 1, 0}}) {
+    Conv2d conv(3, 4, kernel, stride, padding);
+    conv.weight = numbers({4, 3, kernel, kernel});
+    conv.bias = numbers({4});
+    const Tensor x = leaf({1, 3, 5, 5});
+    expect_gradients([&] { return conv.forward(x); }, {x});
+  }
+  GroupNorm norm(2, 4, 1e-5);
+  norm.weight = numbers({4});
+  norm.bias = numbers({4});
+  for (const bool silu : {false, true}) {
+    const Tensor x = leaf({2, 4, 3, 3});
+    expect_gradients([&] { return silu ? norm.forward_silu(x) : norm.forward(x); }, {x});
+  }
+  const Tensor x = leaf({2, 3, 8});
+  expect_gradients([&] { return geglu(x); }, {x});
+}
+
+TEST(Gradient, OfACheckpointedBodyIsThatOfTheBodyAndReachesTheLeavesItCaptures) {
+  const Tensor x = leaf({3}), inside = leaf({3});
+  const auto body = [&](const std::vector<Tensor>& in) { return at::sin(in[0]) * inside; };
+  expect_gradients([&] { return checkpointed({x, Tensor()}, false, [&](const auto& in) { return body(in); }) * 2.0; }, {x, inside});
+  const Tensor kept = checkpointed({x}, true, body), again = checkpointed({x}, false, body);
+  EXPECT_TRUE(at::equal(kept, again));
+}
+
+TEST(Gradient, BackwardTwiceThroughOneGraphIsAnErrorAndNotAWrongNumber) {
+  const Tensor x = leaf({2, 8});
+  const Tensor loss = geglu(x).sum();
+  backward(loss);
+  EXPECT_ANY_THROW(backward(loss));
+}
+
+// Frozen layers keep no cast copy of their weights and convolutions keep no input: what a graph of them holds on to is freed with the names.
+TEST(Gradient, AFrozenLayerKeepsNeitherItsInputNorACastWeight) {
+  Conv2d conv(3, 4);
+  conv.weight = at::randn({4, 3, 3, 3}).to(at::kBFloat16);
+  conv.bias = at::randn({4}).to(at::kBFloat16);
+  Tensor x = at::randn({1, 3, 8, 8}).requires_grad_(true) * 1.0;
+  const c10::weak_intrusive_ptr<c10::TensorImpl> watched(x.getIntrusivePtr());
+  const Tensor y = conv.forward(x);
+  x.reset();
+  EXPECT_TRUE(watched.expired());
+  EXPECT_TRUE(y.requires_grad());
+  EXPECT_EQ(y.scalar_type(), at::kFloat);
+}
+
+}  // namespace
+}  // namespace negativa::nn
