@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -156,6 +157,12 @@ void make_folder(const std::filesystem::path& path) {
   std::filesystem::create_directories(path, error);
   if (error && is_disk_full(error.value())) fail_to_write(error.value(), path.string());
   check(!error, ErrorKind::input, "[{}] cannot be made a folder: {}; choose another place", path.string(), error.message());
+}
+
+std::filesystem::path user_cache_folder() {
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg) return std::filesystem::path(xdg) / names::cache_folder;
+  if (const char* home = std::getenv("HOME"); home && *home) return std::filesystem::path(home) / ".cache" / names::cache_folder;
+  return {};
 }
 
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes) {

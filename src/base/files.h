@@ -21,8 +21,19 @@ void write_atomically(const std::filesystem::path& path, std::string_view bytes)
 // Throws what write_atomically would at once, so that a long computation does not end at a folder that was never there.
 void check_can_write(const std::filesystem::path& path);
 
+// The same for a folder of files: `write` fills a temporary folder beside `path`, which is renamed to it. Where `path` is a folder
+// that holds something, the new files replace those of their names, in order of the names, and the others stay.
+// On every error the temporary folder is removed. Throws as write_atomically does.
+void write_folder_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path& folder)>& write);
+
+// Throws what write_folder_atomically would at once.
+void check_can_write_folder(const std::filesystem::path& path);
+
 // Makes the folder and its parents. Throws ErrorKind::input.
 void make_folder(const std::filesystem::path& path);
+
+// $XDG_CACHE_HOME/negativa, else ~/.cache/negativa; it need not be there yet. Empty when neither variable is set.
+std::filesystem::path user_cache_folder();
 
 // The whole file. Throws ErrorKind::input (missing, a folder, no permission), ErrorKind::file_format (over max_bytes).
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{1} << 30);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/exif.h"
 #include "base/files.h"
 
 namespace negativa {
@@ -50,10 +51,17 @@ PngFile read_png(const std::filesystem::path& path, Colour background) {
 Image8 read_jpeg(const std::filesystem::path& path) { return decode_jpeg(read_file(path), path.string()); }
 
 Image8 read_image(const std::filesystem::path& path, Colour background) {
-  const std::string bytes = read_file(path);
-  if (bytes.starts_with(png_magic)) return decode_png(bytes, path.string(), background).image;
-  if (bytes.starts_with(jpeg_magic)) return decode_jpeg(bytes, path.string());
-  fail(ErrorKind::file_format, "[{}] is neither a PNG nor a JPEG file; convert it first", path.string());
+  return decode_image(read_file(path), path.string(), background);
+}
+
+Image8 decode_image(std::string_view bytes, std::string_view where, Colour background) {
+  if (bytes.starts_with(png_magic)) return decode_png(bytes, where, background).image;
+  if (bytes.starts_with(jpeg_magic)) return decode_jpeg(bytes, where);
+  fail(ErrorKind::file_format, "[{}] is neither a PNG nor a JPEG file; convert it first", where);
+}
+
+Image8 decode_image_upright(std::string_view bytes, std::string_view where, Colour background) {
+  return turned_upright(decode_image(bytes, where, background), exif_orientation(bytes));
 }
 
 Image8 resize_for_display(const Image8& image, int width, int height) {

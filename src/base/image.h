@@ -43,6 +43,9 @@ TextChunks read_png_text(const std::filesystem::path& path);  // without decodin
 Image8 read_jpeg(const std::filesystem::path& path);
 Image8 read_image(const std::filesystem::path& path, Colour background = white);  // PNG or JPEG, told by the first bytes
 
+Image8 decode_image(std::string_view bytes, std::string_view where, Colour background = white);  // as read_image
+// The same, turned as its EXIF orientation says (base/exif.h): pictures of a camera as a person sees them.
+Image8 decode_image_upright(std::string_view bytes, std::string_view where, Colour background = white);
 PngFile decode_png(std::string_view bytes, std::string_view where, Colour background = white);
 Image8 decode_jpeg(std::string_view bytes, std::string_view where);
 

@@ -30,12 +30,30 @@ inline constexpr const char* png_recipe = "negativa";        // the recipe as JS
 
 // A folder of pictures that is also a training set.
 inline constexpr const char* metadata_jsonl = "metadata.jsonl";
+inline constexpr const char* caption_extension = ".txt";  // beside a picture: its caption
+
+// What a training run keeps beside its output: OUT's stem + this.
+inline constexpr const char* run_suffix = ".run";
+inline constexpr const char* run_recipe = "recipe.json";
+inline constexpr const char* run_record = "run.json";  // only of a run that came to its end
+inline constexpr const char* run_config = "config.toml";
+inline constexpr const char* run_lock = "lock";
+inline constexpr const char* losses_csv = "losses.csv";
+inline constexpr const char* validation_csv = "validation.csv";
+inline constexpr const char* checkpoint_prefix = "checkpoint-";  // + step, eight digits, + .safetensors
+inline constexpr const char* best_file = "best.safetensors";
+inline constexpr const char* previews_folder = "previews";
 
 // Of a user, not of a run.
 inline constexpr const char* cache_folder = "negativa";                       // in $XDG_CACHE_HOME or ~/.cache
 inline constexpr const char* hash_cache = "sha256.json";                      // in the cache folder
+inline constexpr const char* latent_cache = "latents";                      // folder in the cache folder
+inline constexpr const char* embed_cache = "embeds";                        // likewise
 inline constexpr const char* models_folder = ".local/share/negativa/models";  // in $HOME
 inline constexpr const char* models_variable = "NEGATIVA_MODELS";
+
+// Of a build: the time that files which carry one are to say, in seconds since 1970 (reproducible-builds.org/specs/source-date-epoch).
+inline constexpr const char* source_date_variable = "SOURCE_DATE_EPOCH";
 
 // What write_atomically calls a file before it is whole: .NAME + this + process id + a count.
 inline constexpr const char* temporary_infix = ".tmp-";

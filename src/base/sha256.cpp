@@ -111,11 +111,8 @@ constexpr int64_t cached_from_bytes = 4 << 20;
 constexpr int64_t settled_after_s = 2;
 
 std::filesystem::path cache_path() {
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg)
-    return std::filesystem::path(xdg) / names::cache_folder / names::hash_cache;
-  if (const char* home = std::getenv("HOME"); home && *home)
-    return std::filesystem::path(home) / ".cache" / names::cache_folder / names::hash_cache;
-  return {};
+  const auto folder = user_cache_folder();
+  return folder.empty() ? folder : folder / names::hash_cache;
 }
 
 Json read_cache(const std::filesystem::path& cache) {

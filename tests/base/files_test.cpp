@@ -141,4 +141,45 @@ TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
       testing::ExitedWithCode(2), "model.safetensors\\] shrank while it was being read");
 }
 
+TEST(WriteFolder, IsThereWholeOrNotAtAll) {
+  const TemporaryFolder folder;
+  EXPECT_THROW(write_folder_atomically(folder / "model",
+                                       [](const std::filesystem::path& inside) {
+                                         write_atomically(inside / "a.txt", "half");
+                                         throw std::runtime_error("power cut");
+                                       }),
+               std::runtime_error);
+  EXPECT_EQ(folder.count_files(), 0u);
+  write_folder_atomically(folder / "model/", [&](const std::filesystem::path& inside) {
+    make_folder(inside / "unet");
+    write_atomically(inside / "unet/a.txt", "whole");
+    EXPECT_FALSE(std::filesystem::exists(folder / "model"));
+  });
+  EXPECT_EQ(read_file(folder / "model/unet/a.txt"), "whole");
+  EXPECT_EQ(folder.count_files(), 1u);
+}
+
+TEST(WriteFolder, ReplacesFilesOfItsNamesAndKeepsOthers) {
+  const TemporaryFolder folder;
+  make_folder(folder / "model/unet");
+  for (const char* name : {"model/unet/a.txt", "model/unet/b.txt"}) write_atomically(folder / name, "old");
+  write_folder_atomically(folder / "model", [](const std::filesystem::path& inside) {
+    make_folder(inside / "unet");
+    write_atomically(inside / "unet/a.txt", "new");
+  });
+  EXPECT_EQ(read_file(folder / "model/unet/a.txt"), "new");
+  EXPECT_EQ(read_file(folder / "model/unet/b.txt"), "old");
+  EXPECT_EQ(folder.count_files(), 1u);
+}
+
+TEST(WriteFolder, SaysWhyItCannot) {
+  const TemporaryFolder folder;
+  write_atomically(folder / "file", "x");
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "no/such"); }), "does not exist"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "file"); }), "is a file, expected a folder"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder(""); }), "empty folder name"));
+  check_can_write_folder(folder / "new");
+  EXPECT_EQ(folder.count_files(), 1u);
+}
+
 }  // namespace negativa
