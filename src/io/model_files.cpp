@@ -110,8 +110,10 @@ std::string ModelFiles::config_json(const std::string& part) const {
 
 Weights ModelFiles::weights(const std::string& part) const {
   if (layout == single_file) return single_file_weights(file, part);
-  return read_part(part, find_weight_files(part_folder(*this, part), weight_stem(part)));
+  return read_part(part, weight_files(part));
 }
+
+WeightFiles ModelFiles::weight_files(const std::string& part) const { return find_weight_files(part_folder(*this, part), weight_stem(part)); }
 
 fs::path ModelFiles::tokenizer_folder(const std::string& part) const {
   check(is_tokenizer(part), ErrorKind::input, "[tokenizer] got \"{}\", expected tokenizer or tokenizer_2", part);
@@ -136,7 +138,7 @@ std::vector<fs::path> ModelFiles::files() const {
     }
     if (const auto config = config_path(*this, part); fs::exists(config)) files.push_back(config);
     if (part == names::scheduler) continue;
-    const auto weights = find_weight_files(folder, weight_stem(part));
+    const auto weights = weight_files(part);
     files.insert(files.end(), weights.shards.begin(), weights.shards.end());
     if (!weights.index.empty()) files.push_back(weights.index);
   }

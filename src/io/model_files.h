@@ -3,7 +3,7 @@
 // file calls its tensors, the parts are handed out under our (diffusers) names. Opening reads no weights.
 //
 // A part is "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler" or "model_index".
-#include "io/weights.h"
+#include "io/weight_files.h"
 
 namespace negativa {
 
@@ -24,6 +24,7 @@ struct ModelFiles {
   // Weights of unet, vae, text_encoder or text_encoder_2. Which files of a folder are taken: weight_files.h.
   // Throws ErrorKind::missing_key (no such part, no weights), ErrorKind::file_format (broken file, keys that belong to nothing).
   Weights weights(const std::string& part) const;
+  WeightFiles weight_files(const std::string& part) const;  // folder only
 
   // The folder with the vocabulary of "tokenizer" or "tokenizer_2". For a single file: the folder of that name beside it, else
   // clip-tokenizer/<part> in $NEGATIVA_MODELS, else among the bundled models. Throws ErrorKind::missing_key.

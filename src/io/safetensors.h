@@ -1,6 +1,7 @@
 #pragma once
 // safetensors files: a strict, memory-mapped reader and an atomic writer. Format: huggingface/safetensors README, "Format".
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -54,9 +55,26 @@ class SafetensorsFile {
   Metadata metadata_;
 };
 
+// What a file will hold, before the tensors are there.
+struct TensorPlan {
+  DType dtype;
+  Shape shape;
+};
+using TensorPlans = std::map<std::string, TensorPlan>;
+using TensorLoader = std::function<Tensor(const std::string& name)>;
+
+// The bytes of a file in their order, in pieces: the header, then each tensor as `load` gives it, one in memory at a time. `where`
+// begins error messages. Throws ErrorKind::shape when a tensor is not as planned, and what the writers below throw.
+void stream_safetensors(const std::string& where, const TensorPlans& plans, const Metadata& metadata, const TensorLoader& load,
+                        const std::function<void(std::string_view bytes)>& sink);
+
+TensorPlans plans_of(const std::map<std::string, Tensor>& tensors);
+
 // Sorted by dtype then name, header padded to 8 bytes, written to a temporary name and renamed. Same input, same bytes, those of
 // the format's own writer. Tensors of any device and strides. Throws ErrorKind::input (dtype or name the format lacks, unwritable
 // path), ErrorKind::machine (disk full).
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {});
+// The same for tensors that are made one by one.
+void write_safetensors(const std::filesystem::path& path, const TensorPlans& plans, const TensorLoader& load, const Metadata& metadata = {});
 
 }  // namespace negativa

@@ -12,13 +12,13 @@ namespace negativa {
 namespace {
 static_assert(std::endian::native == std::endian::little, "tensors are written as they lie in memory; the format is little endian");
 
-using Named = std::pair<const std::string, Tensor>;
+using Named = std::pair<const std::string, TensorPlan>;
 
-std::vector<const Named*> in_file_order(const std::map<std::string, Tensor>& tensors) {
+std::vector<const Named*> in_file_order(const TensorPlans& plans) {
   std::vector<const Named*> order;
-  for (const auto& named : tensors) order.push_back(&named);
+  for (const auto& named : plans) order.push_back(&named);
   std::stable_sort(order.begin(), order.end(), [](const Named* a, const Named* b) {
-    return safetensors_dtype_order(a->second.scalar_type()) < safetensors_dtype_order(b->second.scalar_type());
+    return safetensors_dtype_order(a->second.dtype) < safetensors_dtype_order(b->second.dtype);
   });
   return order;
 }
@@ -44,12 +44,12 @@ std::string header_json(const std::string& path, const std::vector<const Named*>
   }
   int64_t begin = 0;
   for (const auto* named : order) {
-    const auto& [name, tensor] = *named;
+    const auto& [name, plan] = *named;
     check(name != "__metadata__", ErrorKind::input, "[{}] a tensor is named __metadata__, which the format reserves", path);
-    const auto end = begin + static_cast<int64_t>(tensor.nbytes());
+    const auto end = begin + c10::multiply_integers(plan.shape) * dtype_bytes(plan.dtype);
     separate();
     json += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(path, name),
-                        safetensors_dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ","), begin, end);
+                        safetensors_dtype_name(plan.dtype), fmt::join(plan.shape, ","), begin, end);
     begin = end;
   }
   json += "}";
@@ -58,18 +58,37 @@ std::string header_json(const std::string& path, const std::vector<const Named*>
 }
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata) {
-  const auto order = in_file_order(tensors);
-  const auto json = header_json(path.string(), order, metadata);
+TensorPlans plans_of(const std::map<std::string, Tensor>& tensors) {
+  TensorPlans plans;
+  for (const auto& [name, tensor] : tensors) plans[name] = {tensor.scalar_type(), shape_of(tensor)};
+  return plans;
+}
+
+void stream_safetensors(const std::string& where, const TensorPlans& plans, const Metadata& metadata, const TensorLoader& load,
+                        const std::function<void(std::string_view bytes)>& sink) {
+  const auto order = in_file_order(plans);
+  const auto json = header_json(where, order, metadata);
   std::string length(8, '\0');
   for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(json.size() >> (8 * i));
+  sink(length + json);
+  for (const auto* named : order) {
+    const auto& [name, plan] = *named;
+    const auto tensor = load(name).detach().to(at::kCPU).contiguous();
+    if (tensor.scalar_type() != plan.dtype || shape_of(tensor) != plan.shape)
+      fail(ErrorKind::shape, "[{}] {} is {} {}, expected {} {}", where, name, safetensors_dtype_name(tensor.scalar_type()),
+           to_string(shape_of(tensor)), safetensors_dtype_name(plan.dtype), to_string(plan.shape));
+    sink({static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()});
+  }
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorPlans& plans, const TensorLoader& load, const Metadata& metadata) {
   write_atomically(path, [&](int fd) {
-    write_all(fd, length + json, path.string());
-    for (const auto* named : order) {
-      const auto plain = named->second.detach().to(at::kCPU).contiguous();
-      write_all(fd, {static_cast<const char*>(plain.data_ptr()), plain.nbytes()}, path.string());
-    }
+    stream_safetensors(path.string(), plans, metadata, load, [&](std::string_view bytes) { write_all(fd, bytes, path.string()); });
   });
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata) {
+  write_safetensors(path, plans_of(tensors), [&](const std::string& name) { return tensors.at(name); }, metadata);
 }
 
 }  // namespace negativa

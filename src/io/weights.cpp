@@ -30,4 +30,16 @@ Tensor TensorSource::load(std::optional<DType> dtype) const {
   return tensor;
 }
 
+int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage) {
+  int64_t bytes = 0;
+  for (const auto& [key, source] : weights) bytes += c10::multiply_integers(source.shape()) * dtype_bytes(storage.value_or(source.dtype()));
+  return bytes;
+}
+
+std::optional<DType> storage_or_default(const std::optional<DType>& asked, const Weights& weights, DType compute) {
+  if (asked) return asked;
+  if (bytes_of(weights, compute) < (int64_t{1} << 30)) return compute;
+  return {};
+}
+
 }  // namespace negativa

@@ -20,4 +20,11 @@ struct TensorSource {
 
 using Weights = std::map<std::string, TensorSource>;  // our key -> source
 
+// As they would lie in memory; storage absent: as in the files.
+int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage);
+
+// How weights are kept when nobody asked: as in the files, a part under 1 GiB in the compute dtype. Casting at every call costs a small part more than the
+// memory is worth; the values are the same either way.
+std::optional<DType> storage_or_default(const std::optional<DType>& asked, const Weights& weights, DType compute);
+
 }  // namespace negativa

@@ -159,7 +159,10 @@ void append_parts(const LoraReport& report, std::string& text) {
 
 LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets) {
   LoraReport report;
-  const auto weights = lora_weights_path(path);
+  const auto files = lora_weights_paths(path);
+  const auto& weights = files[0];
+  check(files.size() == 1, ErrorKind::input, "[lora inspect] {} has several files; inspect one of them, as {}", path.string(),
+        weights.parent_path().string());
   const auto file = SafetensorsFile::open(weights);
   report.name = weights.filename().string();
   report.metadata = file->metadata();

@@ -68,6 +68,13 @@ const LoraPlace* LoraKeyIndex::find(const TensorEntry& entry) const {
   return fitting == places.end() ? &places.front() : &*fitting;
 }
 
+int64_t count_unfit_keys(const SafetensorsFile& file, const LoraKeyIndex& index) {
+  return std::count_if(file.entries().begin(), file.entries().end(), [&](const TensorEntry& entry) {
+    const auto* place = index.find(entry);
+    return !place || !fits(*place, entry);
+  });
+}
+
 std::optional<LoraKeyParts> lora_key_parts(const std::string& key) {
   struct Suffix {
     const char* text;

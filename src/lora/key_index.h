@@ -28,6 +28,9 @@ class LoraKeyIndex {
   std::unordered_map<std::string, std::vector<LoraPlace>> places_;
 };
 
+// Keys of the file that fit no layer, by name or by shape; 0: the file is for such a model.
+int64_t count_unfit_keys(const SafetensorsFile& file, const LoraKeyIndex& index);
+
 // The shape as a matrix: [r,in,1,1], a linear layer stored as a 1x1 convolution, is [r,in].
 Shape matrix_shape(const Shape& shape);
 

@@ -17,6 +17,7 @@ namespace {
 
 // What diffusers' save_lora_weights calls its file.
 constexpr const char* diffusers_weights = "pytorch_lora_weights.safetensors";
+constexpr const char* components[] = {names::unet, names::text_encoder, names::text_encoder_2};
 
 // The tensors of one layer, as found.
 struct Pieces {
@@ -111,7 +112,8 @@ void load_modules(const SafetensorsFile& file, const PiecesByName& pieces, const
       std::string fault = shape_fault(found);
       LoraModule module;
       if (fault.empty()) {
-        module = {load_matrix(file, *found.down), load_matrix(file, *found.up), 0};
+        module = {load_matrix(file, *found.down), load_matrix(file, *found.up), 0, found.down->dtype};
+        if (found.up->dtype != found.down->dtype) module.stored = at::kFloat;
         module.alpha = alpha_of(file, found, configs.of(component), module.rank());
         const bool finite = at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() &&
                             std::isfinite(module.alpha);
@@ -123,6 +125,35 @@ void load_modules(const SafetensorsFile& file, const PiecesByName& pieces, const
         lora.coverage.faults.push_back({component, std::move(fault)});
     }
   }
+}
+
+LoraFile survey_file(const std::filesystem::path& path, const LoraTargets& targets) {
+  LoraFile lora;
+  lora.path = path;
+  const auto file = SafetensorsFile::open(lora.path);
+  lora.metadata = file->metadata();
+  const auto pieces = sort_keys(*file, targets, lora);
+  const auto adapter = lora.metadata.find("lora_adapter_metadata");
+  const AdapterConfigs configs(adapter == lora.metadata.end() ? "" : adapter->second, config_beside(lora.path),
+                               lora.path.filename().string());
+  load_modules(*file, pieces, configs, lora);
+  const auto& coverage = lora.coverage;
+  if (!coverage.unmatched.empty() || !coverage.faults.empty() || !coverage.magnitudes.empty())
+    lora.coverage.guess = guess_purpose(*file, targets);
+  return lora;
+}
+
+// Makes a part the next piece of a LoRA that lies in several files; the first one's metadata counts.
+void append(LoraFile& whole, LoraFile part) {
+  if (whole.modules.empty()) whole.metadata = std::move(part.metadata);
+  whole.dialect = part.dialect;
+  whole.modules.merge(part.modules);
+  auto& all = whole.coverage;
+  all.matched.merge(part.coverage.matched);
+  all.unmatched.insert(all.unmatched.end(), part.coverage.unmatched.begin(), part.coverage.unmatched.end());
+  all.faults.insert(all.faults.end(), part.coverage.faults.begin(), part.coverage.faults.end());
+  all.magnitudes.insert(all.magnitudes.end(), part.coverage.magnitudes.begin(), part.coverage.magnitudes.end());
+  if (all.guess.empty()) all.guess = part.coverage.guess;
 }
 
 // "; it seems to be a LoRA for Flux"
@@ -163,6 +194,12 @@ std::string dialect_name(LoraDialect dialect) {
   return "peft";
 }
 
+LoraDialect dialect_from_name(const std::string& name) {
+  for (const auto dialect : {LoraDialect::diffusers, LoraDialect::kohya, LoraDialect::peft})
+    if (name == dialect_name(dialect)) return dialect;
+  fail(ErrorKind::input, "[--format] got \"{}\", expected diffusers, kohya or peft", name);
+}
+
 void LoraTargets::add(const std::string& component, const nn::Walk& walk) {
   auto& layers = components[component];
   for (const auto& [name, linear] : walk.linears) layers.push_back({name, linear->in_features, linear->out_features});
@@ -172,34 +209,37 @@ void LoraTargets::add(const std::string& component, const nn::Walk& walk) {
   layout = unet_layout(std::move(keys));
 }
 
-std::filesystem::path lora_weights_path(const std::filesystem::path& path) {
+std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) {
     for (const char* name : {names::peft_weights, diffusers_weights})
-      if (std::filesystem::exists(path / name)) return path / name;
-    fail(ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),
-         names::peft_weights, diffusers_weights);
+      if (std::filesystem::exists(path / name)) return {path / name};
+    std::vector<std::filesystem::path> several;
+    for (const char* component : components)
+      if (std::filesystem::exists(path / component / names::peft_weights)) several.push_back(path / component / names::peft_weights);
+    check(!several.empty(), ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),
+          names::peft_weights, diffusers_weights);
+    return several;
   }
   for (const char* pickle : {".bin", ".pt", ".pth", ".ckpt"})
     check(path.extension() != pickle, ErrorKind::input,
           "[lora] {} is a pickle, which can run code when opened, expected safetensors; convert it to .safetensors first",
           path.string());
-  return path;
+  return {path};
 }
 
 LoraFile survey_lora(const std::filesystem::path& path, const LoraTargets& targets) {
-  LoraFile lora;
-  lora.path = lora_weights_path(path);
-  const auto file = SafetensorsFile::open(lora.path);
-  lora.metadata = file->metadata();
-  const auto pieces = sort_keys(*file, targets, lora);
-  const auto adapter = lora.metadata.find("lora_adapter_metadata");
-  const AdapterConfigs configs(adapter == lora.metadata.end() ? "" : adapter->second, config_beside(lora.path),
-                               lora.path.filename().string());
-  load_modules(*file, pieces, configs, lora);
-  const auto& coverage = lora.coverage;
-  if (!coverage.unmatched.empty() || !coverage.faults.empty() || !coverage.magnitudes.empty())
-    lora.coverage.guess = guess_purpose(*file, targets);
-  return lora;
+  const auto files = lora_weights_paths(path);
+  if (files.size() == 1) return survey_file(files[0], targets);
+  LoraFile whole;
+  whole.path = path;
+  for (const auto& file : files) {
+    // A folder's name says which component it is for; the keys in it do not.
+    const auto component = file.parent_path().filename().string();
+    LoraTargets own{{}, targets.layout};
+    if (const auto found = targets.components.find(component); found != targets.components.end()) own.components.insert(*found);
+    append(whole, survey_file(file, own));
+  }
+  return whole;
 }
 
 LoraFile read_lora(const std::filesystem::path& path, const LoraTargets& targets, bool allow_unmatched) {

@@ -14,6 +14,7 @@ struct LoraModule {
   Tensor down;       // [r, in], fp32
   Tensor up;         // [out, r], fp32
   double alpha = 0;  // never 0 once read: a missing alpha and alpha 0 mean the rank
+  std::optional<DType> stored = {};  // of the file it was read from, in which a writer stores it again; absent: as the tensors are
 
   int64_t rank() const { return down.size(0); }
   double scale() const { return alpha / static_cast<double>(rank()); }
@@ -46,7 +47,7 @@ struct LoraCoverage {
 };
 
 struct LoraFile {
-  std::filesystem::path path;                                        // of the safetensors file
+  std::filesystem::path path;                                        // of the safetensors file, or of a folder with several
   std::map<std::string, std::map<std::string, LoraModule>> modules;  // component -> our module name -> module
   LoraDialect dialect = LoraDialect::diffusers;                      // of most keys; one file may mix them
   Metadata metadata;
@@ -54,9 +55,10 @@ struct LoraFile {
 };
 
 std::string dialect_name(LoraDialect dialect);
+LoraDialect dialect_from_name(const std::string& name);  // throws ErrorKind::input
 
-// Reads a safetensors file or a folder (peft's adapter_model.safetensors with adapter_config.json, diffusers'
-// pytorch_lora_weights.safetensors). Every key is read by itself, so dialects may be mixed. fp16 and bf16 become fp32; [r,in,1,1]
+// Reads a safetensors file or a folder (peft's adapter_model.safetensors with adapter_config.json, or a folder of such folders called
+// unet, text_encoder, text_encoder_2; diffusers' pytorch_lora_weights.safetensors). Every key is read by itself, so dialects may be mixed. fp16 and bf16 become fp32; [r,in,1,1]
 // of a linear layer is squeezed; peft's rank-stabilised scale alpha / sqrt(r) is folded into alpha. Throws Error naming file and
 // module: keys that fit nothing (with a guess what the file is for; allow_unmatched skips them and lists them in coverage),
 // faults, DoRA (always), pickles, a file in which nothing fits.
@@ -65,8 +67,8 @@ LoraFile read_lora(const std::filesystem::path& path, const LoraTargets& targets
 // The same, but all that read_lora would refuse is only noted in coverage; modules holds what is sound. For `lora inspect`.
 LoraFile survey_lora(const std::filesystem::path& path, const LoraTargets& targets);
 
-// The safetensors file that a LoRA path means: itself, or the one in the folder. Throws ErrorKind::input for pickles and other
-// folders.
-std::filesystem::path lora_weights_path(const std::filesystem::path& path);
+// The safetensors files that a LoRA path means: itself, the one in the folder, or one for each component. Throws ErrorKind::input for
+// pickles and other folders.
+std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& path);
 
 }  // namespace negativa

@@ -33,19 +33,19 @@ std::pair<std::string, std::string> split_last(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-LoraSpec parse(const std::string& text) {
+LoraSpec parse(const std::string& text, const std::string& where) {
   const auto [before, last] = split_last(text);
   if (before == text) return {text, 1, LoraBranch::both};
   if (const auto weight = number(last)) return {before, *weight, LoraBranch::both};
   const auto [path, middle] = split_last(before);
   const auto weight = number(middle);
   if (const auto branch = branch_from_name(last)) {
-    check(weight.has_value(), ErrorKind::input, "[--lora] got \"{}\", expected FILE:WEIGHT:BRANCH; write {}:1:{}", text, before,
-          last);
+    check(weight.has_value(), ErrorKind::input, "[{}] got \"{}\", expected FILE:WEIGHT:BRANCH; write {}:1:{}", where, text,
+          before, last);
     return {path, *weight, *branch};
   }
-  check(!weight, ErrorKind::input, "[--lora] got branch \"{}\", expected both, negative or positive", last);
-  check(!std::filesystem::exists(before), ErrorKind::input, "[--lora] got weight \"{}\" for {}, expected a number", last, before);
+  check(!weight, ErrorKind::input, "[{}] got branch \"{}\", expected both, negative or positive", where, last);
+  check(!std::filesystem::exists(before), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last, before);
   return {text, 1, LoraBranch::both};
 }
 
@@ -63,12 +63,20 @@ std::string branch_name(LoraBranch branch) {
   return "positive";
 }
 
-LoraSpec parse_lora_spec(const std::string& text) {
+LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {
   if (!text.empty() && std::filesystem::exists(text)) return {text, 1, LoraBranch::both};
-  LoraSpec spec = parse(text);
-  check(!spec.path.empty(), ErrorKind::input, "[--lora] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", text);
-  check(std::isfinite(spec.weight), ErrorKind::input, "[--lora] got weight {} for {}, expected a finite number", spec.weight,
+  LoraSpec spec = parse(text, where);
+  check(!spec.path.empty(), ErrorKind::input, "[{}] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", where, text);
+  check(std::isfinite(spec.weight), ErrorKind::input, "[{}] got weight {} for {}, expected a finite number", where, spec.weight,
         spec.path.string());
+  return spec;
+}
+
+LoraSpec parse_weighted_lora(const std::string& text, const std::string& where) {
+  LoraSpec spec = parse_lora_spec(text, where);
+  check(spec.branch == LoraBranch::both, ErrorKind::input,
+        "[{}] got \"{}\", expected FILE[:WEIGHT]: weights that are added to others act on both branches; only --lora of generate keeps them apart",
+        where, text);
   return spec;
 }
 

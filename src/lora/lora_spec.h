@@ -18,7 +18,10 @@ struct LoraSpec {
 
 // Split from the right; an existing file (or folder) of the whole name wins, so names with ':' work. Whether the file exists is
 // left to the reader. Throws ErrorKind::input for a weight that is no finite number, an unknown branch, a branch without weight,
-// no name.
-LoraSpec parse_lora_spec(const std::string& text);
+// no name; `where` begins its message.
+LoraSpec parse_lora_spec(const std::string& text, const std::string& where = "--lora");
+
+// The same without a branch, for what becomes one file. Throws ErrorKind::input for a branch.
+LoraSpec parse_weighted_lora(const std::string& text, const std::string& where);
 
 }  // namespace negativa

@@ -25,4 +25,10 @@ std::vector<std::string> peft_lora_names(const std::string& component, const std
   return names;
 }
 
+std::string peft_model_lora_name(const std::string& component, const std::string& module, LoraSide side) {
+  static const std::string root = "text_model.";
+  const bool flat = component == "text_encoder" && module.starts_with(root);
+  return "base_model.model." + (flat ? module.substr(root.size()) : module) + suffixes(side).front();
+}
+
 }  // namespace negativa

@@ -1,0 +1,236 @@
+#include "lora/bake.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/names.h"
+#include "io/keys/diffusers_names.h"
+#include "io/model_config.h"
+#include "lora/merge_weights.h"
+
+namespace negativa {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* weight_parts[] = {names::unet, names::vae, names::text_encoder, names::text_encoder_2};
+
+// One tensor of a file to be written.
+struct BakedTensor {
+  TensorSource source;
+  std::vector<std::pair<const LoraModule*, double>> deltas;  // and their weights
+  TensorPlan plan;                                           // as written
+};
+
+struct BakedFile {
+  std::string part;
+  fs::path name;  // in the new folder
+  std::map<std::string, BakedTensor> tensors;
+  Metadata metadata;
+  fs::path original;  // of the same bytes when nothing is to be changed; empty: a part of a single file
+
+  int changed() const {
+    int count = 0;
+    for (const auto& [key, tensor] : tensors) count += !tensor.deltas.empty();
+    return count;
+  }
+  bool is_as_before() const {
+    if (original.empty() || changed() > 0) return false;
+    for (const auto& [key, tensor] : tensors)
+      if (tensor.plan.dtype != tensor.source.dtype()) return false;
+    return true;
+  }
+};
+
+const char* file_name(const std::string& part) {
+  return part == names::unet || part == names::vae ? names::diffusion_weights : names::text_weights;
+}
+
+// ours: the weight's name within its part, "….to_q.weight".
+BakedTensor baked_tensor(const BakeRequest& request, const std::string& part, const std::string& ours, TensorSource source) {
+  BakedTensor tensor{std::move(source), {}, {}};
+  tensor.plan = {tensor.source.dtype(), tensor.source.shape()};
+  if (request.storage && at::isFloatingType(tensor.plan.dtype)) tensor.plan.dtype = *request.storage;
+  static const std::string suffix = ".weight";
+  if (!ours.ends_with(suffix)) return tensor;
+  const auto module = ours.substr(0, ours.size() - suffix.size());
+  for (const auto& [lora, weight] : request.loras) {
+    const auto modules = lora->modules.find(part);
+    if (weight == 0 || modules == lora->modules.end()) continue;
+    const auto found = modules->second.find(module);
+    if (found == modules->second.end()) continue;
+    const Shape shape{found->second.up.size(0), found->second.down.size(1)};
+    check(shape == tensor.plan.shape, ErrorKind::shape, "[{}] {} is {}, the LoRA's is {}; is it for this model?", part, ours,
+          to_string(tensor.plan.shape), to_string(shape));
+    tensor.deltas.emplace_back(&found->second, weight);
+  }
+  return tensor;
+}
+
+std::vector<BakedFile> folder_part(const ModelFiles& model, const BakeRequest& request, const std::string& part) {
+  const auto files = model.weight_files(part);
+  std::vector<BakedFile> result;
+  for (const auto& shard : files.shards) {
+    const auto file = SafetensorsFile::open(shard);
+    auto& baked = result.emplace_back();
+    baked.part = part;
+    baked.name = fs::path(part) / (files.shards.size() == 1 ? fs::path(file_name(part)) : shard.filename());
+    baked.original = shard;
+    baked.metadata = file->metadata();
+    for (const auto& entry : file->entries()) {
+      const auto name = from_diffusers_name(part, entry.name);
+      baked.tensors.emplace(entry.name, baked_tensor(request, part, name ? name->ours : "", {.file = file, .key = entry.name}));
+    }
+  }
+  return result;
+}
+
+BakedFile single_file_part(const ModelFiles& model, const BakeRequest& request, const std::string& part) {
+  BakedFile baked{part, fs::path(part) / file_name(part), {}, {{"format", "pt"}}, {}};
+  for (auto& [ours, source] : model.weights(part)) baked.tensors.emplace(ours, baked_tensor(request, part, ours, source));
+  return baked;
+}
+
+// A module that meets no weight would be dropped in silence.
+void check_all_found(const std::vector<BakedFile>& files, const BakeRequest& request) {
+  std::map<std::string, int> found;
+  for (const auto& file : files)
+    for (const auto& [key, tensor] : file.tensors) found[file.part] += static_cast<int>(tensor.deltas.size());
+  for (const auto& [lora, weight] : request.loras)
+    for (const auto& [part, modules] : lora->modules) found[part] -= weight == 0 ? 0 : static_cast<int>(modules.size());
+  for (const auto& [part, surplus] : found)
+    check(surplus == 0, ErrorKind::missing_key, "[lora bake] {} layers of the LoRA have no weight in the model's {}; is it for this model?",
+          -surplus, part);
+}
+
+std::vector<BakedFile> baked_files(const ModelFiles& model, const BakeRequest& request) {
+  std::vector<BakedFile> files;
+  for (const char* part : weight_parts) {
+    if (!model.has(part)) continue;
+    if (model.layout == ModelFiles::single_file) {
+      files.push_back(single_file_part(model, request, part));
+      continue;
+    }
+    for (auto& file : folder_part(model, request, part)) files.push_back(std::move(file));
+  }
+  check_all_found(files, request);
+  return files;
+}
+
+int64_t bytes_of(const BakedFile& file) {
+  int64_t bytes = 0;
+  for (const auto& [key, tensor] : file.tensors) bytes += c10::multiply_integers(tensor.plan.shape) * dtype_bytes(tensor.plan.dtype);
+  return bytes;
+}
+
+BakeReport report_of(const std::vector<BakedFile>& files) {
+  BakeReport report;
+  for (const auto& file : files) {
+    if (const int changed = file.changed()) report.changed[file.part] += changed;
+    report.tensors += static_cast<int>(file.tensors.size());
+    report.bytes += bytes_of(file);
+  }
+  return report;
+}
+
+Tensor baked(const std::string& part, const std::string& key, const BakedTensor& tensor) {
+  if (tensor.deltas.empty() && tensor.plan.dtype == tensor.source.dtype()) return tensor.source.load({});
+  Tensor weight = tensor.source.load(at::kFloat);
+  for (const auto& [module, factor] : tensor.deltas) weight.add_(delta(*module, factor));
+  const Tensor stored = weight.to(tensor.plan.dtype);
+  check(!at::isFloatingType(tensor.plan.dtype) || at::isfinite(stored).all().item<bool>(), ErrorKind::input,
+        "[{}] {} has numbers that {} cannot hold; try --weights-dtype fp32 or bf16, or a smaller weight", part, key,
+        dtype_name(tensor.plan.dtype));
+  return stored;
+}
+
+// In pieces whose pages are given back, so that a file of gigabytes does not count as memory.
+void copy_whole(const fs::path& from, const fs::path& to) {
+  constexpr uint64_t piece = 16 << 20;
+  const MappedFile file(from);
+  write_atomically(to, [&](int fd) {
+    for (uint64_t begin = 0; begin < file.size(); begin += piece) {
+      const uint64_t end = std::min(begin + piece, file.size());
+      write_all(fd, {reinterpret_cast<const char*>(file.data()) + begin, end - begin}, to.string());
+      file.drop_pages(begin, end);
+    }
+  });
+}
+
+void write_weights(const BakedFile& file, const BakeRequest& request, const fs::path& folder, const std::function<void()>& after_each) {
+  if (file.is_as_before()) {
+    copy_whole(file.original, folder / file.name);
+    for (size_t i = 0; i < file.tensors.size(); ++i) after_each();
+    return;
+  }
+  TensorPlans plans;
+  for (const auto& [key, tensor] : file.tensors) plans[key] = tensor.plan;
+  Metadata metadata = file.metadata;
+  if (file.changed() > 0)
+    for (const auto& [key, value] : request.metadata) metadata[key] = value;
+  const auto load = [&](const std::string& key) {
+    Tensor tensor = baked(file.part, key, file.tensors.at(key));
+    after_each();
+    return tensor;
+  };
+  write_safetensors(folder / file.name, plans, load, metadata);
+}
+
+// Which shard holds what stays; the sum of their sizes may be another.
+void write_index(const fs::path& from, const fs::path& to, int64_t bytes) {
+  Json index = read_json_file(from);
+  index["metadata"]["total_size"] = bytes;
+  write_atomically(to, index.dump(2) + "\n");
+}
+
+int64_t bytes_of_part(const std::vector<BakedFile>& files, const std::string& part) {
+  int64_t bytes = 0;
+  for (const auto& file : files)
+    if (file.part == part) bytes += bytes_of(file);
+  return bytes;
+}
+
+// Everything of a model but weights: configurations, vocabularies, the scheduler, the index of shards, licences.
+void write_the_rest(const ModelFiles& model, const std::vector<BakedFile>& files, const fs::path& folder) {
+  for (const char* part : {names::unet, names::vae, names::text_encoder, names::text_encoder_2}) {
+    if (!model.has(part)) continue;
+    write_atomically(folder / part / names::config, model.config_json(part));
+    if (model.layout == ModelFiles::single_file) continue;
+    if (const auto index = model.weight_files(part).index; !index.empty())
+      write_index(index, folder / part / (std::string(file_name(part)) + ".index.json"), bytes_of_part(files, part));
+  }
+  for (const char* part : {names::tokenizer, names::tokenizer_2}) {
+    if (!model.has(part)) continue;
+    make_folder(folder / part);
+    for (const auto& entry : fs::directory_iterator(model.tokenizer_folder(part)))
+      if (entry.is_regular_file()) copy_whole(entry.path(), folder / part / entry.path().filename());
+  }
+  make_folder(folder / names::scheduler);
+  write_atomically(folder / names::scheduler / names::scheduler_config, model.config_json("scheduler"));
+  const bool has_index = model.has("model_index");
+  write_atomically(folder / names::model_index, has_index ? model.config_json("model_index") : model_index_json(!model.has(names::text_encoder)));
+  if (model.layout == ModelFiles::single_file) return;
+  for (const auto& entry : fs::directory_iterator(model.path))
+    if (entry.is_regular_file() && entry.path().filename().string().starts_with("LICENSE")) copy_whole(entry.path(), folder / entry.path().filename());
+}
+
+}  // namespace
+
+BakeReport plan_bake(const ModelFiles& model, const BakeRequest& request) { return report_of(baked_files(model, request)); }
+
+BakeReport bake(const ModelFiles& model, const BakeRequest& request, const fs::path& folder, const CancelToken& cancel,
+                const std::function<void()>& on_tensor) {
+  const auto files = baked_files(model, request);
+  for (const auto& file : files) {
+    make_folder(folder / file.part);
+    write_weights(file, request, folder, [&] {
+      cancel.throw_if_cancelled();
+      on_tensor();
+    });
+  }
+  write_the_rest(model, files, folder);
+  return report_of(files);
+}
+
+}  // namespace negativa

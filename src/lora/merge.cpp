@@ -1,0 +1,138 @@
+#include "lora/merge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "lora/merge_weights.h"
+
+namespace negativa {
+
+namespace {
+
+// What one LoRA adds to a layer.
+struct Part {
+  size_t lora;  // its position in the list
+  const LoraModule* module;
+  double weight;
+
+  double scale() const { return weight * module->scale(); }
+};
+
+// The sum as one product up [out,R] down [R,in], fp64.
+struct Factors {
+  Tensor up, down;
+};
+
+Factors stacked(const std::vector<Part>& parts) {
+  std::vector<Tensor> ups, downs;
+  for (const auto& part : parts) {
+    ups.push_back(part.module->up.to(at::kDouble) * part.scale());
+    downs.push_back(part.module->down.to(at::kDouble));
+  }
+  return {at::cat(ups, 1), at::cat(downs, 0)};
+}
+
+LoraModule as_module(const Tensor& up, const Tensor& down) {
+  return {down.to(at::kFloat).contiguous(), up.to(at::kFloat).contiguous(), static_cast<double>(down.size(0))};
+}
+
+// up down = Q_up core Q_down^T with orthonormal Q: the small core has the singular values of the product.
+struct Reduced {
+  Tensor q_up, core, q_down;  // [out,k1], [k1,k2], [in,k2]
+};
+
+Reduced reduce(const Factors& sum) {
+  const auto [q_up, r_up] = at::linalg_qr(sum.up);
+  const auto [q_down, r_down] = at::linalg_qr(sum.down.t());
+  return {q_up, at::mm(r_up, r_down.t()), q_down};
+}
+
+double frobenius(const Tensor& tensor) { return tensor.norm().item<double>(); }
+
+// Each singular value's root goes to either side, so that both factors stay in the range of a half-precision file.
+LoraModule truncate(const Factors& sum, int64_t rank, MergedLayer& layer) {
+  const auto reduced = reduce(sum);
+  const auto [u, s, vh] = at::linalg_svd(reduced.core, false);
+  const int64_t kept = std::min(rank, s.size(0));
+  const Tensor root = s.narrow(0, 0, kept).sqrt();
+  const LoraModule module = as_module(at::mm(reduced.q_up, u.narrow(1, 0, kept) * root),
+                                      at::mm(root.unsqueeze(1) * vh.narrow(0, 0, kept), reduced.q_down.t()));
+  const Tensor written = at::mm(at::mm(reduced.q_up.t(), module.up.to(at::kDouble)), at::mm(module.down.to(at::kDouble), reduced.q_down));
+  const double whole = frobenius(s);
+  if (whole > 1e-12 * std::sqrt(layer.parts_energy)) {  // less is rounding of parts that cancel
+    layer.error = frobenius(reduced.core - written) / whole;
+    layer.best_error = frobenius(s.narrow(0, kept, s.size(0) - kept)) / whole;
+  }
+  return module;
+}
+
+void compare_parts(const std::vector<Part>& parts, MergedLayer& layer) {
+  double together = 0;
+  std::vector<double> norms;
+  for (const auto& part : parts) norms.push_back(std::abs(part.weight) * delta_norm(*part.module));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    layer.parts_energy += norms[i] * norms[i];
+    for (size_t j = i + 1; j < parts.size(); ++j) {
+      const double inner = parts[i].weight * parts[j].weight * delta_inner(*parts[i].module, *parts[j].module);
+      together += 2 * inner;
+      if (norms[i] > 0 && norms[j] > 0) layer.cosines.push_back({parts[i].lora, parts[j].lora, std::clamp(inner / norms[i] / norms[j], -1.0, 1.0)});
+    }
+  }
+  layer.norm = std::sqrt(std::max(layer.parts_energy + together, 0.0));  // rounding can leave -1e-20
+}
+
+int64_t largest_rank(const std::vector<Part>& parts) {
+  int64_t rank = 0;
+  for (const auto& part : parts) rank = std::max(rank, part.module->rank());
+  return rank;
+}
+
+using PartsByName = std::map<std::string, std::map<std::string, std::vector<Part>>>;
+
+PartsByName parts_of(const std::vector<WeightedLora>& loras) {
+  PartsByName parts;
+  for (size_t i = 0; i < loras.size(); ++i) {
+    if (loras[i].weight == 0) continue;
+    for (const auto& [component, modules] : loras[i].file->modules)
+      for (const auto& [name, module] : modules) parts[component][name].push_back({i, &module, loras[i].weight});
+  }
+  return parts;
+}
+
+}  // namespace
+
+double delta_inner(const LoraModule& a, const LoraModule& b) {
+  const auto fp64 = [](const Tensor& tensor) { return tensor.to(at::kDouble); };
+  const Tensor ups = at::mm(fp64(a.up).t(), fp64(b.up)), downs = at::mm(fp64(a.down), fp64(b.down).t());  // [r_a, r_b]
+  return a.scale() * b.scale() * (ups * downs).sum().item<double>();
+}
+
+double delta_distance(const LoraModule& a, const LoraModule& b) {
+  if (a.scale() == b.scale() && a.rank() == b.rank() && at::equal(a.down, b.down) && at::equal(a.up, b.up)) return 0;
+  const Factors difference = stacked({{0, &a, 1}, {1, &b, -1}});
+  const double norm_b = delta_norm(b), distance = frobenius(reduce(difference).core);
+  return norm_b > 0 ? distance / norm_b : distance;
+}
+
+MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank, const CancelToken& cancel) {
+  MergedLora merged;
+  for (const auto& [component, layers] : parts_of(loras)) {
+    for (const auto& [name, parts] : layers) {
+      cancel.throw_if_cancelled();
+      auto& layer = merged.layers.emplace_back();
+      layer.component = component;
+      layer.module = name;
+      compare_parts(parts, layer);
+      const Factors sum = stacked(parts);
+      layer.full_rank = sum.down.size(0);
+      auto module = method == MergeMethod::concat ? as_module(sum.up, sum.down) : truncate(sum, rank.value_or(largest_rank(parts)), layer);
+      layer.rank = module.rank();
+      merged.modules[component].emplace(name, std::move(module));
+    }
+  }
+  check(!merged.modules.empty(), ErrorKind::input, "[lora merge] every weight is 0, expected at least one other; there is nothing to merge");
+  return merged;
+}
+
+}  // namespace negativa
