@@ -1,0 +1,78 @@
+#include "train/data_order.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/sha256.h"
+
+namespace negativa {
+
+namespace {
+
+// splitmix64: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", figure 17.
+class SplitMix {
+ public:
+  explicit SplitMix(uint64_t seed) : state_(seed) {}
+
+  // Uniform in [0, count): numbers from the last, incomplete round of 2^64 / count are drawn again.
+  uint64_t below(uint64_t count) {
+    const uint64_t incomplete = (UINT64_MAX % count + 1) % count;
+    while (true) {
+      const uint64_t drawn = next();
+      if (drawn <= UINT64_MAX - incomplete) return drawn % count;
+    }
+  }
+
+ private:
+  uint64_t next() {
+    uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  uint64_t state_;
+};
+
+// Fisher and Yates's shuffle; std::shuffle differs between libraries.
+std::vector<int64_t> permutation(const DataOrder& order, int64_t epoch) {
+  std::vector<int64_t> items(static_cast<size_t>(order.examples * order.repeats));
+  std::iota(items.begin(), items.end(), 0);
+  SplitMix random(derived_seed(order.seed, order.stream + " order", static_cast<uint64_t>(epoch)));
+  for (size_t left = items.size(); left > 1; --left) std::swap(items[left - 1], items[random.below(left)]);
+  return items;
+}
+
+void check_order(const DataOrder& order, int64_t step) {
+  check(order.examples > 0 && order.repeats > 0 && order.rows_per_step > 0 && step > 0, ErrorKind::input,
+        "[data order] got {} pictures, {} repeats, {} rows a step, step {}; expected at least 1 of each", order.examples, order.repeats,
+        order.rows_per_step, step);
+  check(order.repeats <= (int64_t{1} << 32) / order.examples, ErrorKind::input,
+        "[data order] got {} pictures {} times, expected at most 2^32 in an epoch; try fewer repeats", order.examples, order.repeats);
+}
+
+}  // namespace
+
+uint64_t derived_seed(uint64_t seed, std::string_view purpose, uint64_t index) {
+  return std::stoull(sha256_hex(fmt::format("{}/{}/{}", seed, purpose, index)).substr(0, 16), nullptr, 16);
+}
+
+std::vector<RowChoice> rows_of_step(const DataOrder& order, int64_t step) {
+  check_order(order, step);
+  const int64_t epoch_rows = order.examples * order.repeats, first = (step - 1) * order.rows_per_step;
+  std::vector<RowChoice> rows;
+  std::vector<int64_t> items;
+  for (int64_t row = first; row < first + order.rows_per_step; ++row) {
+    if (items.empty() || row % epoch_rows == 0) items = permutation(order, row / epoch_rows);
+    const bool mirrored = order.flip && derived_seed(order.seed, order.stream + " flip", static_cast<uint64_t>(row)) & 1;
+    rows.push_back({items[static_cast<size_t>(row % epoch_rows)] % order.examples, mirrored});
+  }
+  return rows;
+}
+
+int64_t epoch_of_step(const DataOrder& order, int64_t step) {
+  check_order(order, step);
+  return (step * order.rows_per_step - 1) / (order.examples * order.repeats);
+}
+
+}  // namespace negativa

@@ -1,0 +1,163 @@
+#include "train/dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <span>
+
+#include "base/exif.h"
+#include "base/files.h"
+#include "base/resize.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "io/image_tensor.h"
+#include "train/captions.h"
+
+namespace negativa {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A latent's pixel covers 8x8 of a picture: what is smaller shows nothing, like a page's tracking pixel, and would be a flat colour.
+constexpr int min_side_px = 8;
+constexpr int64_t max_resized_side_px = 1 << 30;  // a side is an int
+constexpr size_t broken_shown = 5;
+constexpr std::array<std::string_view, 3> read_extensions = {".png", ".jpg", ".jpeg"};
+// Surely meant as pictures, so not passed over in silence like a text file.
+constexpr std::array<std::string_view, 10> other_extensions = {".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl", ".jfif"};
+
+bool has_extension(const fs::path& file, std::span<const std::string_view> extensions) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
+// Hidden files are other programs' (AppleDouble "._x.png", our own unfinished ones).
+std::set<std::string> picture_names(const fs::path& folder) {
+  std::set<std::string> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    if (!name.starts_with('.') && (has_extension(name, read_extensions) || has_extension(name, other_extensions))) found.insert(name);
+  }
+  check(!error, ErrorKind::input, "[{}] cannot be listed: {}", folder.string(), error.message());
+  return found;
+}
+
+fs::file_type type_of(const fs::path& path) {  // never throws: a link that leads to itself is `none`
+  std::error_code ignored;
+  return fs::status(path, ignored).type();
+}
+
+int64_t crop_offset(int64_t size, int64_t target) {
+  // Halves to even, as Python's round.
+  return std::max<int64_t>(0, static_cast<int64_t>(std::nearbyint(static_cast<double>(size - target) / 2)));
+}
+
+// The shorter side becomes the resolution, the longer one is cut off to a whole number: torchvision, transforms.functional,
+// _compute_resized_output_size.
+SizePx resized_size(const SizePx& original, int64_t resolution) {
+  const auto longer = [&](int64_t size, int64_t shorter) { return resolution * size / shorter; };
+  return original.width <= original.height ? SizePx{longer(original.height, original.width), resolution}
+                                           : SizePx{resolution, longer(original.width, original.height)};
+}
+
+// Throws with a message that begins with [name].
+Example examine(const fs::path& folder, const std::string& name, int64_t resolution) {
+  const fs::path file = folder / name;
+  check(type_of(file) != fs::file_type::not_found, ErrorKind::input, "[{}] is not there", name);
+  check(type_of(file) == fs::file_type::regular, ErrorKind::input, "[{}] is no file", name);
+  check(has_extension(file, read_extensions), ErrorKind::file_format, "[{}] is not named as a PNG or JPEG file; convert it", name);
+  const auto bytes = read_file(file);
+  const Image8 image = decode_image_upright(bytes, name);
+  check(std::min(image.width, image.height) >= min_side_px, ErrorKind::input, "[{}] has {}x{} pixels, expected at least {} a side", name, image.width,
+        image.height, min_side_px);
+  Example example{file, name, "", {image.height, image.width}, {}, {resolution, resolution}, sha256_hex(bytes)};
+  const auto resized = resized_size(example.original_size, resolution);
+  check(std::max(resized.height, resized.width) <= max_resized_side_px, ErrorKind::input, "[{}] has {}x{} pixels: too narrow; crop it", name, image.width,
+        image.height);
+  example.crop_top_left = {crop_offset(resized.height, resolution), crop_offset(resized.width, resolution)};
+  return example;
+}
+
+// A picture's own fault; a machine that fails (memory, a disk) is none.
+bool is_of_the_file(const Error& error) { return error.kind() != ErrorKind::machine && error.kind() != ErrorKind::cancelled; }
+
+void check_request(const DatasetRequest& request) {
+  check(type_of(request.folder) == fs::file_type::directory, ErrorKind::input, "[{}] is not a folder, expected one with PNG or JPEG pictures",
+        request.folder.string());
+  check(request.resolution_px > 0 && request.resolution_px <= 1 << 16, ErrorKind::input, "[--resolution] got {}, expected 1 to 65536",
+        request.resolution_px);
+}
+
+void give_notices(const Dataset& dataset, const DatasetRequest& request, const DataHooks& hooks) {
+  if (!hooks.on_notice) return;
+  if (!dataset.broken.empty()) hooks.on_notice("left out: " + dataset.broken_summary());
+  const auto small = std::count_if(dataset.examples.begin(), dataset.examples.end(), [&](const Example& example) {
+    return std::min(example.original_size.height, example.original_size.width) < request.resolution_px;
+  });
+  if (small == 0) return;
+  hooks.on_notice(fmt::format("{} of {} pictures are smaller than {} px and are enlarged", small, dataset.examples.size(), request.resolution_px));
+}
+
+}  // namespace
+
+std::string Dataset::sha256() const {
+  std::string listing;  // hashes, so that no text can end another one's field
+  for (const auto& example : examples) listing += sha256_hex(example.name) + " " + example.sha256 + " " + sha256_hex(example.caption) + "\n";
+  return sha256_hex(listing);
+}
+
+std::string Dataset::broken_summary() const {
+  if (broken.empty()) return "";
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < std::min(broken.size(), broken_shown); ++i) shown.push_back(broken[i].reason);
+  if (broken.size() > broken_shown) shown.push_back(fmt::format("and {} more", broken.size() - broken_shown));
+  return fmt::format("{} of {} files cannot be used: {}", broken.size(), broken.size() + examples.size(), joined(shown, ", "));
+}
+
+Dataset open_dataset(const DatasetRequest& request, const DataHooks& hooks) {
+  check_request(request);
+  const auto where = request.folder.string();
+  const auto metadata = request.captions ? read_metadata_captions(request.folder) : MetadataCaptions();
+  auto names = picture_names(request.folder);
+  for (const auto& [name, caption] : metadata) names.insert(name);
+  check(!names.empty(), ErrorKind::input, "[{}] holds no PNG or JPEG pictures (folders in it are not searched); is it the right folder?", where);
+
+  Dataset dataset;
+  int64_t done = 0;
+  for (const auto& name : names) {
+    if (hooks.cancel) hooks.cancel->throw_if_cancelled();
+    try {
+      Example example = examine(request.folder, name, request.resolution_px);
+      example.caption = request.captions ? caption_of(request.folder, name, metadata) : request.prompt;
+      dataset.examples.push_back(std::move(example));
+    } catch (const Error& error) {
+      if (!is_of_the_file(error)) throw;
+      dataset.broken.push_back({name, error.what()});
+    }
+    if (hooks.on_progress) hooks.on_progress(++done, static_cast<int64_t>(names.size()));
+  }
+  check(!dataset.examples.empty(), ErrorKind::input, "[{}] holds no usable picture: {}", where, dataset.broken_summary());
+  check(dataset.broken.empty() || request.skip_broken, ErrorKind::input, "[{}] {}; mend or remove them, or try --skip-broken", where,
+        dataset.broken_summary());
+  give_notices(dataset, request, hooks);
+  return dataset;
+}
+
+Tensor read_pixels(const Example& example, bool mirror) {
+  const auto bytes = read_file(example.file);
+  check(sha256_hex(bytes) == example.sha256, ErrorKind::input, "[{}] changed since the run began; start again", example.file.string());
+  const Image8 image = decode_image_upright(bytes, example.file.string());
+  const auto side = example.target_size.width;
+  const auto resized = resized_size(example.original_size, side);
+  const auto& crop = example.crop_top_left;
+  const auto left = mirror ? resized.width - side - crop.width : crop.width;
+  const Window window{static_cast<int>(left), static_cast<int>(crop.height), static_cast<int>(side), static_cast<int>(side)};
+  const Image8 square = resize_window(image, static_cast<int>(resized.width), static_cast<int>(resized.height), window, Filter::lanczos);
+  return image_to_tensor(mirror ? mirrored(square) : square);
+}
+
+}  // namespace negativa

@@ -1,0 +1,22 @@
+#pragma once
+// Training a LoRA: Hu et al. 2021, arXiv:2106.09685; DreamBooth: Ruiz et al. 2022, arXiv:2208.12242.
+// Source of the recipe: diffusers, examples/dreambooth/train_dreambooth_lora_sdxl.py.
+#include "train/lora_parameters.h"
+#include "train/training_course.h"
+
+namespace negativa {
+
+inline constexpr double default_text_encoder_learning_rate = 5e-6;  // train_dreambooth_lora_sdxl.py
+
+struct LoraTraining : Training {
+  TrainLoraOptions options;
+  LoraTargets targets;
+  double alpha = 0;
+};
+
+// Throws as open_training does.
+LoraTraining plan_lora_training(const TrainLoraOptions& options, const std::filesystem::path& model, const DataHooks& hooks = {});
+
+TrainingResult train_lora(const LoraTraining& training, RunFolder& run, const TrainHooks& hooks);
+
+}  // namespace negativa

@@ -1,0 +1,167 @@
+#include "train/memory_plan.h"
+
+#include <fstream>
+
+#include "text/text_models.h"
+
+namespace negativa {
+
+namespace {
+
+// Numbers (not bytes) kept for the backward pass, counted from layer_gradients.cpp and transformer.cpp.
+struct Kept {
+  int64_t blocks = 0;         // inside transformer blocks
+  int64_t block_inputs = 0;   // their inputs alone: with gradient checkpointing
+  int64_t resnets = 0, resnet_inputs = 0;
+  int64_t largest_block = 0;  // of one transformer block or resnet, live while it runs again
+  int64_t largest_map = 0;    // the widest picture between layers
+};
+
+// In tokens × width: LN1 in and out, q, k, v, attention's output twice (heads together, and as the output layer reads it), LN2 in and out, q, output twice,
+// LN3 in, both halves of GEGLU (8); with feed-forward targets the outputs of LN3 and GEGLU (1 + 4) too.
+int64_t block_numbers(int64_t tokens, int64_t width, bool feed_forward) { return tokens * width * (feed_forward ? 26 : 21); }
+
+void add_resnet(Kept& kept, int64_t in, int64_t out, int64_t pixels) {
+  kept.resnets += pixels * (in + out);
+  kept.resnet_inputs += pixels * in;
+  kept.largest_block = std::max(kept.largest_block, pixels * (in + 2 * out));
+  kept.largest_map = std::max(kept.largest_map, pixels * std::max(in, out));
+}
+
+void add_transformer(Kept& kept, const UNetConfig::Block& block, int64_t pixels, bool feed_forward) {
+  const int64_t one = block_numbers(pixels, block.channels, feed_forward);
+  kept.resnets += 2 * pixels * block.channels;  // its norm's input, and its residual
+  kept.resnet_inputs += 2 * pixels * block.channels;
+  kept.blocks += block.transformer_layers * one;
+  kept.block_inputs += block.transformer_layers * pixels * block.channels;
+  kept.largest_block = std::max(kept.largest_block, one);
+  kept.largest_map = std::max(kept.largest_map, 8 * pixels * block.channels);
+}
+
+// The way of one row through the UNet at latents of `side`; mirrors UNet::build_down, build_mid and build_up.
+Kept kept_by_row(const UNetConfig& config, int64_t side, bool feed_forward) {
+  Kept kept;
+  const auto& blocks = config.blocks;
+  std::vector<int64_t> skips{blocks.front().channels};
+  int64_t channels = blocks.front().channels;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const int64_t pixels = (side >> i) * (side >> i);
+    for (int64_t j = 0; j < blocks[i].layers; ++j) {
+      add_resnet(kept, channels, blocks[i].channels, pixels);
+      channels = blocks[i].channels;
+      if (blocks[i].down_attention) add_transformer(kept, blocks[i], pixels, feed_forward);
+      skips.push_back(channels);
+    }
+    if (i + 1 < blocks.size()) skips.push_back(channels);
+  }
+  const int64_t last = static_cast<int64_t>(blocks.size()) - 1, deep = (side >> last) * (side >> last);
+  for (int k = 0; k < 2; ++k) add_resnet(kept, channels, channels, deep);
+  add_transformer(kept, blocks.back(), deep, feed_forward);
+  for (size_t i = blocks.size(); i-- > 0;) {
+    const int64_t pixels = (side >> i) * (side >> i);
+    for (int64_t j = 0; j < blocks[i].layers + 1; ++j) {
+      add_resnet(kept, channels + skips.back(), blocks[i].channels, pixels);
+      skips.pop_back();
+      channels = blocks[i].channels;
+      if (blocks[i].up_attention) add_transformer(kept, blocks[i], pixels, feed_forward);
+    }
+  }
+  return kept;
+}
+
+int64_t largest_weight(const Weights& weights) {
+  int64_t largest = 0;
+  for (const auto& [key, source] : weights) largest = std::max(largest, c10::multiply_integers(source.shape()));
+  return largest;
+}
+
+int64_t bytes_in_status(const char* file, const std::string& wanted) {
+  std::ifstream lines(file);
+  std::string name;
+  int64_t kilobytes = 0;
+  for (std::string rest; lines >> name; std::getline(lines, rest))
+    if (name == wanted && lines >> kilobytes) return kilobytes << 10;
+  return 0;
+}
+
+// As weights lie in memory: int8 for matrices with a scale a row, and fp16 for the rest, where int8 is asked for.
+int64_t weight_bytes(const Weights& weights, const std::optional<DType>& storage) {
+  if (storage != at::kChar) return bytes_of(weights, storage);
+  int64_t bytes = 0;
+  for (const auto& [key, source] : weights) {
+    const Shape shape = source.shape();
+    const int64_t count = c10::multiply_integers(shape);
+    bytes += shape.size() >= 2 ? count + 4 * shape.front() : 2 * count;
+  }
+  return bytes;
+}
+
+// Peak of encoding pictures and texts: the part's weights and its widest maps, some five of which live at once.
+int64_t encoding_bytes(const Training& training) {
+  const auto vae = training.vae ? training.vae->weights : training.files.weights("vae");
+  const int64_t pixels = training.resolution_px * training.resolution_px;
+  const int64_t vae_bytes = bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config.block_out_channels.front();
+  int64_t text_bytes = 0;
+  for (const char* part : {"text_encoder", "text_encoder_2"}) {
+    if (!training.files.has(part)) continue;
+    const auto weights = training.files.weights(part);
+    text_bytes += bytes_of(weights, storage_or_default({}, weights, training.compute)) + 4 * largest_weight(weights);
+  }
+  return std::max(vae_bytes, text_bytes);
+}
+
+}  // namespace
+
+MemoryRequest memory_request(const LoraTraining& training) {
+  const auto& options = training.options;
+  MemoryRequest request{training, 0, options.targets == "attention+ff", options.text_encoders, options.model.gradient_checkpointing};
+  for (const auto& module : modules_to_train(training.targets, options.targets, options.text_encoders))
+    request.parameters += options.rank * (module.in_features + module.out_features);
+  return request;
+}
+
+MemoryPlan plan_memory(const MemoryRequest& request) {
+  const Training& training = request.training;
+  const int64_t number = dtype_bytes(training.compute), parameter = dtype_bytes(training.parameter_dtype());
+  const auto weights = training.files.weights("unet");
+  const bool cast = training.storage.value_or(at::kHalf) != training.compute;
+  MemoryPlan plan;
+  plan.program = bytes_in_status("/proc/self/status", "VmRSS:");
+  plan.available = bytes_in_status("/proc/meminfo", "MemAvailable:") + plan.program;
+  plan.weights = weight_bytes(weights, training.storage);
+  plan.adapters = request.parameters * parameter * (6 + training.workers);  // numbers, gradient, both moments, and two that the optimiser makes on the way
+  const Kept kept = kept_by_row(training.unet, training.resolution_px / training.vae_config.factor(), request.feed_forward);
+  const int64_t row = request.gradient_checkpointing ? kept.block_inputs + kept.resnet_inputs + kept.largest_block : kept.blocks + kept.resnets;
+  plan.activations = row * number * training.workers;
+  plan.transient = (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number;
+  plan.encoding = plan.program + encoding_bytes(training);
+  if (request.text_in_steps) plan.weights += plan.encoding - plan.program;
+  return plan;
+}
+
+std::vector<std::string> memory_advice(const MemoryRequest& request) {
+  std::vector<std::pair<int64_t, std::string>> found;
+  const int64_t now = plan_memory(request).peak();
+  const auto consider = [&](const std::string& what, const MemoryRequest& changed) {
+    const int64_t then = plan_memory(changed).peak();
+    if (then < now) found.emplace_back(then, fmt::format("{}: {:.1f} GiB", what, static_cast<double>(then) / double(1 << 30)));
+  };
+  MemoryRequest changed = request;
+  changed.gradient_checkpointing = true;
+  consider("--gradient-checkpointing", changed);
+  changed = request;
+  changed.training.storage = at::kChar;
+  consider("--weights-dtype int8", changed);
+  changed.gradient_checkpointing = true;
+  consider("--weights-dtype int8 --gradient-checkpointing", changed);
+  changed = request;
+  const int64_t factor = request.training.vae_config.factor();
+  changed.training.resolution_px = request.training.resolution_px / 2 / factor * factor;
+  if (changed.training.resolution_px > 0) consider(fmt::format("--resolution {}", changed.training.resolution_px), changed);
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> advice;
+  for (const auto& [bytes, text] : found) advice.push_back(text);
+  return advice;
+}
+
+}  // namespace negativa

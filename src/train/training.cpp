@@ -1,0 +1,63 @@
+#include "train/training.h"
+
+#include "text/text_models.h"
+
+namespace negativa {
+
+namespace {
+
+void check_options(const TrainOptions& options) {
+  check(!options.data.data.empty(), ErrorKind::input, "[--data] a folder of pictures is needed; try --data pictures/");
+  check(!options.run.out.empty(), ErrorKind::input, "[--out] a name for the trained file is needed; try -o wrong.safetensors");
+  check(options.data.class_data.empty() == options.data.class_prompt.empty(), ErrorKind::input, "[--class-data] and --class-prompt go together; give both or neither");
+}
+
+void open_files(const TrainOptions& options, const std::filesystem::path& model, Training& training) {
+  training.files = open_model(model);
+  const auto& files = training.files;
+  if (!options.model.vae.empty()) training.vae = open_vae(options.model.vae);
+  training.unet = UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json");
+  training.vae_config = VaeConfig::from_json(training.vae ? training.vae->config_json : files.config_json("vae"), "vae/config.json");
+  training.scheduler = scheduler_config_from_json(files.config_json("scheduler"));
+  check(training.scheduler.prediction_type == PredictionType::epsilon, ErrorKind::input, "[{}] predicts v, expected a model that predicts epsilon: others cannot be trained yet", files.name);
+  check(files.has("text_encoder") && training.unet.size_numbers(text_config(files, "text_encoder_2").projection_dim) == 6, ErrorKind::input,
+        "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
+}
+
+void resolve_compute(const TrainOptions& options, Training& training) {
+  std::optional<DType> asked;
+  if (options.model.weights_dtype != "auto") asked = dtype_from_name(options.model.weights_dtype);
+  training.storage = storage_or_default(asked, training.files.weights("unet"), training.compute);
+  const int cores = options.model.threads > 0 ? options.model.threads : hardware_threads();
+  const int64_t rows = options.step.batch_size * options.step.gradient_accumulation * (options.data.class_data.empty() ? 1 : 2);
+  const bool side_by_side = is_small_unet(training.unet) && training.device.is_cpu();
+  training.workers = side_by_side ? static_cast<int>(std::min<int64_t>(cores, rows)) : 1;
+  training.threads = side_by_side ? 1 : cores;
+  set_threads(training.threads);
+  training.resolution_px = options.data.resolution.value_or(training.unet.sample_size * training.vae_config.factor());
+  check(training.resolution_px % training.vae_config.factor() == 0, ErrorKind::input, "[--resolution] got {}, expected a multiple of {}", training.resolution_px,
+        training.vae_config.factor());
+}
+
+}  // namespace
+
+Training open_training(const TrainOptions& options, const std::filesystem::path& model, const DataHooks& hooks) {
+  check_options(options);
+  Training training;
+  training.device = device_from_name(options.model.device);
+  training.compute = compute_from_name(options.model.dtype, training.device);
+  open_files(options, model, training);
+  resolve_compute(options, training);
+  const auto& data = options.data;
+  const auto open = [&](const std::filesystem::path& folder, const std::string& prompt, bool captions) {
+    Dataset dataset = open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);
+    if (!dataset.broken.empty() && hooks.on_notice) hooks.on_notice(dataset.broken_summary());
+    return dataset;
+  };
+  training.pictures = open(data.data, data.prompt, data.captions);
+  if (!data.class_data.empty()) training.class_pictures = open(data.class_data, data.class_prompt, false);
+  if (!data.validation_data.empty()) training.validation = open(data.validation_data, data.prompt, data.captions);
+  return training;
+}
+
+}  // namespace negativa

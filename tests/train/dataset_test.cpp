@@ -1,0 +1,312 @@
+#include "train/dataset.h"
+
+#include "base/files.h"
+#include "base/image.h"
+#include "base/names.h"
+#include "base/sha256.h"
+#include "base/temporary_folder.h"
+#include "golden_file.h"
+
+namespace negativa {
+namespace {
+
+namespace fs = std::filesystem;
+using test::golden;
+
+fs::path pictures() { return test::source_folder() / "tests/golden/dataset"; }
+
+DatasetRequest request_of(const fs::path& folder, bool captions = false) {
+  DatasetRequest request;
+  request.folder = folder;
+  request.prompt = "wrong";
+  request.captions = captions;
+  request.resolution_px = 32;
+  return request;
+}
+
+void write_picture(const fs::path& path, int width = 40, int height = 40) {
+  write_atomically(path, encode_png(Image8::filled(width, height, {9, 8, 7})));
+}
+
+std::vector<std::string> names_of(const Dataset& dataset) {
+  std::vector<std::string> names;
+  for (const auto& example : dataset.examples) names.push_back(example.name);
+  return names;
+}
+
+std::string refusal(const DatasetRequest& request, ErrorKind kind = ErrorKind::input) {
+  return error_of(kind, [&] { open_dataset(request); });
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+// tools/goldens_images.py: the data set of diffusers' script, with torchvision and Pillow.
+TEST(Dataset, SquaresAndSizesAreThoseOfTheScript) {
+  const auto expected = golden("dataset");
+  const Dataset dataset = open_dataset(request_of(pictures()));
+  ASSERT_EQ(names_of(dataset), (Names{"alpha.png", "half_down.png", "half_even.png", "half_up.png", "small.png", "tall.png",
+                                      "turned.jpg", "very_tall.png", "wide_odd.PNG"}));
+  for (const auto& example : dataset.examples) {
+    EXPECT_TRUE(at::equal(time_ids(example.size_cond()), expected->load(example.name + ".time_ids"))) << example.name;
+    const auto bytes = [](const Tensor& pixels) { return pixels.add(1).div(2).mul(255).round().to(at::kByte); };
+    EXPECT_TRUE(at::equal(bytes(read_pixels(example, false)), expected->load(example.name + ".square"))) << example.name;
+    EXPECT_TRUE(at::equal(bytes(read_pixels(example, true)), expected->load(example.name + ".mirrored"))) << example.name;
+  }
+  const Example& tall = dataset.examples[5];
+  EXPECT_TRUE(at::equal(read_pixels(tall, false), expected->load("tall.png.pixels")));
+}
+
+TEST(Dataset, TellsTheModelSizesBeforeResizingAndAfterExif) {  // sdxl.md pitfall 52: 1200x1800 at 1024
+  const TemporaryFolder folder;
+  write_picture(folder / "upright.png", 120, 180);
+  std::string sideways = encode_png(Image8::filled(180, 120, {9, 8, 7}));
+  const std::string turned = read_file(test::source_folder() / "tests/golden/exif_6.png");
+  const auto chunk = turned.find("eXIf") - 4;
+  sideways.insert(33, turned.substr(chunk, 12 + static_cast<uint8_t>(turned[chunk + 3])));
+  write_atomically(folder / "turned.png", sideways);
+  auto request = request_of(folder.path());
+  request.resolution_px = 1024;
+  for (const auto& example : open_dataset(request).examples) {
+    EXPECT_EQ(example.original_size, (SizePx{180, 120})) << example.name;
+    EXPECT_EQ(example.crop_top_left, (SizePx{256, 0})) << example.name;
+    EXPECT_EQ(example.target_size, (SizePx{1024, 1024})) << example.name;
+  }
+}
+
+TEST(Dataset, TakesPicturesOfEitherFormatByContentAndPassesOverTheRest) {
+  const TemporaryFolder folder;
+  write_picture(folder / "b.JPG");  // a PNG file
+  fs::copy_file(pictures() / "turned.jpg", folder / "a.jpeg");
+  for (const char* other : {"notes.txt", "metadata.jsonl", ".hidden.png", "._b.JPG", "model.safetensors"}) write_atomically(folder / other, "x");
+  make_folder(folder / "more");
+  write_picture(folder / "more/c.png");
+  const Dataset dataset = open_dataset(request_of(folder.path()));
+  EXPECT_EQ(names_of(dataset), (Names{"a.jpeg", "b.JPG"}));
+  EXPECT_EQ(dataset.examples[0].caption, "wrong");
+  EXPECT_EQ(dataset.examples[0].sha256, sha256_file(pictures() / "turned.jpg"));
+}
+
+TEST(Dataset, HashFollowsNamesBytesAndCaptions) {
+  const TemporaryFolder folder;
+  write_picture(folder / "a.png");
+  write_picture(folder / "b.png", 50, 50);
+  auto request = request_of(folder.path());
+  const auto hash = open_dataset(request).sha256();
+  EXPECT_EQ(open_dataset(request).sha256(), hash);
+  request.prompt = "right";
+  EXPECT_NE(open_dataset(request).sha256(), hash);
+  request.prompt = "wrong";
+  fs::rename(folder / "b.png", folder / "c.png");
+  EXPECT_NE(open_dataset(request).sha256(), hash);
+  fs::rename(folder / "c.png", folder / "b.png");
+  EXPECT_EQ(open_dataset(request).sha256(), hash);
+  write_picture(folder / "b.png", 50, 51);
+  EXPECT_NE(open_dataset(request).sha256(), hash);
+}
+
+TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
+  const TemporaryFolder folder;
+  const std::string png = encode_png(Image8::filled(40, 40, white)), jpeg = read_file(pictures() / "turned.jpg");
+  write_picture(folder / "good.png");
+  write_atomically(folder / "1_cut.png", png.substr(0, png.size() / 2));
+  write_atomically(folder / "2_cut.jpg", jpeg.substr(0, jpeg.size() / 2));
+  write_atomically(folder / "3_text.png", "this is no picture");
+  write_atomically(folder / "4_empty.jpeg", "");
+  write_picture(folder / "5_pixel.png", 1, 1);
+  write_atomically(folder / "6_other.webp", "RIFF");
+  make_folder(folder / "7_folder.png");
+  fs::create_symlink("8_loop.png", folder / "8_loop.png");
+  fs::create_symlink("nowhere", folder / "9_link.png");
+  auto request = request_of(folder.path());
+  request.skip_broken = true;
+  const Dataset dataset = open_dataset(request);
+  EXPECT_EQ(names_of(dataset), Names{"good.png"});
+  const std::pair<const char*, const char*> reasons[] = {
+      {"1_cut.png", "not a correct PNG"}, {"2_cut.jpg", "not a correct JPEG"}, {"3_text.png", "neither a PNG nor a JPEG"},
+      {"4_empty.jpeg", "neither a PNG nor a JPEG"}, {"5_pixel.png", "1x1 pixels, expected at least 8"}, {"6_other.webp", "not named as a PNG or JPEG"},
+      {"7_folder.png", "is no file"}, {"8_loop.png", "is no file"}, {"9_link.png", "is not there"}};
+  ASSERT_EQ(dataset.broken.size(), std::size(reasons));
+  for (size_t i = 0; i < std::size(reasons); ++i) {
+    EXPECT_EQ(dataset.broken[i].name, reasons[i].first);
+    EXPECT_TRUE(dataset.broken[i].reason.starts_with(fmt::format("[{}] ", reasons[i].first))) << dataset.broken[i].reason;
+    EXPECT_TRUE(contains(dataset.broken[i].reason, reasons[i].second)) << dataset.broken[i].reason;
+  }
+  const auto message = refusal(request_of(folder.path()));
+  EXPECT_TRUE(contains(message, "9 of 10 files cannot be used: [1_cut.png] ")) << message;
+  EXPECT_TRUE(contains(message, "[5_pixel.png]") && !contains(message, "[6_other.webp]") && contains(message, "and 4 more")) << message;
+  EXPECT_TRUE(contains(message, "--skip-broken")) << message;
+}
+
+TEST(Dataset, RefusesBombsAndPicturesWithoutPixels) {
+  const TemporaryFolder folder;
+  const auto big_endian = [](uint32_t value) {
+    return std::string{static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+  };
+  std::string png = encode_png(Image8::filled(40, 40, white));
+  const auto resized = [&](uint32_t width, uint32_t height) {  // its checksum is wrong then; libpng 1.6 looks at sizes first or says so
+    std::string bytes = png;
+    return bytes.replace(16, 8, big_endian(width) + big_endian(height));
+  };
+  write_atomically(folder / "bomb.png", resized(100'000, 100'000));
+  write_atomically(folder / "none.png", resized(0, 40));
+  std::string jpeg = read_file(pictures() / "turned.jpg");
+  const auto frame = jpeg.find("\xff\xc0");
+  write_atomically(folder / "bomb.jpg", std::string(jpeg).replace(frame + 5, 4, "\xea\x60\xea\x60"));
+  write_atomically(folder / "none.jpg", std::string(jpeg).replace(frame + 5, 4, std::string("\0\0\0\x20", 4)));
+  write_picture(folder / "line.png", 200'000, 8);
+  auto request = request_of(folder.path());
+  request.skip_broken = true;
+  request.resolution_px = 1 << 16;
+  const auto message = refusal(request);
+  for (const char* name : {"[bomb.png]", "[none.png]", "[bomb.jpg]", "[none.jpg]"}) EXPECT_TRUE(contains(message, name)) << message;
+  EXPECT_TRUE(contains(message, "60000x60000")) << message;
+  EXPECT_TRUE(contains(message, "holds no usable picture: 5 of 5")) << message;  // line.png would be 1.6 billion px long
+  request.resolution_px = 1024;
+  const Dataset dataset = open_dataset(request);
+  ASSERT_EQ(names_of(dataset), Names{"line.png"});
+  EXPECT_EQ(shape_of(read_pixels(dataset.examples[0], true)), (Shape{1, 3, 1024, 1024}));
+}
+
+TEST(Dataset, RefusesFoldersThatAreNone) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(contains(refusal(request_of(folder.path())), "holds no PNG or JPEG pictures"));
+  EXPECT_TRUE(contains(refusal(request_of(folder / "nowhere")), "is not a folder"));
+  EXPECT_TRUE(contains(refusal(request_of("")), "is not a folder"));
+  EXPECT_TRUE(contains(refusal(request_of(pictures() / "tall.png")), "is not a folder"));
+  auto request = request_of(pictures());
+  request.resolution_px = 0;
+  EXPECT_TRUE(contains(refusal(request), "[--resolution] got 0"));
+}
+
+TEST(Dataset, SaysWhatIsLeftOutAndWhatIsEnlarged) {
+  const TemporaryFolder folder;
+  write_picture(folder / "a.png", 31, 100);
+  write_picture(folder / "b.png", 32, 32);
+  write_atomically(folder / "c.png", "x");
+  auto request = request_of(folder.path());
+  request.skip_broken = true;
+  Names notices;
+  int64_t done = 0;
+  DataHooks hooks;
+  hooks.on_notice = [&](const std::string& text) { notices.push_back(text); };
+  hooks.on_progress = [&](int64_t now, int64_t total) {
+    EXPECT_EQ(now, ++done);
+    EXPECT_EQ(total, 3);
+  };
+  open_dataset(request, hooks);
+  EXPECT_EQ(done, 3);
+  ASSERT_EQ(notices.size(), 2u);
+  EXPECT_TRUE(contains(notices[0], "1 of 3 files cannot be used: [c.png]")) << notices[0];
+  EXPECT_TRUE(contains(notices[1], "1 of 2 pictures are smaller than 32 px")) << notices[1];
+}
+
+TEST(Dataset, StopsBetweenTwoPicturesWhenCancelled) {
+  CancelToken cancel;
+  DataHooks hooks;
+  hooks.cancel = &cancel;
+  hooks.on_progress = [&](int64_t done, int64_t) {
+    EXPECT_EQ(done, 1);
+    cancel.cancel();
+  };
+  error_of(ErrorKind::cancelled, [&] { open_dataset(request_of(pictures()), hooks); });
+}
+
+TEST(Dataset, APictureThatChangedDuringTheRunIsAnError) {
+  const TemporaryFolder folder;
+  write_picture(folder / "a.png");
+  const Dataset dataset = open_dataset(request_of(folder.path()));
+  write_picture(folder / "a.png", 41, 41);
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { read_pixels(dataset.examples[0], false); }), "changed since"));
+}
+
+TEST(Captions, StandBesideThePictureAsText) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.png", "b.v2.png", "c.png", "d.png"}) write_picture(folder / name);
+  write_atomically(folder / "a.txt", "\xef\xbb\xbf" "a r\xc3\xbcn cat \r\n");  // as Notepad writes it
+  write_atomically(folder / "b.v2.txt", "two\nlines\n\n");
+  write_atomically(folder / "c.txt", "");
+  write_atomically(folder / "d.txt", "no line end");
+  const Dataset dataset = open_dataset(request_of(folder.path(), true));
+  ASSERT_EQ(dataset.examples.size(), 4u);
+  EXPECT_EQ(dataset.examples[0].caption, "a r\xc3\xbcn cat ");
+  EXPECT_EQ(dataset.examples[1].caption, "two\nlines");
+  EXPECT_EQ(dataset.examples[2].caption, "");
+  EXPECT_EQ(dataset.examples[3].caption, "no line end");
+}
+
+TEST(Captions, ThatAreMissingOrNoTextNameThePicture) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.png", "b.png", "c.png", "d.png"}) write_picture(folder / name);
+  write_atomically(folder / "b.txt", "caf\xe9");                                 // Latin-1
+  write_atomically(folder / "c.txt", std::string("\xff\xfe" "c\0a\0t\0", 8));  // UTF-16
+  write_atomically(folder / "d.txt", std::string("c\0a\0t\0", 6));
+  const auto message = refusal(request_of(folder.path(), true));
+  EXPECT_TRUE(contains(message, "[a.png] has no caption: neither a.txt nor")) << message;
+  for (const char* name : {"b", "c", "d"}) EXPECT_TRUE(contains(message, fmt::format("[{0}.png] has a caption {0}.txt that is not UTF-8", name))) << message;
+  EXPECT_EQ(open_dataset(request_of(folder.path())).examples.size(), 4u);  // not looked at without --captions
+}
+
+TEST(Captions, ComeFromMetadataAsGenerateWritesIt) {
+  const TemporaryFolder folder;
+  make_folder(folder / "sub");
+  for (const char* name : {"0000.png", "0001.png", "sub/x.png"}) write_picture(folder / name);
+  write_atomically(folder / names::metadata_jsonl,
+                   "{\"file_name\":\"0000.png\",\"text\":\"a fox\",\"seed\":1}\n\n{\"file_name\":\"./sub/x.png\",\"text\":\"a cat\"}\r\n{\"file_name\":\"0001.png\"}");
+  write_atomically(folder / "0001.txt", "a dog\n");
+  const Dataset dataset = open_dataset(request_of(folder.path(), true));
+  ASSERT_EQ(names_of(dataset), (Names{"0000.png", "0001.png", "sub/x.png"}));
+  EXPECT_EQ(dataset.examples[0].caption, "a fox");
+  EXPECT_EQ(dataset.examples[1].caption, "a dog");
+  EXPECT_EQ(dataset.examples[2].caption, "a cat");
+}
+
+TEST(Captions, OfBothKindsMustAgree) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.png", "b.png"}) write_picture(folder / name);
+  write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"a.png\",\"text\":\"a fox\"}\n{\"file_name\":\"b.png\",\"text\":\"a cat\"}\n");
+  write_atomically(folder / "a.txt", "a fox\n");
+  EXPECT_EQ(open_dataset(request_of(folder.path(), true)).examples.size(), 2u);
+  write_atomically(folder / "a.txt", "a wolf\n");
+  EXPECT_TRUE(contains(refusal(request_of(folder.path(), true)), "[a.png] has two captions that differ, in a.txt and in metadata.jsonl"));
+}
+
+TEST(Captions, MetadataMayNotLeadOutOfTheFolder) {
+  const TemporaryFolder folder;
+  make_folder(folder / "set/sub");
+  write_picture(folder / "outside.png");
+  write_picture(folder / "set/a.png");
+  fs::create_symlink("../outside.png", folder / "set/link.png");
+  fs::create_directory_symlink("..", folder / "set/up");
+  const std::string absolute = (folder / "outside.png").string();
+  for (const std::string& name : {std::string("../outside.png"), std::string("sub/../../outside.png"), std::string("sub/../a.png"), absolute,
+                                  std::string("link.png"), std::string("up/outside.png"), std::string(""), std::string(".."), std::string("sub/"),
+                                  std::string("a.png\\u0000.png")}) {
+    write_atomically(folder / "set/metadata.jsonl", "{\"file_name\":\"a.png\",\"text\":\"\"}\n{\"file_name\":\"" + name + "\",\"text\":\"\"}\n");
+    const auto message = refusal(request_of(folder / "set", true));
+    EXPECT_TRUE(contains(message, "metadata.jsonl:2] got file_name") && contains(message, "folder")) << name << ": " << message;
+  }
+}
+
+TEST(Captions, BrokenMetadataNamesTheLine) {
+  const TemporaryFolder folder;
+  write_picture(folder / "a.png");
+  const std::tuple<const char*, ErrorKind, const char*> broken[] = {
+      {"{\"file_name\":\"a.png\"", ErrorKind::file_format, "metadata.jsonl:1]"},
+      {"\n[]", ErrorKind::file_format, "metadata.jsonl:2]"},
+      {"{\"text\":\"x\"}", ErrorKind::missing_key, "has no \"file_name\""},
+      {"{\"file_name\":3,\"text\":\"x\"}", ErrorKind::file_format, "expected a string"},
+      {"{\"file_name\":\"a.png\",\"text\":3}", ErrorKind::file_format, "expected a string"},
+      {"{\"file_name\":\"a.png\",\"text\":\"caf\xe9\"}", ErrorKind::file_format, "metadata.jsonl:1]"},
+      {"{\"file_name\":\"a.png\",\"text\":\"x\"}\n{\"file_name\":\"./a.png\",\"text\":\"y\"}", ErrorKind::file_format, "names a.png a second time"},
+      {"{\"file_name\":\"b.png\",\"text\":\"x\"}", ErrorKind::input, "[b.png] is not there"},
+      {"{\"file_name\":\"metadata.jsonl\",\"text\":\"x\"}", ErrorKind::input, "[metadata.jsonl] is not named as a PNG"}};
+  for (const auto& [text, kind, part] : broken) {
+    write_atomically(folder / names::metadata_jsonl, text);
+    const auto message = refusal(request_of(folder.path(), true), kind);
+    EXPECT_TRUE(contains(message, part)) << text << ": " << message;
+  }
+}
+
+}  // namespace negativa
