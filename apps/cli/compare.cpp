@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/recipe.h"
 #include "base/terminal.h"
+#include "jobs/generate.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -21,13 +22,14 @@ int run_compare(const Arguments& args) {
     return 0;
   }
   if (common.dry_run) {
-    std::printf("%lld pictures at %lld seeds -> %s\n", static_cast<long long>(options.seeds * (options.picture.lora.empty() ? 2 : 4)),
-                static_cast<long long>(options.seeds), options.out.c_str());
+    const auto prompts = options.prompts.empty() ? 1 : static_cast<int64_t>(read_prompts(options.prompts, options.picture).size());
+    std::printf("%lld pictures of %lld prompts at %lld seeds -> %s\n", static_cast<long long>(prompts * options.seeds * (options.picture.lora.empty() ? 2 : 4)),
+                static_cast<long long>(prompts), static_cast<long long>(options.seeds), options.out.c_str());
     return 0;
   }
   const CompareReport report = compare(options, interrupt_token());
   if (common.json) {
-    std::printf("%s\n", Json({{"file", options.out.string()}, {"arms", report.arms}, {"seeds", report.seeds}}).dump(2).c_str());
+    std::printf("%s\n", Json({{"file", options.out.string()}, {"arms", report.arms}, {"prompts", report.prompts}, {"seeds", report.seeds}}).dump(2).c_str());
     return 0;
   }
   if (options.show) std::printf("%s", half_blocks(report.sheet, 120).c_str());

@@ -1,9 +1,8 @@
 #include <cstdio>
 
-#include "io/models_folder.h"
+#include "jobs/lora_layers.h"
 #include "lora/inspect.h"
 #include "options.h"
-#include "pipeline/models.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -15,7 +14,7 @@ struct InspectOptions {
   bool json = false;
   static void visit(auto& self, auto& v) {
     v("file", self.file, flag("FILE"), "LoRA file or peft folder");
-    v("model", self.model, flag("-m,--model"), "compare with this model's layers; default: the bundled emoji-xl");
+    v("model", self.model, flag("-m,--model"), "compare with this model's layers; default: the bundled emoji-xl or, if it fits that, full-size SDXL");
     v("json", self.json, "as JSON");
   }
 };
@@ -26,8 +25,9 @@ int run_lora_inspect(const Arguments& args) {
   Fields fields = fields_of(options);
   if (!parse_command_line({"lora inspect", "what is in a LoRA file and whether it fits a model", args}, fields)) return 0;
   check(!options.file.empty(), ErrorKind::input, "[lora inspect] a LoRA file is needed");
-  const LoraTargets targets = lora_targets(open_model(options.model.empty() ? default_model() : find_model(options.model)));
-  const LoraReport report = inspect_lora(options.file, &targets);
+  use_one_thread();
+  const LoraLayers layers = lora_layers(options.model, {options.file});
+  const LoraReport report = inspect_lora(options.file, &layers.targets);
   std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
   return 0;
 }

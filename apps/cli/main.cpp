@@ -25,6 +25,11 @@ constexpr Verb verbs[] = {
     {"tokens", "how a prompt is read: ids, pieces, weights", run_tokens},
     {"model inspect", "parts, parameters, sizes, dtypes and hashes of a model", run_model_inspect},
     {"lora inspect", "what is in a LoRA file and whether it fits a model", run_lora_inspect},
+    {"train lora", "learns a LoRA from a folder of pictures", run_train_lora},
+    {"train embedding", "learns a word for the pictures of a folder (textual inversion)", run_train_embedding},
+    {"lora convert", "the same LoRA in another dialect: diffusers, kohya, peft", run_lora_convert},
+    {"lora merge", "several LoRAs as one, and how they interfere", run_lora_merge},
+    {"lora bake", "a model with LoRAs in its weights", run_lora_bake},
     {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},
 };

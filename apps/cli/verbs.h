@@ -17,7 +17,12 @@ int run_compare(const Arguments& args);
 int run_tokens(const Arguments& args);
 int run_model_inspect(const Arguments& args);
 int run_lora_inspect(const Arguments& args);
+int run_lora_convert(const Arguments& args);
+int run_lora_merge(const Arguments& args);
+int run_lora_bake(const Arguments& args);
 int run_doctor(const Arguments& args);
+int run_train_lora(const Arguments& args);
+int run_train_embedding(const Arguments& args);
 int run_version(const Arguments& args);
 
 }  // namespace negativa::cli

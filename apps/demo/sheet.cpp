@@ -1,6 +1,6 @@
 // Puts PNG files on one labelled sheet: how tools/demo.sh shows what `negativa generate --prompts` drew.
 //   negativa_sheet OUT.png TITLE CAPTION COLUMNS LABEL… -- FILE…
-// Files go row by row. Labels: one a column, then one a row.
+// Files go row by row; "-" leaves a place blank. Labels: one a column, then one a row.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -40,7 +40,7 @@ void run(const Arguments& args) {
   sheet.column_labels.assign(labels.begin(), labels.begin() + static_cast<std::ptrdiff_t>(columns));
   sheet.row_labels.assign(labels.begin() + static_cast<std::ptrdiff_t>(columns), labels.end());
   sheet.cells.resize(rows);
-  for (size_t i = 0; i < files.size(); ++i) sheet.cells[i / columns].push_back(read_image(files[i]));
+  for (size_t i = 0; i < files.size(); ++i) sheet.cells[i / columns].push_back(files[i] == "-" ? Image8() : read_image(files[i]));
   write_atomically(args[0], encode_png(labelled_sheet(sheet), {{"Title", sheet.title}, {"Description", sheet.caption}}));
 }
 

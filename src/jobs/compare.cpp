@@ -5,6 +5,7 @@
 #include "base/sheet.h"
 #include "io/image_tensor.h"
 #include "jobs/engine.h"
+#include "jobs/generate.h"
 #include "jobs/records.h"
 
 namespace negativa {
@@ -30,59 +31,82 @@ std::string with_word(const std::optional<std::string>& negative, const std::str
   return negative.value_or("").empty() ? word : *negative + ", " + word;
 }
 
-std::vector<Arm> make_arms(const CompareOptions& options) {
-  PictureOptions plain = options.picture;
+std::vector<Arm> make_arms(const PictureOptions& picture, const std::string& negative_word) {
+  PictureOptions plain = picture;
   plain.lora.clear();
   PictureOptions worded = plain;
-  worded.negative_prompt = with_word(plain.negative_prompt, options.negative_word);
-  const std::string word = "\"" + options.negative_word + "\"";
+  worded.negative_prompt = with_word(plain.negative_prompt, negative_word);
+  const std::string word = "\"" + negative_word + "\"";
   std::vector<Arm> arms{{"nothing", plain}, {word, worded}};
-  if (options.picture.lora.empty()) return arms;
+  if (picture.lora.empty()) return arms;
   PictureOptions both = worded, negative = worded;
-  both.lora = on_branch(options.picture.lora, "both");
-  negative.lora = on_branch(options.picture.lora, "negative");
+  both.lora = on_branch(picture.lora, "both");
+  negative.lora = on_branch(picture.lora, "negative");
   arms.push_back({"LoRA + " + word, both});
   arms.push_back({"LoRA + " + word + ", negative branch", negative});
   return arms;
 }
 
+struct Row {
+  std::string label;
+  std::vector<Arm> arms;  // at one seed
+};
+
+std::vector<Row> make_rows(const CompareOptions& options) {
+  std::vector<Row> rows;
+  const bool several = !options.prompts.empty();
+  for (const auto& request : several ? read_prompts(options.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
+    const uint64_t first_seed = request.seed.value_or(0);  // fixed, so that the same command gives the same sheet
+    for (uint64_t i = 0; i < static_cast<uint64_t>(options.seeds); ++i) {
+      const uint64_t seed = first_seed + i;
+      PictureOptions picture = request;
+      picture.seed = seed;
+      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt, seed) : fmt::format("seed {}", seed), make_arms(picture, options.negative_word)});
+      check(rows.back().arms.size() == rows.front().arms.size(), ErrorKind::input, "[--prompts] line with \"{}\" has LoRAs where others have none; give --lora for all",
+            picture.prompt);
+    }
+  }
+  return rows;
+}
+
+// Those of the first row: a prompts file may change them from line to line.
+std::string caption_of(const std::string& model, const PictureOptions& picture) {
+  return fmt::format("{}, {} steps, cfg {}, same noise in each row", model, picture.steps, picture.cfg_scale);
+}
+
 }  // namespace
 
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel) {
-  check(!options.picture.prompt.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  check(!options.picture.prompt.empty() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
   check_png_name(options.out);
   check_can_write(options.out);
-  const auto arms = make_arms(options);
-  const size_t seeds = static_cast<size_t>(options.seeds);
-  Engine engine(options.model, arms.size() * seeds);
-  const uint64_t first_seed = options.picture.seed.value_or(0);  // fixed, so that the same command gives the same sheet
+  const std::vector<Row> rows = make_rows(options);
+  const size_t columns = rows.front().arms.size();
+  Engine engine(options.model, columns * rows.size());
   std::vector<Plan> plans;
   int64_t steps = 0;
-  for (size_t row = 0; row < seeds; ++row)
-    for (const auto& arm : arms) {
-      PictureOptions picture = arm.options;
-      picture.seed = first_seed + row;
-      plans.push_back(engine.plan(picture));
+  for (const auto& row : rows)
+    for (const auto& arm : row.arms) {
+      plans.push_back(engine.plan(arm.options));
       steps += denoising_steps(engine.models(), plans.back());
     }
 
   Sheet sheet;
-  sheet.cells.assign(seeds, std::vector<Image8>(arms.size()));
+  sheet.cells.assign(rows.size(), std::vector<Image8>(columns));
   Progress progress("compare", static_cast<int>(steps));
   RunHooks hooks;
   hooks.cancel = &cancel;
   hooks.on_step = [&] { progress.tick(); };
-  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) {
-    sheet.cells[i / arms.size()][i % arms.size()] = tensor_to_images(result.image).front();
-  });
+  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) { sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front(); });
   CompareReport report;
-  for (const auto& arm : arms) sheet.column_labels.push_back(arm.label);
-  for (size_t row = 0; row < seeds; ++row) {
-    report.seeds.push_back(first_seed + row);
-    sheet.row_labels.push_back(fmt::format("seed {}", first_seed + row));
+  for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
+  for (const auto& row : rows) {
+    report.prompts.push_back(row.arms.front().options.prompt);
+    report.seeds.push_back(*row.arms.front().options.seed);
+    sheet.row_labels.push_back(row.label);
   }
-  sheet.title = options.picture.prompt;
-  sheet.caption = fmt::format("{}, {} steps, cfg {}, same noise in each row", engine.models().files().name, options.picture.steps, options.picture.cfg_scale);
+  sheet.title = options.prompts.empty() ? options.picture.prompt : "Negative word and LoRA";
+  sheet.caption = caption_of(engine.models().files().name, rows.front().arms.front().options);
   report.arms = sheet.column_labels;
   report.pictures = sheet.cells;
   report.sheet = labelled_sheet(sheet);

@@ -1,5 +1,5 @@
 #pragma once
-// `negativa compare`: does a negative LoRA help this prompt? Four arms at the same seeds, one labelled sheet.
+// `negativa compare`: does a negative LoRA help these prompts? Four arms at the same seeds, one labelled sheet.
 #include "base/cancel.h"
 #include "base/image.h"
 #include "jobs/options.h"
@@ -9,6 +9,7 @@ namespace negativa {
 struct CompareOptions {
   std::string negative_word = "wrong";
   int64_t seeds = 4;
+  Path prompts;
   Path out = "compare.png";
   bool show = false;
   ModelOptions model;
@@ -17,6 +18,7 @@ struct CompareOptions {
   static void visit(auto& self, auto& v) {
     v("negative_word", self.negative_word, "word of the negative prompt in all arms but the first");
     v("seeds", self.seeds, range(1, 64), "pictures an arm, at seed, seed + 1 …");
+    v("prompts", self.prompts, "JSONL file as generate's, a row of the sheet a line and seed; its keys go over the flags");
     v("out", self.out, flag("-o,--out"), "the sheet");
     v("show", self.show, "draw the sheet in the terminal");
     PictureOptions::visit(self.picture, v);
@@ -26,8 +28,9 @@ struct CompareOptions {
 
 struct CompareReport {
   std::vector<std::string> arms;
-  std::vector<uint64_t> seeds;
-  std::vector<std::vector<Image8>> pictures;  // a row a seed, a column an arm
+  std::vector<std::string> prompts;  // one a row
+  std::vector<uint64_t> seeds;       // one a row
+  std::vector<std::vector<Image8>> pictures;  // a row a prompt and seed, a column an arm
   Image8 sheet;
 };
 

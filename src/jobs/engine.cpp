@@ -9,22 +9,6 @@ namespace negativa {
 
 namespace {
 
-at::Device resolve_device(const std::string& name) {
-  if (name == "cpu") return at::kCPU;
-  std::string why;
-  if (open_cuda(&why)) return at::kCUDA;
-  check(name == "auto", ErrorKind::device, "[--device] cuda was asked for, but {}", why);
-  return at::kCPU;
-}
-
-DType resolve_compute(const std::string& name, const at::Device& device) {
-  if (name == "auto") return device.is_cuda() ? at::kBFloat16 : at::kFloat;
-  const DType dtype = dtype_from_name(name);
-  check(device.is_cuda() || dtype != at::kHalf, ErrorKind::input,
-        "[--dtype] fp16 on a CPU is a storage format only; use --weights-dtype fp16 and --dtype fp32 or bf16");
-  return dtype;
-}
-
 int64_t parse_number(std::string_view text, std::string_view flag, std::string_view expected) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -64,13 +48,13 @@ std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::st
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options), device_(resolve_device(options.device)) {
+Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options), device_(device_from_name(options.device)) {
   ModelRequest request;
   request.model = options.model.empty() ? default_model() : find_model(options.model);
   if (!options.refiner.empty()) request.refiner = find_model(options.refiner);
   if (!options.vae.empty()) request.vae = options.vae;
   request.device = device_;
-  request.compute = resolve_compute(options.dtype, device_);
+  request.compute = compute_from_name(options.dtype, device_);
   if (options.weights_dtype != "auto") request.storage = dtype_from_name(options.weights_dtype);
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
   models_ = std::make_unique<Models>(std::move(request));
@@ -81,6 +65,17 @@ Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options)
   if (models_->is_small() && device_.is_cpu()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
   else threads_a_picture_ = cores;
   set_threads(threads_a_picture_);
+}
+
+std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& active) {
+  auto made = std::make_shared<PictureAdapters>();
+  made->unet = unet_adapters(active);
+  const char* components[] = {"text_encoder", "text_encoder_2"};
+  for (int i = 0; i < 2; ++i) {
+    made->negative_text[i] = text_adapters(active, components[i], LoraBranch::negative);
+    made->positive_text[i] = text_adapters(active, components[i], LoraBranch::positive);
+  }
+  return made;
 }
 
 std::shared_ptr<const LoraFile> Engine::lora(const std::filesystem::path& path) {
@@ -102,14 +97,7 @@ std::shared_ptr<const PictureAdapters> Engine::adapters(const std::vector<std::s
     const LoraSpec spec = parse_lora_spec(text);
     active.push_back({lora(spec.path), spec.weight, spec.branch});
   }
-  auto made = std::make_shared<PictureAdapters>();
-  made->unet = unet_adapters(active);
-  const char* components[] = {"text_encoder", "text_encoder_2"};
-  for (int i = 0; i < 2; ++i) {
-    made->negative_text[i] = text_adapters(active, components[i], LoraBranch::negative);
-    made->positive_text[i] = text_adapters(active, components[i], LoraBranch::positive);
-  }
-  return result = made;
+  return result = picture_adapters(active);
 }
 
 PictureOptions Engine::resolved(const PictureOptions& options) const {

@@ -40,6 +40,9 @@ class Engine {
   std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
 };
 
+// What these LoRAs add to a picture: UNet rows and the text encoders of each branch.
+std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& loras);
+
 // FILE[=NAME]; an existing file of the whole text wins; the name is the file's stem where none is given.
 std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text);
 

@@ -39,22 +39,6 @@ PictureOptions with_line(PictureOptions options, const std::string& line, const 
   return options;
 }
 
-std::vector<PictureRequest> read_prompts(const GenerateOptions& options) {
-  std::vector<PictureRequest> requests;
-  const std::string text = read_file(options.output.prompts);
-  size_t number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string line = text.substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    requests.push_back({with_line(options.picture, line, fmt::format("{} line {}", options.output.prompts.filename().string(), number)), {}});
-  }
-  check(!requests.empty(), ErrorKind::input, "[--prompts] {} has no requests; expected one JSON object a line", options.output.prompts.string());
-  return requests;
-}
-
 uint64_t drawn_seed() {
   std::random_device device;
   return device();  // 32 bits: short enough to type
@@ -103,14 +87,29 @@ void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
 
 }  // namespace
 
+std::vector<PictureOptions> read_prompts(const Path& file, const PictureOptions& flags) {
+  std::vector<PictureOptions> requests;
+  const std::string text = read_file(file);
+  size_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    requests.push_back(with_line(flags, line, fmt::format("{} line {}", file.filename().string(), number)));
+  }
+  check(!requests.empty(), ErrorKind::input, "[--prompts] {} has no requests; expected one JSON object a line", file.string());
+  return requests;
+}
+
 GeneratePlan plan_generate(const GenerateOptions& options) {
   const auto& output = options.output;
   GeneratePlan plan;
   plan.is_set = !output.prompts.empty();
-  std::vector<PictureRequest> requests = plan.is_set ? read_prompts(options) : std::vector<PictureRequest>{{options.picture, {}}};
-  for (const auto& request : requests) {
-    check(!request.options.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
-    plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), request);
+  for (const auto& request : plan.is_set ? read_prompts(output.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
+    check(!request.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+    plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), {request, {}});
   }
   // A set lies in a folder of its own: `-o wrong/` or `-o wrong`; `-o wrong/w.png` gives wrong/w-0000.png.
   const bool folder = means_folder(output.out) || (plan.is_set && output.out.extension().empty());

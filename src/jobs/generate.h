@@ -18,6 +18,9 @@ struct GeneratePlan {
   Path folder;          // of the set
 };
 
+// The requests of a prompts file (docs/formats.md), each over `flags`. Throws ErrorKind::input naming file and line.
+std::vector<PictureOptions> read_prompts(const Path& file, const PictureOptions& flags);
+
 // Expands batch and prompts file; draws a seed where none is given. Throws ErrorKind::input naming file and line, and for an output
 // folder that is not there or cannot be written.
 GeneratePlan plan_generate(const GenerateOptions& options);

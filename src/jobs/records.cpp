@@ -70,6 +70,14 @@ RecipeInput vae_input(const fs::path& path) {
   return {"vae", vae.name, sha256_hex(listing)};
 }
 
+RecipeInput lora_input(const fs::path& path) {
+  const auto files = lora_weights_paths(path);
+  if (files.size() == 1) return {"lora", last_name(path), cached_sha256_file(files[0])};
+  std::string listing;
+  for (const auto& file : files) listing += fs::relative(file, path).generic_string() + " " + cached_sha256_file(file) + "\n";
+  return {"lora", last_name(path), sha256_hex(listing)};
+}
+
 RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures) {
   RunInputs inputs;
   const Models& models = engine.models();
@@ -81,8 +89,8 @@ RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vec
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
       if (!inputs.loras.contains(path)) {
-        inputs.loras[path] = recipe_input("lora", engine.lora(path)->path);
-        inputs.loras[path].name = last_name(path);
+        engine.lora(path);
+        inputs.loras[path] = lora_input(path);
       }
     }
   return inputs;

@@ -19,6 +19,7 @@ RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vec
 RecipeInput model_input(const std::string& role, const ModelFiles& files);
 
 RecipeInput vae_input(const std::filesystem::path& path);
+RecipeInput lora_input(const std::filesystem::path& path);
 
 // What a recipe's settings hold of ModelOptions: names instead of paths; device and number format stand in fields of their own.
 inline constexpr std::array<const char*, 4> recipe_model_settings = {"allow_unmatched", "rng", "weights_dtype", "embedding"};

@@ -17,7 +17,7 @@ fs::path plain(const fs::path& path) {
 std::string hash_of(const std::string& role, const fs::path& path) {
   if (role == "model" || role == "refiner") return model_input(role, open_model(path)).sha256;
   if (role == "vae") return vae_input(path).sha256;
-  return recipe_input(role, lora_weights_path(path)).sha256;
+  return lora_input(path).sha256;  // embeddings too: one file, and no pickle
 }
 
 // Looks for the file or folder a recipe names.

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/names.h"
+#include "text/text_models.h"
 
 namespace negativa {
 
@@ -13,16 +14,6 @@ ModelFacts read_facts(const ModelFiles& files) {
   const auto index = parse_json(files.config_json("model_index"), files.name + "/" + names::model_index);
   return {UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json"),
           scheduler_config_from_json(files.config_json("scheduler")), get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
-}
-
-int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage) {
-  int64_t bytes = 0;
-  for (const auto& [key, source] : weights) bytes += c10::multiply_integers(source.shape()) * dtype_bytes(storage.value_or(source.dtype()));
-  return bytes;
-}
-
-CLIPTextConfig text_config(const ModelFiles& files, const std::string& part) {
-  return CLIPTextConfig::parse(files.config_json(part), files.name + "/" + part + "/config.json");
 }
 
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
@@ -47,19 +38,11 @@ Models::Models(ModelRequest request) : request_(std::move(request)), files_(open
   open_parts();
 }
 
-// Casting at every call costs a small part more than the memory is worth; the values are the same either way.
-std::optional<DType> Models::storage_of(const Weights& weights) const {
-  if (request_.storage) return request_.storage;
-  if (bytes_of(weights, request_.compute) < (int64_t{1} << 30)) return request_.compute;
-  return {};
-}
+std::optional<DType> Models::storage_of(const Weights& weights) const { return storage_or_default(request_.storage, weights, request_.compute); }
 
-bool Models::is_small() const {
-  UNet unet(facts_.unet);  // without weights
-  return nn::parameter_count(nn::walk(unet)) < 100'000'000;
-}
+bool Models::is_small() const { return is_small_unet(facts_.unet); }
 
-nn::LoadOptions Models::load_options(const Weights& weights) const { 
+nn::LoadOptions Models::load_options(const Weights& weights) const {
   nn::LoadOptions options;
   options.storage = storage_of(weights);
   options.device = request_.device;
@@ -69,27 +52,20 @@ nn::LoadOptions Models::load_options(const Weights& weights) const {
 
 void Models::open_parts() {
   const auto load_unet = [this](const ModelFiles& files, const ModelFacts& facts) {
-    auto unet = std::make_unique<UNet>(facts.unet);
+    auto unet = std::make_shared<UNet>(facts.unet);
     const auto weights = files.weights("unet");
     unet->load(weights, load_options(weights));
     return unet;
   };
-  const auto load_stage = [this](const ModelFiles& files, const std::string& encoder, const std::string& tokenizer) {
-    const auto weights = files.weights(encoder);
-    return TextStage{Tokenizer::load(files.tokenizer_folder(tokenizer)),
-                     CLIPTextModel::load(encoder, text_config(files, encoder), weights, load_options(weights))};
-  };
-  const auto load_text = [load_stage](const ModelFiles& files) {
-    auto text = std::make_unique<TextModels>(TextModels{{}, load_stage(files, "text_encoder_2", "tokenizer_2")});
-    if (files.has("text_encoder")) text->first = load_stage(files, "text_encoder", "tokenizer");
-    return text;
+  const auto load_text = [this](const ModelFiles& files) {
+    return std::make_shared<TextModels>(load_text_models(files, [this](const Weights& weights) { return load_options(weights); }));
   };
   text_.load = [=, this] { return load_text(files_); };
   unet_.load = [=, this] { return load_unet(files_, facts_); };
   refiner_text_.load = [=, this] { return load_text(*refiner_files_); };
   refiner_unet_.load = [=, this] { return load_unet(*refiner_files_, *refiner_facts_); };
   vae_.load = [this] {
-    auto vae = std::make_unique<Vae>(vae_config_);
+    auto vae = std::make_shared<Vae>(vae_config_);
     const auto weights = vae_files_ ? vae_files_->weights : files_.weights("vae");
     vae->load(weights, load_options(weights));
     return vae;
@@ -115,6 +91,10 @@ const Module& Models::get(Part<Module>& part) {
 template const TextModels& Models::get(Part<TextModels>&);
 template const UNet& Models::get(Part<UNet>&);
 template const Vae& Models::get(Part<Vae>&);
+
+void Models::lend_unet(std::shared_ptr<const UNet> unet) {
+  unet_.load = [unet = std::move(unet)] { return unet; };
+}
 
 int64_t Models::weight_bytes() const {
   const auto held = [this](const Weights& weights) { return bytes_of(weights, storage_of(weights)); };

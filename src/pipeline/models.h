@@ -50,6 +50,9 @@ class Models {
   const UNet& refiner_unet() { return get(refiner_unet_); }
   const Vae& vae() { return get(vae_); }
 
+  // Uses this UNet, of the same config, instead of loading one: previews of a training.
+  void lend_unet(std::shared_ptr<const UNet> unet);
+
   // Widths of the base's token embeddings, for reading textual inversion files.
   EmbeddingWidths embedding_widths() const;
   // Bytes of all parts as they will lie in memory.
@@ -58,8 +61,8 @@ class Models {
  private:
   template <class Module>
   struct Part {
-    std::function<std::unique_ptr<const Module>()> load;
-    std::unique_ptr<const Module> module;
+    std::function<std::shared_ptr<const Module>()> load;
+    std::shared_ptr<const Module> module;
   };
   template <class Module>
   const Module& get(Part<Module>& part);

@@ -53,23 +53,16 @@ Conditioning encode_prompts(const TextModels& text, const Plan& plan, const Mode
   return result;
 }
 
-// [2,6] (original size, crop, target size) or [2,5] (original size, crop, aesthetic score), each pair (height, width); rows negative, positive.
+// [2,6] or [2,5]: rows negative, positive.
 Tensor add_time_ids(const Plan& plan, int64_t numbers) {
-  const auto row = [&](double score) {
-    std::vector<double> ids{double(plan.original_size.height), double(plan.original_size.width), double(plan.crop_top_left.height),
-                            double(plan.crop_top_left.width)};
-    if (numbers == 5) ids.push_back(score);
-    else ids.insert(ids.end(), {double(plan.target_size.height), double(plan.target_size.width)});
-    return at::tensor(ids, at::kFloat);
-  };
-  return at::stack({row(plan.negative_aesthetic_score), row(plan.aesthetic_score)});
+  const SizeCond sizes{plan.original_size, plan.crop_top_left, plan.target_size};
+  return at::stack({time_ids(sizes, numbers, plan.negative_aesthetic_score), time_ids(sizes, numbers, plan.aesthetic_score)});
 }
 
 UNetCondition condition(const Conditioning& text, const Plan& plan, const UNet& unet, const ModelRequest& request) {
   const auto options = at::TensorOptions(request.compute).device(request.device);
   const Tensor pooled = at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds});
   const int64_t numbers = unet.config.size_numbers(pooled.size(1));
-  check(numbers == 5 || numbers == 6, ErrorKind::shape, "[unet] wants {} size numbers beside a pooled vector of {}, expected 5 or 6", numbers, pooled.size(1));
   return {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}).to(options), pooled.to(options), add_time_ids(plan, numbers).to(options)};
 }
 

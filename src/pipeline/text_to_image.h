@@ -5,6 +5,7 @@
 #include "pipeline/models.h"
 #include "schedule/guidance.h"
 #include "schedule/sampler.h"
+#include "unet/size_cond.h"
 
 namespace negativa {
 
@@ -12,10 +13,6 @@ namespace negativa {
 struct PictureAdapters {
   nn::Adapters unet;  // rows [negative, positive]
   std::array<nn::Adapters, 2> negative_text, positive_text;
-};
-
-struct SizePx {
-  int64_t height = 0, width = 0;
 };
 
 // One picture, all questions answered: nothing below sees "auto".

@@ -1,0 +1,46 @@
+#include "jobs/lora_bake.h"
+
+#include <cstdio>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/recipe.h"
+#include "options.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+namespace {
+
+void print_report(const LoraBakeReport& report, bool dry_run, bool json) {
+  const double mebibytes = static_cast<double>(report.baked.bytes) / double(1 << 20);
+  if (json) {
+    std::printf("%s\n", Json({{"folder", report.out.string()}, {"model", report.model}, {"loras", report.names}, {"changed", report.baked.changed},
+                              {"bytes", report.baked.bytes}, {"peak_memory_bytes", peak_memory_bytes()}})
+                            .dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    return;
+  }
+  std::string changed;
+  for (const auto& [part, count] : report.baked.changed) changed += fmt::format("{}{} weights of {}", changed.empty() ? "" : ", ", count, part);
+  if (dry_run)
+    std::printf("%s changed, %.1f MiB -> %s\n", changed.c_str(), mebibytes, report.out.c_str());
+  else
+    std::printf("%s\n", report.out.c_str());
+  if (!dry_run) notice("{} changed, {:.1f} MiB, peak memory {:.2f} GiB", changed, mebibytes, static_cast<double>(peak_memory_bytes()) / double(1 << 30));
+}
+
+}  // namespace
+
+int run_lora_bake(const Arguments& args) {
+  LoraBakeOptions options;
+  CommonOptions common;
+  Fields fields = fields_of(options);
+  if (!parse_command_line({"lora bake", "a model with LoRAs in its weights", args}, fields, common)) return 0;
+  if (common.print_config)
+    std::printf("%s", print_config(fields).c_str());
+  else
+    print_report(common.dry_run ? plan_lora_bake(options) : lora_bake(options, interrupt_token()), common.dry_run, common.json);
+  return 0;
+}
+
+}  // namespace negativa::cli

@@ -1,0 +1,45 @@
+#include "jobs/lora_convert.h"
+
+#include <cstdio>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "options.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+namespace {
+
+void print_report(const LoraConvertReport& report, bool dry_run, bool json) {
+  if (json) {
+    std::printf("%s\n", Json({{"file", report.out.string()}, {"from", report.from}, {"to", report.to}, {"model", report.model}, {"layers", report.layers},
+                              {"left_out", report.left_out}, {"largest_change", dry_run ? Json() : Json(report.largest_change)}})
+                            .dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    return;
+  }
+  int layers = 0;
+  for (const auto& [component, count] : report.layers) layers += count;
+  for (const auto& key : report.left_out) notice("left out {}", key);
+  if (dry_run)
+    std::printf("%d layers of %s, %s -> %s %s\n", layers, report.model.c_str(), report.from.c_str(), report.to.c_str(), report.out.c_str());
+  else
+    std::printf("%s\n", report.out.c_str());
+  if (!dry_run) notice("{} layers of {}, {} -> {}, largest change of a layer {:.1e}", layers, report.model, report.from, report.to, report.largest_change);
+}
+
+}  // namespace
+
+int run_lora_convert(const Arguments& args) {
+  LoraConvertOptions options;
+  CommonOptions common;
+  Fields fields = fields_of(options);
+  if (!parse_command_line({"lora convert", "the same LoRA in another dialect", args}, fields, common)) return 0;
+  if (common.print_config)
+    std::printf("%s", print_config(fields).c_str());
+  else
+    print_report(common.dry_run ? plan_lora_convert(options) : lora_convert(options), common.dry_run, common.json);
+  return 0;
+}
+
+}  // namespace negativa::cli

@@ -1,0 +1,30 @@
+#include "jobs/train_lora.h"
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "options.h"
+#include "train_report.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+int run_train_lora(const Arguments& args) {
+  TrainLoraOptions options;
+  CommonOptions common;
+  Fields fields = fields_of(options);
+  if (!parse_command_line({"train lora", "learns a LoRA from a folder of pictures", args}, fields, common)) return 0;
+  if (common.print_config) {
+    std::printf("%s", print_config(fields).c_str());
+    return 0;
+  }
+  if (common.dry_run) {
+    std::printf("%s", describe_train_lora(options, common.json).c_str());
+    return 0;
+  }
+  if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
+  print_report(train_lora(options, print_config(fields), interrupt_token()), common.json);
+  return 0;
+}
+
+}  // namespace negativa::cli

@@ -1,0 +1,33 @@
+#include "train_report.h"
+
+#include <cstdio>
+
+#include "base/json.h"
+#include "base/log.h"
+
+namespace negativa::cli {
+
+void print_report(const TrainReport& report, bool json) {
+  if (json) {
+    std::printf("%s\n", Json({{"file", report.file.string()},
+                              {"sha256", report.sha256},
+                              {"run_folder", report.run_folder.string()},
+                              {"was_finished", report.was_finished},
+                              {"steps", report.steps},
+                              {"resumed_from", report.resumed_from},
+                              {"last_loss", report.last_loss},
+                              {"best_step", report.best_step ? Json(*report.best_step) : Json()},
+                              {"seconds", report.seconds},
+                              {"step_seconds", report.step_seconds},
+                              {"peak_memory_bytes", report.peak_memory_bytes}})
+                             .dump(2)
+                             .c_str());
+    return;
+  }
+  std::printf("%s\n", report.file.c_str());
+  if (report.was_finished) return notice("{} steps of these settings are done already", report.steps);
+  notice("{} steps{}, {:.1f} s, {:.3f} s a step, peak memory {:.2f} GiB", report.steps, report.resumed_from ? fmt::format(" (from {})", report.resumed_from) : "",
+         report.seconds, report.step_seconds, static_cast<double>(report.peak_memory_bytes) / double(1 << 30));
+}
+
+}  // namespace negativa::cli

@@ -1,0 +1,65 @@
+#include "jobs/lora_convert.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "jobs/lora_layers.h"
+#include "lora/lora_writer.h"
+
+namespace negativa {
+
+namespace {
+
+struct Conversion {
+  LoraLayers layers;
+  LoraFile lora;
+  LoraConvertReport report;
+};
+
+Conversion read(const LoraConvertOptions& options) {
+  check(!options.file.empty(), ErrorKind::input, "[lora convert] a LoRA file is needed, as in negativa lora convert FILE -o OUT --format kohya");
+  check(!options.out.empty(), ErrorKind::input, "[--out] is needed: the file to write");
+  check(!options.format.empty(), ErrorKind::input, "[--format] is needed: diffusers, kohya or peft");
+  check_not_an_input(options.out, {options.file});
+  check_lora_name(options.out, dialect_from_name(options.format));
+  use_one_thread();
+  Conversion conversion;
+  conversion.layers = lora_layers(options.model, {options.file});
+  conversion.lora = read_lora(options.file, conversion.layers.targets, options.allow_unmatched);
+  auto& report = conversion.report;
+  report.out = options.out;
+  report.from = dialect_name(conversion.lora.dialect);
+  report.to = options.format;
+  report.model = conversion.layers.model;
+  report.left_out = conversion.lora.coverage.unmatched;
+  for (const auto& [component, modules] : conversion.lora.modules) report.layers[component] = static_cast<int>(modules.size());
+  return conversion;
+}
+
+double largest_change(const LoraFile& written, const LoraFile& lora) {
+  double largest = 0;
+  for (const auto& [component, modules] : lora.modules)
+    for (const auto& [name, module] : modules) {
+      const auto part = written.modules.find(component);
+      const bool is_there = part != written.modules.end() && part->second.contains(name);
+      largest = std::max(largest, is_there ? delta_distance(part->second.at(name), module) : std::numeric_limits<double>::infinity());
+    }
+  return largest;
+}
+
+}  // namespace
+
+LoraConvertReport plan_lora_convert(const LoraConvertOptions& options) { return read(options).report; }
+
+LoraConvertReport lora_convert(const LoraConvertOptions& options) {
+  auto [layers, lora, report] = read(options);
+  write_lora(options.out, lora, {dialect_from_name(options.format), layers.targets.layout, lora.metadata});
+  if (!std::filesystem::is_regular_file(options.out) && !std::filesystem::is_directory(options.out)) return report;  // a device
+  report.largest_change = largest_change(read_lora(options.out, layers.targets), lora);
+  check(report.largest_change <= 1e-6, ErrorKind::machine,
+        "[lora convert] {} reads back with a layer changed by {:.1e}, expected at most 1e-6; is the disk sound?",
+        options.out.string(), report.largest_change);
+  return report;
+}
+
+}  // namespace negativa

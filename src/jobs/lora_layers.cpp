@@ -1,0 +1,78 @@
+#include "jobs/lora_layers.h"
+
+#include "base/json.h"
+#include "io/models_folder.h"
+#include "jobs/records.h"
+#include "lora/key_index.h"
+#include "lora/lora_spec.h"
+#include "pipeline/models.h"
+
+namespace negativa {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Among the bundled models: SDXL's configurations without weights.
+constexpr const char* sdxl_layers = "sdxl-layers";
+
+LoraLayers layers_of(const Path& model) {
+  const ModelFiles files = open_model(model);
+  return {files.name, lora_targets(files)};
+}
+
+bool fits(const LoraTargets& targets, const std::vector<Path>& files) {
+  const LoraKeyIndex index(targets);
+  for (const auto& path : files)
+    for (const auto& file : lora_weights_paths(path))
+      if (count_unfit_keys(*SafetensorsFile::open(file), index) > 0) return false;
+  return true;
+}
+
+}  // namespace
+
+LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files) {
+  if (!model.empty()) return layers_of(find_model(model));
+  LoraLayers bundled = layers_of(default_model());
+  const auto folder = bundled_models_folder();
+  if (!folder || !fs::exists(*folder / sdxl_layers) || fits(bundled.targets, files)) return bundled;
+  LoraLayers sdxl = layers_of(*folder / sdxl_layers);
+  return fits(sdxl.targets, files) ? sdxl : bundled;
+}
+
+std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::string& where) {
+  std::vector<Path> paths;
+  for (const auto& spec : specs) paths.push_back(parse_weighted_lora(spec, where).path);
+  return paths;
+}
+
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched) {
+  GivenLoras given;
+  std::map<Path, std::shared_ptr<const LoraFile>> files;
+  for (const auto& text : specs) {
+    const LoraSpec spec = parse_weighted_lora(text, where);
+    auto& file = files[spec.path];
+    if (!file) file = std::make_shared<const LoraFile>(read_lora(spec.path, targets, allow_unmatched));
+    given.loras.push_back({file, spec.weight});
+    given.inputs.push_back(lora_input(spec.path));
+  }
+  return given;
+}
+
+std::string loras_json(const GivenLoras& given) {
+  Json list = Json::array();
+  for (size_t i = 0; i < given.loras.size(); ++i)
+    list.push_back({{"name", given.inputs[i].name}, {"sha256", given.inputs[i].sha256}, {"weight", given.loras[i].weight}});
+  return canonical_json(list);
+}
+
+void use_one_thread() { set_threads(1); }
+
+void check_not_an_input(const Path& out, const std::vector<Path>& inputs) {
+  for (const auto& input : inputs) {
+    std::error_code not_there;
+    check(!fs::equivalent(out, input, not_there), ErrorKind::input, "[--out] got {}, which is read; choose another name", out.string());
+  }
+}
+
+}  // namespace negativa

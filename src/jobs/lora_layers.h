@@ -1,0 +1,38 @@
+#pragma once
+// Which layers a LoRA file is about, and the LoRAs a verb is given.
+#include <memory>
+
+#include "base/config.h"
+#include "base/recipe.h"
+#include "lora/merge.h"
+
+namespace negativa {
+
+struct LoraLayers {
+  std::string model;  // whose they are
+  LoraTargets targets;
+};
+
+// Of the model of that name or path. Empty: of the bundled model or, if every file fits those and not the former, of full-size SDXL,
+// whose layers are known without its weights; where neither fits, of the bundled model, so that reading says what is wrong.
+LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files);
+
+struct GivenLoras {
+  std::vector<WeightedLora> loras;
+  std::vector<RecipeInput> inputs;  // their names and hashes, in the same order
+};
+
+// From texts FILE[:WEIGHT]; a file given twice is read once. Throws as parse_weighted_lora and read_lora do.
+std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::string& where);
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched = false);
+
+// Canonical JSON [{"name", "sha256", "weight"}]: where a file says what it was made of.
+std::string loras_json(const GivenLoras& given);
+
+// One thread for the process: many small products, whose last bits would follow the number of threads, and with it the file's hash.
+void use_one_thread();
+
+// Throws ErrorKind::input when `out` is one of the files that are read.
+void check_not_an_input(const Path& out, const std::vector<Path>& inputs);
+
+}  // namespace negativa

@@ -1,0 +1,13 @@
+#pragma once
+// `negativa train lora`: a folder of pictures becomes a LoRA file, with a run folder beside it that survives every kind of stop.
+#include "jobs/training_run.h"
+#include "train/lora_trainer.h"
+
+namespace negativa {
+
+TrainReport train_lora(const TrainLoraOptions& options, const std::string& config_toml, const CancelToken& cancel);
+
+// What --dry-run prints.
+std::string describe_train_lora(const TrainLoraOptions& options, bool as_json);
+
+}  // namespace negativa

@@ -1,0 +1,104 @@
+#include "jobs/train_pictures.h"
+
+#include "base/files.h"
+#include "base/names.h"
+#include "base/progress.h"
+#include "io/image_tensor.h"
+#include "jobs/records.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double guidance_scale = 5;  // diffusers' default, with which its script draws class pictures
+constexpr int64_t preview_steps = 25;
+
+ModelOptions model_options(const TrainOptions& options) {
+  ModelOptions model;
+  model.model = options.model.model;
+  model.vae = options.model.vae;
+  model.dtype = options.model.dtype;
+  model.weights_dtype = options.model.weights_dtype;
+  model.device = options.model.device;
+  model.threads = options.model.threads;
+  return model;
+}
+
+bool is_picture(const fs::path& file) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+int64_t pictures_in(const fs::path& folder) {
+  int64_t count = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) count += is_picture(entry.path());
+  return count;
+}
+
+PictureOptions class_picture(const TrainOptions& options, int64_t number) {
+  PictureOptions picture;
+  picture.prompt = options.data.class_prompt;
+  picture.weighting = "none";
+  picture.cfg_scale = guidance_scale;
+  picture.seed = options.step.seed + static_cast<uint64_t>(number);
+  if (options.data.resolution) picture.width = picture.height = *options.data.resolution;
+  return picture;
+}
+
+}  // namespace
+
+void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel) {
+  const fs::path& folder = options.data.class_data;
+  if (folder.empty() || options.data.class_prompt.empty()) return;
+  make_folder(folder);
+  int64_t missing = options.data.class_count - pictures_in(folder);
+  if (missing <= 0) return;
+  std::vector<fs::path> files;
+  std::vector<PictureOptions> pictures;
+  for (int64_t number = 0; missing > 0; ++number) {
+    const fs::path file = folder / fmt::format("class-{:04}.png", number);
+    if (fs::exists(file)) continue;
+    files.push_back(file);
+    pictures.push_back(class_picture(options, number));
+    --missing;
+  }
+  const ModelOptions model = model_options(options);
+  Engine engine(model, pictures.size());
+  const RunInputs inputs = run_inputs(engine, model, pictures);
+  std::vector<Plan> plans;
+  int64_t steps = 0;
+  for (auto& picture : pictures) {
+    picture = engine.resolved(picture);
+    plans.push_back(engine.plan(picture));
+    steps += denoising_steps(engine.models(), plans.back());
+  }
+  Progress progress("class pictures", static_cast<int>(steps));
+  RunHooks hooks;
+  hooks.cancel = &cancel;
+  hooks.on_step = [&] { progress.tick(); };
+  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) {
+    write_atomically(files[i], encode_png(tensor_to_images(result.image).front(), picture_text(pictures[i], picture_recipe(engine, model, pictures[i], inputs))));
+  });
+}
+
+PreviewPainter::PreviewPainter(const TrainOptions& options) : engine_(model_options(options), 1) {
+  picture_.prompt = options.run.validation_prompt;
+  picture_.cfg_scale = guidance_scale;
+  picture_.steps = preview_steps;
+  picture_.seed = options.step.seed;
+}
+
+Image8 PreviewPainter::draw(const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel) {
+  engine_.models().lend_unet(unet);
+  Plan plan = engine_.plan(picture_);
+  if (!trained.lora.modules.empty()) plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
+  plan.embeddings = trained.embeddings;
+  RunHooks hooks;
+  hooks.cancel = &cancel;
+  return tensor_to_images(text_to_image(engine_.models(), plan, hooks).image).front();
+}
+
+}  // namespace negativa

@@ -1,0 +1,178 @@
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "base/sha256.h"
+#include "program.h"
+
+namespace negativa::test {
+namespace {
+
+// Small enough for seconds, large enough that every part takes part: 8 steps of 2 pictures.
+Workplace::Arguments train(const std::string& out, const Workplace::Arguments& more = {}) {
+  Workplace::Arguments args{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong", "--steps", "8", "--batch-size", "2", "--rank", "2",
+                            "--learning-rate", "1e-3", "--resolution", "32", "-q", "-o", out};
+  args.insert(args.end(), more.begin(), more.end());
+  return args;
+}
+
+std::string hash_of(const Workplace& place, const std::string& name) { return sha256_file(place / name); }
+
+// The trained numbers: the bytes behind the header, which also tells the file's name.
+std::string numbers_of(const Workplace& place, const std::string& name) {
+  const std::string bytes = place.read(name);
+  uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return sha256_hex(bytes.substr(8 + header));
+}
+
+TEST(TrainLora, TwiceIsTheSameFileAndAFinishedRunIsLeftAlone) {
+  const Workplace place;
+  for (const char* folder : {"1", "2"}) {
+    std::filesystem::create_directory(place / folder);
+    place.results(train(std::string(folder) + "/a.safetensors"));
+  }
+  EXPECT_EQ(hash_of(place, "1/a.safetensors"), hash_of(place, "2/a.safetensors"));
+  const Json again = Json::parse(place.results(train("1/a.safetensors", {"--json"})));
+  EXPECT_TRUE(again["was_finished"].get<bool>());
+}
+
+TEST(TrainLora, StoppedOrKilledAtAnyMomentItEndsInTheFileOfAnUninterruptedRun) {
+  const Workplace place;
+  place.results(train("whole.safetensors"));
+  const std::string expected = numbers_of(place, "whole.safetensors");
+  int stopped = 0;
+  for (const int signal : {SIGINT, SIGKILL})
+    for (const int ms : {200, 500, 900}) {
+      const std::string out = fmt::format("{}-{}.safetensors", signal, ms);
+      const auto args = train(out, {"--checkpoint-every", "2"});
+      const pid_t child = place.start(args);
+      std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+      ::kill(child, signal);
+      stopped += exit_code_of(child) != 0;
+      place.results(args);
+      EXPECT_EQ(numbers_of(place, out), expected) << "signal " << signal << " after " << ms << " ms";
+      EXPECT_EQ(place.read(fmt::format("{}-{}.run/losses.csv", signal, ms)), place.read("whole.run/losses.csv"));
+    }
+  EXPECT_GT(stopped, 0);
+}
+
+TEST(TrainLora, AccumulatedBatchesOfOneAreABatchOfTwoByteForByte) {
+  const Workplace place;
+  place.results(train("batch.safetensors"));
+  place.results(train("accumulated.safetensors", {"--batch-size", "1", "--gradient-accumulation", "2"}));
+  EXPECT_EQ(numbers_of(place, "batch.safetensors"), numbers_of(place, "accumulated.safetensors"));
+  EXPECT_EQ(place.read("batch.run/losses.csv"), place.read("accumulated.run/losses.csv"));
+}
+
+TEST(TrainLora, ItsFileDrawsAnotherPictureAndFitsTheModel) {
+  const Workplace place;
+  place.results(train("lora.safetensors", {"--format", "kohya", "--targets", "attention+ff", "--text-encoders", "--alpha", "1"}));
+  const auto draw = [&](const std::string& out, const Workplace::Arguments& more) {
+    Workplace::Arguments args{"generate", "-p", "a big lion", "-s", "1", "--steps", "4", "-q", "-o", out};
+    args.insert(args.end(), more.begin(), more.end());
+    place.results(args);
+    return picture(place / out);
+  };
+  EXPECT_NE(draw("plain.png", {}), draw("adapted.png", {"--lora", "lora.safetensors:20"}));
+  const std::string report = place.results({"lora", "inspect", "lora.safetensors"});
+  EXPECT_NE(report.find("trigger word: wrong"), std::string::npos) << report;
+}
+
+TEST(TrainLora, ClassPicturesAreDrawnWhereTheyAreMissingAndHeldOutOnesChooseTheBestStep) {
+  const Workplace place;
+  const auto args = train("lora.safetensors", {"--class-data", "class", "--class-prompt", "apple", "--class-count", "2", "--validation-data", golden("dataset").string(),
+                                               "--validate-every", "4", "--validation-prompt", "wrong"});
+  place.results(args);
+  EXPECT_TRUE(std::filesystem::exists(place / "class/class-0001.png"));
+  EXPECT_FALSE(std::filesystem::exists(place / "class/class-0002.png"));
+  EXPECT_EQ(lines_of(place.read("lora.run/validation.csv")).size(), 3u);
+  EXPECT_TRUE(std::filesystem::exists(place / "lora.run/best.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(place / "lora.run/previews/00000008.png"));
+}
+
+// Each gives one line and exit code 2, and what was there stays as it was.
+TEST(TrainLora, BadInputIsOneLine) {
+  const Workplace place;
+  place.results(train("done.safetensors"));
+  const std::string before = hash_of(place, "done.safetensors");
+  std::filesystem::create_directory(place / "empty");
+  place.write("not-a-run.safetensors", "mine");
+  std::filesystem::create_directory(place / "broken");
+  place.write("broken/a.png", "no picture");
+  const auto with = [](const std::string& flag, const std::string& value) { return train("x.safetensors", {flag, value}); };
+  const std::vector<std::pair<Workplace::Arguments, std::string>> cases{
+      {with("--data", "nowhere"), "nowhere"},
+      {with("--data", (place / "empty").string()), "empty"},
+      {with("--data", (place / "broken").string()), "a.png"},
+      {with("--prompt", ""), "--prompt"},
+      {with("--rank", "0"), "--rank"},
+      {with("--steps", "-1"), "--steps"},
+      {with("--learning-rate", "nan"), "--learning-rate"},
+      {with("--lr-scheduler", "linear"), "--lr-scheduler"},
+      {with("--optimizer", "prodigy"), "--optimizer"},
+      {with("--targets", "conv"), "--targets"},
+      {with("--format", "lycoris"), "--format"},
+      {with("--resolution", "33"), "--resolution"},
+      {with("--class-data", "class"), "--class-prompt"},
+      {with("--model", "nowhere"), "nowhere"},
+      {with("--model", bundled("refiner").string()), "refiner"},
+      {with("--dtype", "fp16"), "fp16"},
+      {with("--config", "nowhere.toml"), "nowhere.toml"},
+      {with("--alpha", "0"), "--alpha"},
+      {with("--captions", "--json"), "caption"},
+      {train("done.safetensors", {"--rank", "3"}), "rank was 2, is 3"},
+      {train("not-a-run.safetensors"), "belongs to no run"},
+      {train("nowhere/x.safetensors"), "nowhere"},
+      {train("x.txt"), "x.txt"},
+  };
+  for (const auto& [args, expected] : cases) {
+    const Ran ran = place.run(args);
+    EXPECT_EQ(ran.exit_code, 2) << expected << ": " << ran.err;
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+    EXPECT_NE(ran.err.find(expected), std::string::npos) << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(place / "x.safetensors"));
+  }
+  EXPECT_EQ(hash_of(place, "done.safetensors"), before);
+  EXPECT_EQ(place.read("not-a-run.safetensors"), "mine");
+}
+
+TEST(TrainLora, ACheckpointOfAnotherRunIsRefusedAndAnOlderRunIsMovedAside) {
+  const Workplace place;
+  place.results(train("a.safetensors"));
+  place.results(train("b.safetensors", {"--seed", "1"}));
+  std::filesystem::remove(place / "b.run/run.json");
+  std::filesystem::copy_file(place / "a.run/checkpoint-00000008.safetensors", place / "b.run/checkpoint-00000008.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  const Ran ran = place.run(train("b.safetensors", {"--seed", "1"}));
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_NE(ran.err.find("checkpoint of another run"), std::string::npos) << ran.err;
+  place.results(train("b.safetensors", {"--seed", "2", "--resume", "never"}));
+  EXPECT_TRUE(std::filesystem::exists(place / "b.run.1/b.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(place / "b.safetensors"));
+}
+
+TEST(TrainLora, AFullDiskLosesNothing) {
+  Workplace place;
+  place.results(train("whole.safetensors"));
+  place.largest_file_bytes = 300'000;  // less than a checkpoint
+  const Ran ran = place.run(train("lora.safetensors", {"--checkpoint-every", "2"}));
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(place / "lora.safetensors"));
+  place.largest_file_bytes = 0;
+  place.results(train("lora.safetensors", {"--checkpoint-every", "2"}));
+  EXPECT_EQ(numbers_of(place, "lora.safetensors"), numbers_of(place, "whole.safetensors"));
+}
+
+TEST(TrainLora, ALossThatIsNotFiniteNamesPictureAndStepAndKeepsTheStepsBefore) {
+  const Workplace place;
+  const Ran ran = place.run(train("lora.safetensors", {"--learning-rate", "100", "--steps", "50", "--max-grad-norm", "0", "--resolution", "32"}));
+  if (ran.exit_code == 0) GTEST_SKIP() << "a learning rate of 100 stayed finite";
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.err.find("step"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("at timestep"), std::string::npos) << ran.err;
+}
+
+}  // namespace
+}  // namespace negativa::test
