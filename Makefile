@@ -6,7 +6,7 @@ REFERENCE := build/reference/bin/python
 export GPU NEGATIVA_LIBTORCH
 
 define HELP
-make demo       installs what is needed, builds, draws a first picture in the terminal, then a labelled sheet
+make demo       installs what is needed, builds, shows a first picture, trains a LoRA on wrong pictures, draws labelled sheets of what it does
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
@@ -51,9 +51,9 @@ bench: build reference
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet
 	@$(REFERENCE) tools/bench.py $(BENCH)
 
-goldens: reference
+goldens: build reference
 	@set -e; for script in tools/goldens_*.py; do echo "$$script"; $(REFERENCE) $$script models/emoji-xl tests/golden; done
-	@$(REFERENCE) tools/demo_lora.py models/emoji-xl models/wrong-lora
+	@tools/wrong_lora.sh $(BUILD)/negativa build/demo && cp build/demo/wrong.safetensors models/wrong-lora/
 
 format:
 	@command -v clang-format >/dev/null || { echo "clang-format is not installed; try: apt-get install clang-format"; exit 1; }

@@ -39,6 +39,35 @@ with torch.inference_mode():
         print(time.perf_counter() - begin, flush=True)
 """
 
+TRAIN_STEP = """
+import sys, time, torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from peft import LoraConfig
+torch.manual_seed(0)
+unet = UNet2DConditionModel.from_pretrained(sys.argv[1] + "/unet", torch_dtype=torch.float32).requires_grad_(False)
+unet.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=["to_q", "to_k", "to_v", "to_out.0"]))
+parameters = [p for p in unet.parameters() if p.requires_grad]
+optimizer, schedule = torch.optim.AdamW(parameters, lr=1e-4), DDPMScheduler.from_pretrained(sys.argv[1], subfolder="scheduler")
+side, width, batch = unet.config.sample_size, unet.config.cross_attention_dim, 4
+pooled = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
+latents, context = torch.randn(batch, 4, side, side), torch.randn(batch, 77, width)
+cond = {"text_embeds": torch.randn(batch, pooled), "time_ids": torch.full((batch, 6), 64.0)}
+def step():
+    noise, timesteps = torch.randn_like(latents), torch.randint(1000, (batch,))
+    loss = torch.nn.functional.mse_loss(unet(schedule.add_noise(latents, noise, timesteps), timesteps, context, added_cond_kwargs=cond).sample, noise)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+step()
+print("ready", flush=True)
+for _ in sys.stdin:
+    begin = time.perf_counter()
+    for _ in range(10):
+        step()
+    print((time.perf_counter() - begin) / 10, flush=True)
+"""
+
 
 def run(command):
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -91,6 +120,19 @@ def many_pictures(args, folder):
     report(f"24 pictures, diffusers at batch {best}", [(theirs(best), seconds_of(ours)) for _ in range(args.pairs)])
     peak = json.loads(run(ours + ["--json"]))["peak_memory_bytes"]
     print(f"  peak memory of negativa {peak / 2**20:.0f} MiB")
+
+
+def train_step(args, folder):
+    """An optimiser step of the miniature: batch 4, rank 4, latents and embeddings at hand on both sides; ours is the median step of a whole run."""
+    theirs = Stepper([sys.executable, "-c", TRAIN_STEP, args.model])
+    pictures = str(Path(__file__).parent.parent / "models/sonk-hedgehog/train")
+
+    def ours(pair):
+        return json.loads(run([args.program, "train", "lora", "-q", "--json", "-m", args.model, "--data", pictures, "--prompt", "sonk", "--batch-size", "4",
+                               "--steps", "20", "-o", f"{folder}/{pair}.safetensors"]))["step_seconds"]
+
+    theirs.step(), ours("first")
+    report("an optimiser step of the miniature, batch 4", [(theirs.step(), ours(pair)) for pair in range(args.pairs)])
 
 
 class Stepper:
@@ -148,7 +190,7 @@ def main():
     os.environ["HF_HUB_OFFLINE"] = "1"
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
-    benches = [picture_process, many_pictures] + ([full_size_step] if args.full_size else [])
+    benches = [picture_process, many_pictures, train_step] + ([full_size_step] if args.full_size else [])
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:

@@ -1,14 +1,12 @@
-"""The live proof: the built program against diffusers on a small SDXL, fp32 on the CPU, same CPU generator.
+"""The live proof: the built program against diffusers on a small SDXL on the CPU: pictures in fp32 from the same CPU generator, then training.
 
     prove.py [--program PATH] [--model MODEL] [--out docs/proof.md] [--only TEXT]
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
-import dataclasses
-import importlib.metadata
 import os
 import sys
 import tempfile
@@ -17,7 +15,10 @@ import warnings
 import torch
 
 import prove_cases
+import prove_lora_files
 import prove_program
+import prove_train
+from prove_table import Row, relative, report
 from reference_pipeline import Reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -26,27 +27,6 @@ EMBEDS_LIMIT = STEP_LIMIT = 1e-4
 LATENTS_LIMIT = 1e-3
 PICTURE_LIMIT = 1 / 255
 OWN_DIFFERENCE = 1e-4
-
-
-@dataclasses.dataclass
-class Row:
-    case: str
-    what: str
-    measured: float | None = None
-    limit: float | None = None
-    note: str = ""
-
-    @property
-    def ok(self):
-        return self.measured is not None and self.measured <= self.limit
-
-
-def relative(got, expected):
-    """L2 distance over L2 length; the distance itself where zero is expected."""
-    if got.shape != expected.shape:
-        return float("inf")
-    length = expected.norm().item()
-    return (got - expected).norm().item() / (length or 1.0)
 
 
 def picture_distance(got, expected):
@@ -102,32 +82,13 @@ def widen(rows, case, reference, expected, sigma):
             row.note = f"diffusers with two threads: {own:.1e} from itself"
 
 
-def cpu_name():
-    with open("/proc/cpuinfo") as f:
-        return next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
-
-
-def report(rows, program_version, only):
-    libraries = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("diffusers", "transformers", "peft", "compel", "torch"))
-    worst = {}
-    for row in rows:
-        if row.measured is not None:
-            worst[row.what] = max(worst.get(row.what, 0.0), row.measured)
-    lines = [
-        "# Proof: negativa against diffusers", "",
-        "Made by `make prove` (tools/prove.py), which says what is measured and how the limits are set.", "",
-        f"- negativa {program_version}", f"- {libraries}", f"- CPU: {cpu_name()}; fp32, one thread",
-        f"- {sum(row.ok for row in rows)} of {len(rows)} rows are within their limits",
-        "- largest: " + ", ".join(f"{what} {value:.1e}" for what, value in worst.items()),
-    ]
-    lines += [f"- only the cases with \"{only}\" in their name"] if only else []
-    lines += ["", "| case | compared | measured | limit | ok |", "|---|---|---|---|---|"]
-    for row in rows:
-        measured = row.note if row.measured is None else f"{row.measured:.1e}" + (f" ({row.note})" if row.note else "")
-        limit = "" if row.limit is None else f"{row.limit:.1e}"
-        case, measured = (text.replace("|", "\\|") for text in (row.case, measured))
-        lines.append(f"| {case} | {row.what} | {measured} | {limit} | {'yes' if row.ok else '**no**'} |")
-    return "\n".join(lines) + "\n"
+def lora_file_rows(args, reference, folder):
+    try:
+        for row in prove_lora_files.rows(args.program, args.model, reference, folder):
+            if args.only in row[0]:
+                yield Row(*row)
+    except prove_program.ProgramFailed as error:
+        yield Row("LoRA file", "the program failed", note=str(error))
 
 
 def options():
@@ -139,6 +100,19 @@ def options():
     return parser.parse_args()
 
 
+def cases_of(args, folder):
+    """(name, function that returns its rows): pictures, LoRA files, training."""
+    def runs(cases, run):
+        return [(case.name, lambda case=case: run(case)) for case in cases if args.only in case.name]
+    reference = Reference(args.model)
+    program = lambda case: prove_program.run(args.program, args.model, case, folder)
+    pictures = runs(prove_cases.all_cases(reference, folder), lambda case: rows_of(case, reference, program))
+    wants_files = "LoRA file".startswith(args.only) or args.only.startswith("LoRA file")
+    files = [("LoRA files", lambda: list(lora_file_rows(args, reference, folder)))] if wants_files else []
+    model = prove_train.TrainingModel(args.model)
+    return pictures + files + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
+
+
 def main():
     args = options()
     if not os.path.exists(args.program):
@@ -146,15 +120,13 @@ def main():
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     program_version = prove_program.version(args.program)["version"]
-    reference = Reference(args.model)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        cases = [case for case in prove_cases.all_cases(reference, folder) if args.only in case.name]
-        for i, case in enumerate(cases, 1):
-            new = rows_of(case, reference, lambda case: prove_program.run(args.program, args.model, case, folder))
+        cases = cases_of(args, folder)
+        for i, (name, run) in enumerate(cases, 1):
+            new = run()
             rows += new
-            verdict = ", ".join(f"{row.what} {row.note if row.measured is None else f'{row.measured:.1e}'}{'' if row.ok else ' NO'}" for row in new)
-            print(f"{i}/{len(cases)} {case.name}: {verdict}", file=sys.stderr, flush=True)
+            print(f"{i}/{len(cases)} {name}: {', '.join(row.verdict() for row in new)}", file=sys.stderr, flush=True)
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
     with open(args.out, "w") as f:
         f.write(report(rows, program_version, args.only))
