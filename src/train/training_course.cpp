@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/sha256.h"
 #include "text/text_models.h"
 #include "train/trace.h"
 
@@ -49,6 +50,13 @@ TextModels load_text(const Training& training) {
   return load_text_models(training.files, [&](const Weights& weights) { return load_options(training, storage_or_default({}, weights, training.compute), true); });
 }
 
+// By content: another file of the same name must not find the first one's latents in the cache.
+std::string sha256_of(const VaeFiles& vae) {
+  std::string listing = vae.config_json;
+  for (const auto& file : vae.files) listing += cached_sha256_file(file);
+  return sha256_hex(listing);
+}
+
 // Pictures and texts of a training as the UNet sees them.
 struct Encoded {
   EncodedDataset pictures;
@@ -77,7 +85,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
     }
     return *vae;
   };
-  const std::string vae_hash = training.vae ? training.vae->name : vae_sha256(training.files);
+  const std::string vae_hash = training.vae ? sha256_of(*training.vae) : vae_sha256(training.files);
   const auto encoded = [&](const Dataset& dataset, bool mirrored) {
     return EncodedDataset{dataset.examples, cached_latents({dataset.examples, mirrored, training.vae_config, {vae_hash, {}, at::kFloat, training.device}}, load_vae, hooks), embeds};
   };
