@@ -69,11 +69,19 @@ class TrainingModel:
         self.scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
 
 
-class Training:
-    """Adapters on a copy of the model and their optimiser; rows come with each step."""
+def encode(text_encoder, text_encoder_2, rows):
+    """(prompt_embeds, pooled) of the rows' tokens."""
+    first = text_encoder(rows["input_ids"], output_hidden_states=True)
+    second = text_encoder_2(rows["input_ids_2"], output_hidden_states=True)
+    return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
 
-    def __init__(self, model, settings, dtype):
+
+class Training:
+    """Adapters on a copy of the model and their optimiser; rows come with each step. layers: {part: its adapted layers}, where not the settings say which."""
+
+    def __init__(self, model, settings, dtype, layers=None):
         self.settings, self.dtype, self.scheduler = settings, dtype, model.scheduler
+        self.layers = layers or {"unet": TARGETS[settings.targets], "text_encoder": TEXT_TARGETS, "text_encoder_2": TEXT_TARGETS}
         names = ["unet"] + (["text_encoder", "text_encoder_2"] if settings.text_encoders else [])
         self.parts = {name: self._adapted(getattr(model, name), name) for name in names}
         rates = {"unet": (settings.learning_rate, settings.weight_decay)}
@@ -87,8 +95,7 @@ class Training:
 
     def _adapted(self, part, name):
         part = copy.deepcopy(part).requires_grad_(False)
-        targets = TARGETS[self.settings.targets] if name == "unet" else TEXT_TARGETS
-        part.add_adapter(LoraConfig(r=self.settings.rank, lora_alpha=self.settings.alpha, init_lora_weights="gaussian", target_modules=targets))
+        part.add_adapter(LoraConfig(r=self.settings.rank, lora_alpha=self.settings.alpha, init_lora_weights="gaussian", target_modules=self.layers[name]))
         return part.to(self.dtype).train()
 
     def _lr_scheduler(self):
@@ -118,9 +125,7 @@ class Training:
         """(prompt_embeds, pooled) of rows: given, or of their tokens where the encoders are trained."""
         if not self.settings.text_encoders:
             return rows["prompt_embeds"].to(self.dtype), rows["pooled_prompt_embeds"].to(self.dtype)
-        first = self.parts["text_encoder"](rows["input_ids"], output_hidden_states=True)
-        second = self.parts["text_encoder_2"](rows["input_ids_2"], output_hidden_states=True)
-        return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
+        return encode(self.parts["text_encoder"], self.parts["text_encoder_2"], rows)
 
     def instance_weights(self, timesteps):
         """min(snr, gamma) / snr of each row."""
