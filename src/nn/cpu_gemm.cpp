@@ -52,8 +52,6 @@ void start_rows(float* out, const float* bias, const float* residual, int64_t ro
   });
 }
 
-const float* data_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr; }
-
 struct Patches {
   const float* x;  // one batch of pictures [B,H,W,C]
   int64_t height, width, channels, kernel, stride, padding, out_height, out_width;

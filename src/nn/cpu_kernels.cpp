@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#define NEGATIVA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#include "nn/cpu_targets.h"
 
 namespace negativa::nn::cpu {
 
@@ -72,6 +72,22 @@ NEGATIVA_CLONES void scale_rows_silu(const float* x, const float* scale, const f
 NEGATIVA_CLONES void geglu_row(const float* x, int64_t n, float* y) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * gelu(x[n + i]);
+}
+
+// Each row less its mean, over its standard deviation: three passes over numbers that stay in the first-level cache.
+NEGATIVA_CLONES void normalise_rows(const float* x, const float* weight, const float* bias, int64_t rows, int64_t width, float eps, float* y) {
+  const float share = 1.0f / static_cast<float>(width);
+  for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
+    float sum = 0, square = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < width; ++i) sum += x[i];
+    const float mean = sum * share;
+#pragma omp simd reduction(+ : square)
+    for (int64_t i = 0; i < width; ++i) square += (x[i] - mean) * (x[i] - mean);
+    const float inverse = 1.0f / std::sqrt(square * share + eps);
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) y[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
+  }
 }
 
 constexpr int64_t rows_a_chunk = 256;  // rows summed in fp32 before they join the double sums
@@ -145,6 +161,18 @@ Tensor group_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   return y;
 }
 
+Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
+  const Tensor x = input.contiguous();
+  Tensor y = at::empty_like(x);
+  const int64_t width = x.size(-1);
+  const float *source = x.const_data_ptr<float>(), *scale = weight.const_data_ptr<float>(), *shift = bias.const_data_ptr<float>();
+  float* target = y.mutable_data_ptr<float>();
+  at::parallel_for(0, x.numel() / width, 64, [&](int64_t begin, int64_t end) {
+    normalise_rows(source + begin * width, scale, shift, end - begin, width, static_cast<float>(eps), target + begin * width);
+  });
+  return y;
+}
+
 Tensor geglu(const Tensor& input) {
   const Tensor x = input.contiguous();
   const int64_t n = x.size(-1) / 2, rows = x.numel() / (2 * n);
@@ -161,9 +189,8 @@ Tensor geglu(const Tensor& input) {
 
 namespace {
 
-constexpr int64_t lanes = 16;       // queries worked on together, one a lane: sums and maxima over keys need no shuffling
+// As many queries are worked on together as there are lanes, one a lane: sums and maxima over keys need no shuffling.
 constexpr int64_t widest_head = 32;
-using Lanes = float __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float))));  // split up where the CPU has narrower ones
 
 struct Head {
   const float *q, *k, *v;
@@ -184,12 +211,31 @@ inline __attribute__((always_inline)) void sums_of(const float* scalars, int64_t
   for (int r = 0; r < n; ++r) sums[r] = a[r];
 }
 
-// The same for any number of sums.
+// The same for any number of sums: n at a time, then fewer for the rest.
+template <int n = 8>
 inline __attribute__((always_inline)) void all_sums(const float* scalars, int64_t row, int64_t column, const Lanes* vectors, int64_t count, Lanes* sums,
                                                     int64_t rows) {
   int64_t r = 0;
-  for (; r + 8 <= rows; r += 8) sums_of<8>(scalars + r * row, row, column, vectors, count, sums + r);
-  for (; r < rows; ++r) sums_of<1>(scalars + r * row, row, column, vectors, count, sums + r);
+  for (; r + n <= rows; r += n) sums_of<n>(scalars + r * row, row, column, vectors, count, sums + r);
+  if constexpr (n > 1) all_sums<n / 2>(scalars + r * row, row, column, vectors, count, sums + r, rows - r);
+}
+
+// exp_fast of each lane, for numbers of 0 and less.
+inline __attribute__((always_inline)) void exp_lanes(Lanes& x) {
+  using Bits = int32_t __attribute__((vector_size(sizeof(Lanes)), aligned(alignof(float)), may_alias));
+  constexpr float to_integer = 0x1.8p23f;  // a float this large has no fraction, and its lowest bits are the integer
+  x = x < -87.0f ? Lanes{} - 87.0f : x;
+  Lanes n = x * 1.44269504088896341f + to_integer;
+  const Bits power_bits = (reinterpret_cast<const Bits&>(n) + 127) << 23;
+  n -= to_integer;
+  const Lanes r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  Lanes p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  x = p * reinterpret_cast<const Lanes&>(power_bits);
 }
 
 // Softmax over the keys, for each lane by itself, not divided by the sums, which go to *sum.
@@ -198,8 +244,7 @@ inline __attribute__((always_inline)) void exponentials(Lanes* scores, int64_t k
   for (int64_t j = 1; j < keys; ++j) top = scores[j] > top ? scores[j] : top;
   for (int64_t j = 0; j < keys; ++j) {
     Lanes s = scores[j] - top;
-#pragma omp simd
-    for (int64_t i = 0; i < lanes; ++i) s[i] = exp_fast(s[i]);
+    exp_lanes(s);
     scores[j] = s;
     total += s;
   }
@@ -219,7 +264,8 @@ NEGATIVA_CLONES void attend(const Head& h, float* scratch) {
     Lanes total;
     exponentials(scores, h.keys, &total);
     all_sums(h.v, 1, h.stride, scores, h.keys, sums, h.dim);
-    for (int64_t d = 0; d < h.dim; ++d) sums[d] /= total;
+    const Lanes share = 1.0f / total;
+    for (int64_t d = 0; d < h.dim; ++d) sums[d] *= share;
     for (int64_t i = 0; i < count; ++i)
       for (int64_t d = 0; d < h.dim; ++d) h.out[(first + i) * h.stride + d] = sums[d][i];
   }

@@ -17,6 +17,9 @@ struct NormShape {
 // input keeps its variance.
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormShape& shape);
 
+// Over the last axis of x; weight, bias [width].
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+
 // What a product is added to: a bias of the output's width and, if defined, a tensor of the output's shape.
 struct Addend {
   const Tensor& bias;  // [out]; undefined: zeros
@@ -32,15 +35,16 @@ bool is_laid_out_conv(const Tensor& weight);
 // x [..., in] -> [..., out]
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend);
 
-// The same with small weights in the order of cpu_product.h: [panels, in, panel_width], and [panels, k * k * in, panel_width] of a convolution.
-bool worth_packing(const Tensor& weight);
-Tensor pack_linear(const Tensor& weight);
-Tensor pack_conv(const Tensor& weight);
-Tensor packed_linear(const Tensor& x, const Tensor& packed, int64_t out_features, const Addend& addend);
-
 struct ConvShape {
   int64_t kernel, stride, padding, out_channels;
 };
+
+// The same with small weights in the order of cpu_product.h: [panels, in, panel_width] of a linear layer, [16, panels, in, panel_width] of a
+// convolution that cpu_winograd.cpp can do, [panels, k * k * in, panel_width] of another.
+bool worth_packing(const Tensor& weight);
+Tensor pack_linear(const Tensor& weight);
+Tensor pack_conv(const Tensor& weight, const ConvShape& shape);
+Tensor packed_linear(const Tensor& x, const Tensor& packed, int64_t out_features, const Addend& addend);
 Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend, const ConvShape& shape);
 
 // Square kernel; x [B,in,H,W] -> [B,out,H',W'], both in channels_last memory. Patches are copied side by side and multiplied, a chunk of
@@ -48,6 +52,13 @@ Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend
 // 30 % faster where there are many pixels: small_conv tells.
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape);
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
+
+// Of the files that share them: [depth, width] -> [panels, depth, panel_width]; Winograd's convolution; a pointer or none.
+Tensor in_panels(const Tensor& matrix);
+bool winograd_fits(const Tensor& weight, const ConvShape& shape);
+Tensor pack_winograd(const Tensor& weight);
+Tensor winograd_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend, int64_t out_channels);
+const float* data_or_null(const Tensor& tensor);
 
 // x [..., 2n] -> [..., n]: first half times gelu (exact) of the second half.
 Tensor geglu(const Tensor& x);

@@ -8,15 +8,6 @@ namespace negativa::nn::cpu {
 
 namespace {
 
-// [depth, width] -> [panels, depth, panel_width]
-Tensor in_panels(const Tensor& matrix) {
-  const int64_t depth = matrix.size(0), width = matrix.size(1), panels = (width + panel_width - 1) / panel_width;
-  const Tensor padded = at::constant_pad_nd(matrix, {0, panels * panel_width - width});
-  return padded.view({depth, panels, panel_width}).transpose(0, 1).contiguous();
-}
-
-const float* data_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr; }
-
 constexpr int64_t rows_a_task = 64;
 
 struct Rows {
@@ -65,9 +56,19 @@ void point_at_pixels(const Pictures& p, const ConvShape& shape, int64_t first, i
 
 }  // namespace
 
+Tensor in_panels(const Tensor& matrix) {
+  const int64_t depth = matrix.size(0), width = matrix.size(1), panels = (width + panel_width - 1) / panel_width;
+  const Tensor padded = at::constant_pad_nd(matrix, {0, panels * panel_width - width});
+  return padded.view({depth, panels, panel_width}).transpose(0, 1).contiguous();
+}
+
+const float* data_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr; }
+
 bool worth_packing(const Tensor& weight) { return weight.numel() <= (512 << 10); }
 Tensor pack_linear(const Tensor& weight) { return in_panels(weight.t()); }
-Tensor pack_conv(const Tensor& weight) { return in_panels(weight.permute({2, 3, 1, 0}).flatten(0, 2)); }
+Tensor pack_conv(const Tensor& weight, const ConvShape& shape) {
+  return winograd_fits(weight, shape) ? pack_winograd(weight) : in_panels(weight.permute({2, 3, 1, 0}).flatten(0, 2));
+}
 
 Tensor packed_linear(const Tensor& input, const Tensor& packed, int64_t out_features, const Addend& addend) {
   const Tensor x = input.contiguous(), residual = addend.residual.defined() ? addend.residual.contiguous() : Tensor();
@@ -84,6 +85,7 @@ Tensor packed_linear(const Tensor& input, const Tensor& packed, int64_t out_feat
 }
 
 Tensor packed_conv2d(const Tensor& input, const Tensor& packed, const Addend& addend, const ConvShape& shape) {
+  if (packed.dim() == 4) return winograd_conv2d(input, packed, addend, shape.out_channels);
   constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
   const Tensor x = input.contiguous(channels_last), residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
   const auto side = [&](int64_t length) { return (length + 2 * shape.padding - shape.kernel) / shape.stride + 1; };

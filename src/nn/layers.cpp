@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "nn/cpu_kernels.h"
 #include "nn/gradient.h"
 #include "nn/layer_gradients.h"
 
@@ -61,10 +60,9 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
 
 Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
   if (wants_gradient(x, residual)) return conv2d_with_gradient(*this, x, residual);
-  const cpu::ConvShape shape{kernel, stride, padding, out_channels};
-  if (cpu::usable(x) && cpu::small_conv(x, weight, shape)) {
-    if (packed.defined()) return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape);
-    if (weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight)) return cpu::conv2d(x, weight, {as(bias, x), residual}, shape);
+  if (cpu::usable(x) && cpu::small_conv(x, weight, shape())) {
+    if (packed.defined()) return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape());
+    if (weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight)) return cpu::conv2d(x, weight, {as(bias, x), residual}, shape());
   }
   const Tensor y = at::conv2d(x, weight_as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
   return residual.defined() ? y + residual : y;
@@ -82,7 +80,10 @@ Tensor GroupNorm::forward_silu(const Tensor& x) const {
   return at::silu(forward(x));
 }
 
-Tensor LayerNorm::forward(const Tensor& x) const { return at::layer_norm(x, {width}, as(weight, x), as(bias, x), eps); }
+Tensor LayerNorm::forward(const Tensor& x) const {
+  if (cpu::usable(x)) return cpu::layer_norm(x, as(weight, x), as(bias, x), eps);
+  return at::layer_norm(x, {width}, as(weight, x), as(bias, x), eps);
+}
 
 Tensor Embedding::forward(const Tensor& ids, DType compute) const { return at::embedding(weight, ids).to(compute); }
 

@@ -2,6 +2,7 @@
 // The leaf layers. A layer's storage dtype (fp32, fp16, bf16) is apart from its compute dtype, which is the input's:
 // weights of another dtype are cast for the call. Pictures are [B,C,H,W] in channels_last memory, so tokens are a view of them.
 #include "nn/adapters.h"
+#include "nn/cpu_kernels.h"
 #include "nn/module.h"
 
 namespace negativa::nn {
@@ -36,6 +37,7 @@ struct Conv2d {
   Conv2d() = default;
   Conv2d(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1, int64_t padding = 1)
       : in_channels(in), out_channels(out), kernel(kernel), stride(stride), padding(padding) {}
+  cpu::ConvShape shape() const { return {kernel, stride, padding, out_channels}; }
   // x [B,in,H,W] -> [B,out,H',W'], plus `residual` of that shape if given
   Tensor forward(const Tensor& x, const Tensor& residual = {}) const;
 

@@ -75,7 +75,7 @@ void lay_out(const Walk& module) {
   }
   for (Conv2d* conv : module.convolutions) {
     if (!fits(conv->weight)) continue;
-    if (cpu::worth_packing(conv->weight)) conv->packed = cpu::pack_conv(conv->weight);
+    if (cpu::worth_packing(conv->weight)) conv->packed = cpu::pack_conv(conv->weight, conv->shape());
     else conv->weight = cpu::lay_out_conv(conv->weight);
   }
 }

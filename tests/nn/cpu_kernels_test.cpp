@@ -39,6 +39,16 @@ TEST_F(GroupNormKernel, KeepsTheVarianceOfANearConstantInput) {
   }
 }
 
+TEST(LayerNormKernel, EqualsTheLibrarysInDouble) {
+  at::manual_seed(0);
+  const c10::InferenceMode inference;
+  for (const int64_t width : {1, 7, 64, 130}) {
+    const Tensor x = at::randn({3, 5, width}) * 3 + 5, weight = at::randn({width}), bias = at::randn({width});
+    const Tensor expected = at::layer_norm(x.to(at::kDouble), {width}, weight.to(at::kDouble), bias.to(at::kDouble), 1e-5);
+    EXPECT_LT(worst(cpu::layer_norm(x, weight, bias, 1e-5), expected), 1e-5) << width;
+  }
+}
+
 TEST(GegluKernel, EqualsTheExactGelu) {
   const c10::InferenceMode inference;
   const Tensor x = at::cat({at::randn({3, 5, 26}) * 4, at::linspace(-30, 30, 3 * 5 * 26).view({3, 5, 26})}, -1);
@@ -97,9 +107,10 @@ TEST_F(PackedWeights, GiveAConvolutionInDouble) {
     for (const auto& [in, out] : {std::pair<int64_t, int64_t>{4, 32}, {24, 3}, {32, 48}}) {
       const Tensor x = at::randn({2, in, 9, 11}), weight = at::randn({out, in, kernel, kernel}), bias = at::randn({out});
       const Tensor expected = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), {stride, stride}, {padding, padding});
-      const Tensor packed = cpu::pack_conv(weight), y = cpu::packed_conv2d(x, packed, {bias, Tensor()}, {kernel, stride, padding, out});
+      const cpu::ConvShape shape{kernel, stride, padding, out};
+      const Tensor packed = cpu::pack_conv(weight, shape), y = cpu::packed_conv2d(x, packed, {bias, Tensor()}, shape);
       EXPECT_LT(worst(y, expected), 2e-4) << kernel << " " << stride << " " << in;
-      EXPECT_LT(worst(cpu::packed_conv2d(x, packed, {bias, y}, {kernel, stride, padding, out}), 2 * expected), 4e-4) << "residual";
+      EXPECT_LT(worst(cpu::packed_conv2d(x, packed, {bias, y}, shape), 2 * expected), 4e-4) << "residual";
     }
 }
 

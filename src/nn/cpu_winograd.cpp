@@ -1,0 +1,168 @@
+// 3x3 convolutions with 16 multiplications for 4 pixels instead of 36: F(2x2, 3x3) of Lavin & Gray 2015, arXiv:1509.09308.
+// Their larger tiles save more and lose digits; this one's error is that of the plain sum.
+#include <ATen/Parallel.h>
+
+#include "nn/cpu_kernels.h"
+#include "nn/cpu_product.h"
+#include "nn/cpu_targets.h"
+
+namespace negativa::nn::cpu {
+
+namespace {
+
+constexpr int64_t positions = 16;     // of a 4x4 tile of the input, which gives 2x2 of the output
+constexpr int64_t tiles_a_task = 32;  // transformed tiles stay in the L2 cache
+
+inline __attribute__((always_inline)) Lanes& lanes_at(float* numbers) { return *reinterpret_cast<Lanes*>(numbers); }
+inline __attribute__((always_inline)) const Lanes& lanes_at(const float* numbers) { return *reinterpret_cast<const Lanes*>(numbers); }
+
+// B^T d B of one tile for each channel. pixels: the 16 of d; target + i * stride: position i.
+NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channels, float* target, int64_t stride) {
+  for (int64_t c = 0; c < channels; c += lanes) {
+    Lanes t[4][4];
+#pragma GCC unroll 4
+    for (int x = 0; x < 4; ++x) {
+      const Lanes d0 = lanes_at(pixels[x] + c), d1 = lanes_at(pixels[4 + x] + c), d2 = lanes_at(pixels[8 + x] + c), d3 = lanes_at(pixels[12 + x] + c);
+      t[0][x] = d0 - d2;
+      t[1][x] = d1 + d2;
+      t[2][x] = d2 - d1;
+      t[3][x] = d1 - d3;
+    }
+#pragma GCC unroll 4
+    for (int y = 0; y < 4; ++y) {
+      float* row = target + 4 * y * stride + c;
+      lanes_at(row) = t[y][0] - t[y][2];
+      lanes_at(row + stride) = t[y][1] + t[y][2];
+      lanes_at(row + 2 * stride) = t[y][2] - t[y][1];
+      lanes_at(row + 3 * stride) = t[y][1] - t[y][3];
+    }
+  }
+}
+
+// A^T m A + bias + residual of one tile for each channel. source + i * stride: position i; residual, out: the four pixels.
+NEGATIVA_CLONES void transform_output(const float* source, int64_t stride, const float* bias, const float* const* residual, int64_t channels, float* const* out) {
+  for (int64_t c = 0; c < channels; c += lanes) {
+    Lanes t[2][4];
+#pragma GCC unroll 4
+    for (int x = 0; x < 4; ++x) {
+      const float* m = source + x * stride + c;
+      const Lanes m1 = lanes_at(m + 4 * stride), m2 = lanes_at(m + 8 * stride);
+      t[0][x] = lanes_at(m) + m1 + m2;
+      t[1][x] = m1 - m2 - lanes_at(m + 12 * stride);
+    }
+#pragma GCC unroll 2
+    for (int y = 0; y < 2; ++y) {
+      lanes_at(out[2 * y] + c) = t[y][0] + t[y][1] + t[y][2] + (lanes_at(bias + c) + lanes_at(residual[2 * y] + c));
+      lanes_at(out[2 * y + 1] + c) = t[y][1] - t[y][2] - t[y][3] + (lanes_at(bias + c) + lanes_at(residual[2 * y + 1] + c));
+    }
+  }
+}
+
+struct Scratch {  // of a thread; grows to the largest layer
+  std::vector<float> input, products, zeros, dropped;
+
+  void fit(int64_t in, int64_t out) {
+    const auto grow = [](std::vector<float>& numbers, int64_t length) {
+      if (static_cast<int64_t>(numbers.size()) < length) numbers.resize(length);
+    };
+    grow(input, positions * tiles_a_task * in);
+    grow(products, positions * tiles_a_task * out);
+    grow(zeros, std::max(in, out));
+    grow(dropped, out);
+  }
+};
+
+struct Layer {
+  const float *x, *packed, *bias, *residual;  // x [B,H,W,in]; residual [B,H,W,out] or nullptr
+  float* y;                                   // [B,H,W,out]
+  int64_t height, width, in, out;
+
+  int64_t across() const { return (width + 1) / 2; }
+  int64_t tiles_a_picture() const { return (height + 1) / 2 * across(); }
+};
+
+struct Corner {  // upper left pixel of a tile of the output
+  int64_t picture, y, x;
+};
+
+Corner corner_of(const Layer& layer, int64_t tile) {
+  const int64_t in_picture = tile % layer.tiles_a_picture();
+  return {tile / layer.tiles_a_picture(), in_picture / layer.across() * 2, in_picture % layer.across() * 2};
+}
+
+// Index of a pixel, negative beyond the edges.
+inline int64_t pixel_index(const Layer& layer, const Corner& corner, int64_t dy, int64_t dx) {
+  const int64_t y = corner.y + dy, x = corner.x + dx;
+  const bool inside = y >= 0 && y < layer.height && x >= 0 && x < layer.width;
+  return inside ? (corner.picture * layer.height + y) * layer.width + x : -1;
+}
+
+void read_tile(const Layer& layer, int64_t tile, int64_t slot, int64_t count, Scratch& scratch) {
+  const Corner corner = corner_of(layer, tile);
+  const float* pixels[positions];
+  for (int64_t i = 0; i < positions; ++i) {
+    const int64_t index = pixel_index(layer, corner, i / 4 - 1, i % 4 - 1);
+    pixels[i] = index < 0 ? scratch.zeros.data() : layer.x + index * layer.in;
+  }
+  transform_input(pixels, layer.in, scratch.input.data() + slot * layer.in, count * layer.in);
+}
+
+void write_tile(const Layer& layer, int64_t tile, int64_t slot, int64_t count, Scratch& scratch) {
+  const Corner corner = corner_of(layer, tile);
+  const float *residual[4], *bias = layer.bias ? layer.bias : scratch.zeros.data();
+  float* out[4];
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t index = pixel_index(layer, corner, i / 2, i % 2);
+    residual[i] = index < 0 || !layer.residual ? scratch.zeros.data() : layer.residual + index * layer.out;
+    out[i] = index < 0 ? scratch.dropped.data() : layer.y + index * layer.out;
+  }
+  transform_output(scratch.products.data() + slot * layer.out, count * layer.out, bias, residual, layer.out, out);
+}
+
+void convolve_tiles(const Layer& layer, int64_t first, int64_t count, Scratch& scratch) {
+  for (int64_t i = 0; i < count; ++i) read_tile(layer, first + i, i, count, scratch);
+  const int64_t weights_a_position = (layer.out + panel_width - 1) / panel_width * panel_width * layer.in;
+  const float *sources[tiles_a_task], *start[tiles_a_task];
+  std::fill_n(start, count, scratch.zeros.data());
+  for (int64_t position = 0; position < positions; ++position) {
+    for (int64_t i = 0; i < count; ++i) sources[i] = scratch.input.data() + (position * count + i) * layer.in;
+    multiply({count, 1, layer.in, layer.out, sources, layer.packed + position * weights_a_position, scratch.zeros.data(), start,
+              scratch.products.data() + position * count * layer.out});
+  }
+  for (int64_t i = 0; i < count; ++i) write_tile(layer, first + i, i, count, scratch);
+}
+
+}  // namespace
+
+// Whole vectors of channels; and of larger weights, reading 16 numbers where there were 9 costs what it saves where a picture has few pixels.
+bool winograd_fits(const Tensor& weight, const ConvShape& shape) {
+  const bool whole = weight.size(0) % lanes == 0 && weight.size(1) % lanes == 0;
+  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && whole && weight.numel() <= (128 << 10);
+}
+
+// G g G^T in double: [out,in,3,3] -> [16, panels, in, panel_width]
+Tensor pack_winograd(const Tensor& weight) {
+  const Tensor g = at::tensor({1.0, 0.0, 0.0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0.0, 0.0, 1.0}, at::kDouble).view({4, 3});
+  const Tensor transformed = at::matmul(at::matmul(g, weight.to(at::kDouble)), g.t()).to(at::kFloat);  // [out,in,4,4]
+  std::vector<Tensor> packed;
+  for (const Tensor& matrix : transformed.permute({2, 3, 1, 0}).flatten(0, 1).unbind()) packed.push_back(in_panels(matrix));
+  return at::stack(packed);
+}
+
+Tensor winograd_conv2d(const Tensor& input, const Tensor& packed, const Addend& addend, int64_t out_channels) {
+  constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
+  const Tensor x = input.contiguous(channels_last), residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
+  Tensor y = at::empty({x.size(0), out_channels, x.size(2), x.size(3)}, x.options(), channels_last);
+  const Layer layer{x.const_data_ptr<float>(), packed.const_data_ptr<float>(), data_or_null(addend.bias), data_or_null(residual),
+                    y.mutable_data_ptr<float>(), x.size(2), x.size(3), x.size(1), out_channels};
+  const int64_t tiles = x.size(0) * layer.tiles_a_picture();
+  at::parallel_for(0, (tiles + tiles_a_task - 1) / tiles_a_task, 1, [&](int64_t begin, int64_t end) {
+    thread_local Scratch scratch;
+    scratch.fit(layer.in, layer.out);
+    for (int64_t task = begin; task < end; ++task)
+      convolve_tiles(layer, task * tiles_a_task, std::min(tiles_a_task, tiles - task * tiles_a_task), scratch);
+  });
+  return y;
+}
+
+}  // namespace negativa::nn::cpu
