@@ -113,10 +113,10 @@ ChannelAffine channel_affine(const PictureNorm& picture, const NormShape& shape)
   });
   ChannelAffine affine{std::vector<float>(channels), std::vector<float>(channels)};
   const int64_t width = channels / shape.groups;
-  const double n = static_cast<double>(rows);
+  const double n = static_cast<double>(rows), share = 1 / n, share_of_width = 1.0 / static_cast<double>(width);
+  std::vector<double> means(width);
   for (int64_t g = 0; g < shape.groups; ++g) {
     double group_mean = 0, within = 0, between = 0;
-    std::vector<double> means(width);
     for (int64_t j = 0; j < width; ++j) {
       const int64_t c = g * width + j;
       double sum = 0, square = 0;
@@ -124,12 +124,12 @@ ChannelAffine channel_affine(const PictureNorm& picture, const NormShape& shape)
         sum += sums[2 * i * channels + c];
         square += sums[(2 * i + 1) * channels + c];
       }
-      means[j] = x[c] + sum / n;
-      within += square - sum * sum / n;
-      group_mean += means[j] / static_cast<double>(width);
+      means[j] = x[c] + sum * share;
+      within += square - sum * sum * share;
+      group_mean += means[j] * share_of_width;
     }
     for (const double mean : means) between += n * (mean - group_mean) * (mean - group_mean);
-    const double variance = std::max(0.0, (within + between) / (n * static_cast<double>(width)));
+    const double variance = std::max(0.0, (within + between) * share * share_of_width);
     const double inverse = 1.0 / std::sqrt(variance + shape.eps);
     for (int64_t c = g * width; c < (g + 1) * width; ++c) {
       affine.scale[c] = static_cast<float>(weight[c] * inverse);

@@ -47,6 +47,7 @@ template <int lanes, int vectors, int height>
 NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
   Vector<lanes> sums[height][vectors];
   const float* weights[vectors];
+  const int64_t to_next = p.parts * p.depth * lanes * vectors;  // the next tile's weights: a CPU's own prefetching stops at each page
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; ++v) {
     const int64_t at = column + v * lanes;
@@ -61,7 +62,10 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
     for (int64_t i = 0; i < p.depth; ++i) {
       Vector<lanes> w[vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) w[v] = vector_at<lanes>(weights[v] + i * panel_width);
+      for (int v = 0; v < vectors; ++v) {
+        w[v] = vector_at<lanes>(weights[v] + i * panel_width);
+        __builtin_prefetch(weights[v] + i * panel_width + to_next);
+      }
 #pragma GCC unroll 8
       for (int r = 0; r < height; ++r)
 #pragma GCC unroll 4
