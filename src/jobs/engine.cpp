@@ -48,12 +48,13 @@ std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::st
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options), device_(device_from_name(options.device)) {
+Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts) : options_(options), device_(device_from_name(options.device)) {
   ModelRequest request;
   request.model = options.model.empty() ? default_model() : find_model(options.model);
   if (!options.refiner.empty()) request.refiner = find_model(options.refiner);
   if (!options.vae.empty()) request.vae = options.vae;
   request.device = device_;
+  request.keep_parts = keep_parts;
   request.compute = compute_from_name(options.dtype, device_);
   if (options.weights_dtype != "auto") request.storage = dtype_from_name(options.weights_dtype);
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
@@ -62,8 +63,9 @@ Engine::Engine(const ModelOptions& options, size_t pictures) : options_(options)
     const auto [path, name] = parse_embedding_spec(spec);
     embeddings_.push_back(load_embedding(path, name, models_->embedding_widths()));
   }
-  if (models_->is_small() && device_.is_cpu()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
-  else threads_a_picture_ = cores;
+  const bool side_by_side = models_->is_small() && device_.is_cpu();
+  if (!side_by_side) threads_a_picture_ = cores;
+  else if (models_->keeps_parts()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
   set_threads(threads_a_picture_);
 }
 
@@ -147,7 +149,11 @@ Plan Engine::plan(const PictureOptions& options) {
   return plan;
 }
 
-void Engine::run(const std::vector<Plan>& plans, const RunHooks& hooks, const std::function<void(size_t, ImageResult&&)>& on_picture) {
+void Engine::run(const std::vector<Plan>& plans, const RunHooks& hooks, const OnPicture& on_picture) {
+  if (!models_->keeps_parts()) {
+    set_threads(threads_a_picture_);
+    return text_to_images(*models_, plans, {}, hooks, on_picture);
+  }
   std::mutex mutex;  // on_picture and the first error
   std::exception_ptr first_error;
   std::atomic<size_t> next{0};

@@ -9,7 +9,8 @@ namespace negativa {
 class Engine {
  public:
   // Resolves every "auto", opens files, sets the threads of the process. Throws ErrorKind::input, device, file_format.
-  explicit Engine(const ModelOptions& options, size_t pictures);
+  // keep_parts: as ModelRequest's.
+  explicit Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts = {});
 
   Models& models() { return *models_; }
   const Models& models() const { return *models_; }
@@ -25,9 +26,9 @@ class Engine {
   // The same answers as options: what a record stores.
   PictureOptions resolved(const PictureOptions& options) const;
 
-  // Makes all pictures, several at once for a small model; on_picture is called from one thread at a time, in the order they finish.
-  // The first error stops all workers and is thrown here.
-  void run(const std::vector<Plan>& plans, const RunHooks& hooks, const std::function<void(size_t, ImageResult&&)>& on_picture);
+  // Makes all pictures: several at once for a small model, stage by stage for one that does not keep its parts. on_picture is called from one thread at a
+  // time, in the order they finish. The first error stops all workers and is thrown here.
+  void run(const std::vector<Plan>& plans, const RunHooks& hooks, const OnPicture& on_picture);
 
  private:
   ModelOptions options_;

@@ -26,6 +26,7 @@ void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
 
 Models::Models(ModelRequest request) : request_(std::move(request)), files_(open_model(request_.model)) {
   facts_ = read_facts(files_);
+  is_small_ = is_small_unet(facts_.unet);
   if (request_.refiner) {
     refiner_files_ = open_model(*request_.refiner);
     refiner_facts_ = read_facts(*refiner_files_);
@@ -39,8 +40,6 @@ Models::Models(ModelRequest request) : request_(std::move(request)), files_(open
 }
 
 std::optional<DType> Models::storage_of(const Weights& weights) const { return storage_or_default(request_.storage, weights, request_.compute); }
-
-bool Models::is_small() const { return is_small_unet(facts_.unet); }
 
 nn::LoadOptions Models::load_options(const Weights& weights) const {
   nn::LoadOptions options;
@@ -76,7 +75,7 @@ template <class Module>
 const Module& Models::get(Part<Module>& part) {
   const std::lock_guard lock(mutex_);
   if (part.module) return *part.module;
-  if (!is_small()) {
+  if (!keeps_parts()) {
     text_.module.reset();
     unet_.module.reset();
     refiner_text_.module.reset();
@@ -85,6 +84,7 @@ const Module& Models::get(Part<Module>& part) {
     malloc_trim(0);  // the heap keeps freed weights otherwise, on top of the next part
   }
   part.module = part.load();
+  ++loads_[part.name];
   return *part.module;
 }
 

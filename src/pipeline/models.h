@@ -18,6 +18,7 @@ struct ModelRequest {
   DType compute = at::kFloat;
   std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype
   at::Device device = at::kCPU;
+  std::optional<bool> keep_parts;            // loaded parts stay; absent: those of a small model do
 };
 
 // What is known of a model before any weight is loaded.
@@ -39,11 +40,12 @@ class Models {
   const ModelFiles& files() const { return files_; }
   const std::optional<ModelFiles>& refiner_files() const { return refiner_files_; }
 
-  // Under 100 million UNet parameters, a single-thread worker a picture beats several threads on one picture, and all parts stay loaded.
+  // Under 100 million UNet parameters, a single-thread worker a picture beats several threads on one picture.
   // It follows from the config alone, because threads decide the last bits of a picture.
-  bool is_small() const;
+  bool is_small() const { return is_small_; }
+  bool keeps_parts() const { return request_.keep_parts.value_or(is_small_); }
 
-  // Each loads its part if need be. Unless is_small(), the others are freed first, so a reference holds until the next such call.
+  // Each loads its part if need be. Unless keeps_parts(), the others are freed first, so a reference holds until the next such call.
   const TextModels& text() { return get(text_); }
   const UNet& unet() { return get(unet_); }
   const TextModels& refiner_text() { return get(refiner_text_); }
@@ -55,12 +57,15 @@ class Models {
 
   // Widths of the base's token embeddings, for reading textual inversion files.
   EmbeddingWidths embedding_widths() const;
+  // How often each part was loaded: "unet", "refiner_unet", "text" …
+  const std::map<std::string, int>& loads() const { return loads_; }
   // Bytes of all parts as they will lie in memory.
   int64_t weight_bytes() const;
 
  private:
   template <class Module>
   struct Part {
+    const char* name;
     std::function<std::shared_ptr<const Module>()> load;
     std::shared_ptr<const Module> module;
   };
@@ -78,9 +83,11 @@ class Models {
   std::optional<ModelFacts> refiner_facts_;
   VaeConfig vae_config_;
   std::mutex mutex_;
-  Part<TextModels> text_, refiner_text_;
-  Part<UNet> unet_, refiner_unet_;
-  Part<Vae> vae_;
+  bool is_small_ = false;
+  std::map<std::string, int> loads_;
+  Part<TextModels> text_{"text", {}, {}}, refiner_text_{"refiner_text", {}, {}};
+  Part<UNet> unet_{"unet", {}, {}}, refiner_unet_{"refiner_unet", {}, {}};
+  Part<Vae> vae_{"vae", {}, {}};
 };
 
 // The linear layers of base UNet and text encoders, for reading LoRA files; needs no weights.

@@ -50,6 +50,17 @@ struct ImageResult {
 // Throws ErrorKind::cancelled between two steps; whatever the parts throw.
 ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks);
 
+// How many pictures wait for each other, where a part of the models is loaded once for all of them. An interruption loses what waits: after that long in
+// the base, pictures go on to refiner and VAE. Reading 7 GB takes seconds, so minutes are enough.
+struct Grouping {
+  size_t pictures = 64;
+  double seconds = 300;
+};
+using OnPicture = std::function<void(size_t, ImageResult&&)>;
+
+// The same pictures, byte for byte, stage by stage: for models that do not keep their parts. on_picture is called as each is decoded.
+void text_to_images(Models& models, const std::vector<Plan>& plans, const Grouping& grouping, const RunHooks& hooks, const OnPicture& on_picture);
+
 // Steps of base and refiner together: what a progress bar counts to.
 int64_t denoising_steps(const Models& models, const Plan& plan);
 

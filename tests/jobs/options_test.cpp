@@ -81,6 +81,26 @@ TEST(EnginePlan, EmptySecondPromptsFollowTheFirst) {
   EXPECT_FALSE(plan.refiner_start.has_value()) << "there is no refiner";
 }
 
+TEST(EngineRun, StageByStageAndSideBySideGiveTheSameBytes) {
+  ModelOptions model = on_cpu();
+  model.threads = 2;
+  std::map<size_t, Tensor> made[2];
+  for (const bool keep_parts : {false, true}) {
+    Engine engine(model, 3, keep_parts);
+    std::vector<Plan> plans;
+    for (uint64_t seed = 0; seed < 3; ++seed) {
+      PictureOptions options;
+      options.prompt = "lion";
+      options.steps = 2;
+      options.seed = seed;
+      plans.push_back(engine.plan(options));
+    }
+    engine.run(plans, {}, [&](size_t i, ImageResult&& result) { made[keep_parts][i] = result.image; });
+    EXPECT_EQ(engine.models().loads(), (std::map<std::string, int>{{"text", 1}, {"unet", 1}, {"vae", 1}}));
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(at::equal(made[0][i], made[1][i])) << i;
+}
+
 TEST(EngineRun, ThrowsTheFirstErrorOfItsWorkers) {
   ModelOptions model = on_cpu();
   model.threads = 2;

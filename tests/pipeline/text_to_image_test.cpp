@@ -167,6 +167,82 @@ TEST(TextToImage, BranchLorasOnOneUNetEqualTwoSeparatelyMergedUNets) {
   EXPECT_GT(relative_error(one[1], row0), 1e-3) << "branches are the same";
 }
 
+struct Stages : testing::Test {  // a model that does not keep its parts, as one of full size
+  Models models{[] {
+    ModelRequest request = bundled().request();
+    request.keep_parts = false;
+    return request;
+  }()};
+  std::vector<Plan> plans;
+  std::map<size_t, ImageResult> made;
+  const OnPicture keep = [this](size_t i, ImageResult&& result) { made[i] = std::move(result); };
+
+  Stages() {
+    for (const char* prompt : {"owl", "a big lion", "owl", "(frog)++ and a long tail"}) {
+      plans.push_back(small_plan(prompt, 4));
+      plans.back().sampler = "euler_ancestral";
+      plans.back().seed = plans.size();
+      plans.back().refiner_start = 0.5;
+    }
+    plans[1].refiner_start = {};
+    plans[3].negative_prompt = "blurry";
+    LoraTargets targets = lora_targets(models.files());
+    auto adapters = std::make_shared<PictureAdapters>();
+    adapters->unet = unet_adapters({{std::make_shared<LoraFile>(read_lora(test::source_folder() / "tests/golden/lora_kohya.safetensors", targets)), 0.2,
+                                     LoraBranch::negative}});
+    plans[3].adapters = adapters;
+  }
+  std::map<std::string, int> loads_of(const Grouping& grouping) {
+    const auto before = models.loads();
+    text_to_images(models, plans, grouping, {}, keep);
+    auto loads = models.loads();
+    for (const auto& [part, count] : before) loads[part] -= count;
+    return loads;
+  }
+  using Loads = std::map<std::string, int>;
+};
+
+TEST_F(Stages, GiveTheBytesOfPicturesMadeAlone) {
+  text_to_images(models, plans, {}, {}, keep);
+  ASSERT_EQ(made.size(), plans.size());
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const ImageResult alone = text_to_image(bundled(), plans[i], {});
+    EXPECT_TRUE(at::equal(made[i].image, alone.image)) << i;
+    ASSERT_EQ(made[i].tensors.size(), alone.tensors.size());
+    for (const auto& [name, tensor] : alone.tensors) EXPECT_TRUE(at::equal(made[i].tensors.at(name), tensor)) << i << " " << name;
+  }
+}
+
+TEST_F(Stages, LoadEachPartOnceForAGroup) {
+  const Loads once{{"text", 1}, {"refiner_text", 1}, {"unet", 1}, {"refiner_unet", 1}, {"vae", 1}};
+  EXPECT_EQ(loads_of({}), once);
+  EXPECT_EQ(loads_of({2, 300}), (Loads{{"text", 2}, {"refiner_text", 2}, {"unet", 2}, {"refiner_unet", 2}, {"vae", 2}}));
+  EXPECT_EQ(loads_of({64, 0}), (Loads{{"text", 1}, {"refiner_text", 1}, {"unet", 4}, {"refiner_unet", 3}, {"vae", 4}})) << "picture 1 has no refiner";
+  for (int i = 0; i < 2; ++i) text_to_image(bundled(), plans[0], {});
+  EXPECT_EQ(bundled().loads(), once) << "a small model keeps its parts";
+}
+
+TEST_F(Stages, EncodeATextOnce) {
+  text_to_images(models, plans, {}, {}, keep);
+  const auto place = [&](size_t i, const char* name) { return made[i].tensors.at(name).data_ptr(); };
+  EXPECT_EQ(place(0, "prompt_embeds"), place(2, "prompt_embeds"));
+  EXPECT_NE(place(0, "prompt_embeds"), place(1, "prompt_embeds"));
+}
+
+TEST_F(Stages, KeepWhatIsDoneWhenCancelled) {
+  CancelToken cancel;
+  int steps = 0;
+  RunHooks hooks;
+  hooks.cancel = &cancel;
+  hooks.on_step = [&] {
+    if (++steps == 6) cancel.cancel();
+  };
+  EXPECT_THROW(text_to_images(models, plans, {64, 0}, hooks, keep), Error);
+  EXPECT_EQ(steps, 6);
+  EXPECT_EQ(made.size(), 1u);
+  EXPECT_TRUE(at::equal(made[0].image, text_to_image(bundled(), plans[0], {}).image));
+}
+
 TEST(CheckPlan, RefusesWhatCannotBe) {
   const auto refused = [](auto change) {
     Plan plan = small_plan("owl", 4);

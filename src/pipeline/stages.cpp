@@ -1,0 +1,163 @@
+#include "pipeline/stages.h"
+
+namespace negativa {
+
+namespace {
+
+struct Branch {
+  std::string prompt, prompt_2;
+  const std::array<nn::Adapters, 2>* adapters;  // nullptr: none
+};
+
+TextKey key_of(const Plan& plan, const Branch& branch) {
+  std::vector<const void*> vectors;
+  std::vector<std::string> names;
+  for (const auto& embedding : plan.embeddings) {
+    names.push_back(embedding.name);
+    for (const Tensor* tensor : {&embedding.clip_l, &embedding.clip_g}) vectors.push_back(tensor->unsafeGetTensorImpl());
+  }
+  return {branch.prompt, branch.prompt_2, plan.weighting, plan.pooled, branch.adapters, vectors, names};
+}
+
+PromptEmbeds encode_now(const TextModels& text, const Plan& plan, const Branch& branch, DType compute) {
+  PromptRequest request;
+  request.prompt = branch.prompt;
+  request.prompt_2 = branch.prompt_2;
+  request.weighting = plan.weighting;
+  request.pooled = plan.pooled;
+  request.embeddings = plan.embeddings;
+  request.compute = compute;
+  if (branch.adapters) {
+    request.adapters = &(*branch.adapters)[0];
+    request.adapters_2 = &(*branch.adapters)[1];
+  }
+  return encode_prompt(text, request);
+}
+
+struct Encoding {
+  const TextModels& text;
+  const ModelFacts& facts;
+  DType compute;
+  EncodedTexts& known;
+};
+
+PromptEmbeds encode(const Encoding& encoding, const Plan& plan, Branch branch) {
+  if (branch.adapters && (*branch.adapters)[0].empty() && (*branch.adapters)[1].empty()) branch.adapters = nullptr;
+  auto key = key_of(plan, branch);
+  if (const auto found = encoding.known.find(key); found != encoding.known.end()) return found->second;
+  return encoding.known[std::move(key)] = encode_now(encoding.text, plan, branch, encoding.compute);
+}
+
+// The refiner has one encoder, which reads `prompt` whatever prompt_2 says, and LoRAs do not act on it.
+Conditioning encode_prompts(const Encoding& encoding, const Plan& plan, const RunHooks& hooks) {
+  const bool is_base = encoding.text.first.has_value();
+  const auto branch = [&](const std::string& prompt, const std::string& prompt_2, const std::array<nn::Adapters, 2>& adapters) {
+    return is_base ? Branch{prompt, prompt_2, &adapters} : Branch{prompt, prompt, nullptr};
+  };
+  const std::string negative = plan.negative_prompt.value_or("");
+  Conditioning result;
+  result.positive = encode(encoding, plan, branch(plan.prompt, plan.prompt_2, plan.adapters->positive_text));
+  if (!plan.negative_prompt && encoding.facts.zero_negative) result.negative = zeros_like(result.positive);
+  else result.negative = encode(encoding, plan, branch(negative, plan.negative_prompt_2.value_or(negative), plan.adapters->negative_text));
+  for (const auto* embeds : {&result.positive, &result.negative}) {
+    if (!is_base || !hooks.on_notice) continue;
+    if (!embeds->cut.empty()) hooks.on_notice(fmt::format("the prompt is longer than 77 tokens; cut: \"{}\"", embeds->cut));
+    if (!embeds->ignored.empty()) hooks.on_notice(fmt::format("words behind .and() are ignored: \"{}\"", embeds->ignored));
+  }
+  if (result.positive.prompt_embeds.size(1) != result.negative.prompt_embeds.size(1))
+    pad_to_same_length(result.negative, result.positive, encode(encoding, plan, branch("", "", plan.adapters->positive_text)));
+  return result;
+}
+
+// [2,6] or [2,5]: rows negative, positive.
+Tensor add_time_ids(const Plan& plan, int64_t numbers) {
+  const SizeCond sizes{plan.original_size, plan.crop_top_left, plan.target_size};
+  return at::stack({time_ids(sizes, numbers, plan.negative_aesthetic_score), time_ids(sizes, numbers, plan.aesthetic_score)});
+}
+
+UNetCondition condition(const Conditioning& text, const Plan& plan, const UNet& unet, const ModelRequest& request) {
+  const auto options = at::TensorOptions(request.compute).device(request.device);
+  const Tensor pooled = at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds});
+  const int64_t numbers = unet.config.size_numbers(pooled.size(1));
+  return {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}).to(options), pooled.to(options), add_time_ids(plan, numbers).to(options)};
+}
+
+struct Share {  // of a picture's steps
+  StepRange steps;
+  const Conditioning& text;
+  const nn::Adapters& adapters;
+  double guidance_scale;
+};
+
+void run_steps(const UNet& unet, const ModelRequest& request, const Share& share, Drawing& drawing, const RunHooks& hooks) {
+  const Plan& plan = drawing.plan;
+  drawing.latents = denoise({unet, *drawing.course.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request), share.adapters,
+                             share.guidance_scale, plan.guidance_rescale, plan.guidance_interval, request.compute, hooks.on_step, hooks.cancel},
+                            drawing.latents, drawing.generator);
+}
+
+Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
+
+}  // namespace
+
+Course make_course(const Models& models, const Plan& plan) {
+  const auto schedule = make_noise_schedule(models.facts().scheduler);
+  Course course{make_sampler(plan.sampler, models.facts().scheduler), {}, {}};
+  course.grid = make_grid(schedule, course.sampler->grid_rules(), plan.grid, plan.steps);
+  course.split = {{0, course.grid.steps()}, {course.grid.steps(), course.grid.steps()}};
+  if (plan.refiner_start) course.split = split_steps(course.grid, *plan.refiner_start, models.facts().scheduler.num_train_timesteps);
+  return course;
+}
+
+Drawing begin_drawing(const Models& models, const Plan& plan) {
+  check_plan(models, plan);
+  return {plan, make_course(models, plan), Generator(plan.seed), {}, {}, {}, {}};
+}
+
+void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
+  if (hooks.cancel) hooks.cancel->throw_if_cancelled();
+  drawing.text = encode_prompts({models.text(), models.facts(), models.request().compute, known}, drawing.plan, hooks);
+  drawing.kept["prompt_embeds"] = host(drawing.text.positive.prompt_embeds);
+  drawing.kept["pooled_prompt_embeds"] = host(drawing.text.positive.pooled_prompt_embeds);
+  drawing.kept["negative_prompt_embeds"] = host(drawing.text.negative.prompt_embeds);
+  drawing.kept["negative_pooled_prompt_embeds"] = host(drawing.text.negative.pooled_prompt_embeds);
+}
+
+void encode_for_refiner(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
+  if (drawing.course.split.refiner.size() == 0) return;
+  if (hooks.cancel) hooks.cancel->throw_if_cancelled();
+  drawing.refiner_text = encode_prompts({models.refiner_text(), *models.refiner_facts(), models.request().compute, known}, drawing.plan, hooks);
+}
+
+void draw_noise(const Models& models, Drawing& drawing) {
+  const int64_t factor = models.vae_config().factor();
+  const Tensor noise = drawing.generator.randn({1, models.facts().unet.in_channels, drawing.plan.height_px / factor, drawing.plan.width_px / factor});
+  drawing.latents = (noise * drawing.course.sampler->init_noise_sigma(drawing.course.grid)).to(models.request().device);
+  drawing.kept["initial_latents"] = host(drawing.latents);
+}
+
+void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) {
+  const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
+  if (course.split.base.size() > 0)
+    run_steps(models.unet(), models.request(), {course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
+  drawing.kept["base_latents"] = host(drawing.latents);
+}
+
+void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hooks) {
+  if (drawing.refiner_text)
+    run_steps(models.refiner_unet(), models.request(),
+              {drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(), drawing.plan.refiner_guidance_scale}, drawing, hooks);
+  drawing.kept["latents"] = host(drawing.latents);
+}
+
+ImageResult decode(Models& models, Drawing& drawing, const RunHooks& hooks) {
+  const DType compute = models.request().compute;
+  bool retried = false;
+  const Tensor image = decode_finite(models.vae(), drawing.latents.to(compute), &retried);
+  if (retried && hooks.on_notice) hooks.on_notice(fmt::format("the VAE overflowed in {}; decoded again in fp32", dtype_name(compute)));
+  ImageResult result{host(image), std::move(drawing.kept)};
+  result.tensors["image"] = result.image;
+  return result;
+}
+
+}  // namespace negativa
