@@ -29,7 +29,7 @@ Tensor as_int8(const Slot& slot, const Tensor& tensor) {
 
 }  // namespace
 
-void check_weights(const std::string& part, const Walk& module, const Weights& weights, bool allow_extra) {
+void check_weights(const std::string& part, const Walk& module, const Weights& weights) {
   std::vector<std::string> missing, misshapen, extra;
   std::set<std::string> known;
   for (const auto& slot : module.slots) {
@@ -41,9 +41,8 @@ void check_weights(const std::string& part, const Walk& module, const Weights& w
       misshapen.push_back(fmt::format("{} is {}, expected {}", slot.name, to_string(shape), to_string(slot.shape)));
     }
   }
-  if (!allow_extra)
-    for (const auto& [key, source] : weights)
-      if (!known.contains(key)) extra.push_back(key);
+  for (const auto& [key, source] : weights)
+    if (!known.contains(key)) extra.push_back(key);
   if (missing.empty() && misshapen.empty() && extra.empty()) return;
   std::string message = fmt::format("[{}] weights do not fit the config:", part);
   if (!missing.empty()) message += fmt::format(" {} missing ({});", missing.size(), some_of(missing));
@@ -53,8 +52,9 @@ void check_weights(const std::string& part, const Walk& module, const Weights& w
 }
 
 void load(const std::string& part, const Walk& module, const Weights& weights, const LoadOptions& options) {
-  check_weights(part, module, weights, options.allow_extra);
+  check_weights(part, module, weights);
   for (const auto& slot : module.slots) {
+    if (options.cancel) options.cancel->throw_if_cancelled();
     const bool int8 = options.storage == at::kChar;
     Tensor tensor = weights.at(slot.name).load(int8 ? at::kHalf : options.storage).to(options.device);
     if (int8 && slot.scale) tensor = as_int8(slot, tensor);
@@ -63,17 +63,19 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
     *slot.tensor = std::move(tensor);
   }
   for (const auto& [name, linear] : module.linears) linear->name = name;
-  if (options.for_inference) lay_out(module);
+  if (options.for_inference) lay_out(module, options.cancel);
 }
 
-void lay_out(const Walk& module) {
+void lay_out(const Walk& module, const CancelToken* cancel) {
   const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
   for (const auto& [name, linear] : module.linears) {
+    if (cancel) cancel->throw_if_cancelled();
     if (!fits(linear->weight)) continue;
     if (cpu::worth_packing(linear->weight)) linear->packed = cpu::pack_linear(linear->weight);
     else linear->weight = cpu::lay_out_linear(linear->weight);
   }
   for (Conv2d* conv : module.convolutions) {
+    if (cancel) cancel->throw_if_cancelled();
     if (!fits(conv->weight)) continue;
     if (cpu::worth_packing(conv->weight)) conv->packed = cpu::pack_conv(conv->weight, conv->shape());
     else conv->weight = cpu::lay_out_conv(conv->weight);

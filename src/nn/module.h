@@ -2,6 +2,7 @@
 // Modules are plain structs. Each names its children once, in
 //   static void visit(auto& self, auto& v) { v("conv1", self.conv1); v("resnets", self.resnets); ... }
 // under the diffusers key. Loading, parameter counts, LoRA targets and `model inspect` walk that one list.
+#include "base/cancel.h"
 #include "core/device.h"
 #include "io/weights.h"
 
@@ -64,19 +65,19 @@ Walk walk(Module& module) {
 struct LoadOptions {
   std::optional<DType> storage;      // absent: as stored in the file; int8: weights of linear layers and convolutions, the rest fp16
   at::Device device = at::kCPU;
-  bool allow_extra = false;          // keys the module does not have: an error unless allowed
   bool for_inference = false;        // then lay_out()
+  const CancelToken* cancel = nullptr;  // asked before each tensor
 };
 
 // Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape.
-void check_weights(const std::string& part, const Walk& module, const Weights& weights, bool allow_extra = false);
+void check_weights(const std::string& part, const Walk& module, const Weights& weights);
 
 // Fills every slot from `weights`, after check_weights.
 // Releases each mapped page as soon as its tensor is copied.
 void load(const std::string& part, const Walk& module, const Weights& weights, const LoadOptions& options);
 
 // fp32 weights on a CPU in the layouts in which it multiplies fastest; others stay as they are. No gradients afterwards.
-void lay_out(const Walk& module);
+void lay_out(const Walk& module, const CancelToken* cancel = nullptr);
 
 int64_t parameter_count(const Walk& module);
 

@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <set>
+
 #include "base/json.h"
 #include "base/names.h"
 #include "text/text_models.h"
@@ -9,6 +11,8 @@
 namespace negativa {
 
 namespace {
+
+constexpr const char* of_refiner = "refiner/";
 
 ModelFacts read_facts(const ModelFiles& files) {
   const auto index = parse_json(files.config_json("model_index"), files.name + "/" + names::model_index);
@@ -39,40 +43,45 @@ Models::Models(ModelRequest request) : request_(std::move(request)), files_(open
   open_parts();
 }
 
-std::optional<DType> Models::storage_of(const Weights& weights) const { return storage_or_default(request_.storage, weights, request_.compute); }
+std::optional<DType> Models::storage_of(const std::string& part, const Weights& weights) const {
+  const auto asked = request_.part_storage.find(part);
+  return asked != request_.part_storage.end() ? asked->second : storage_or_default(request_.storage, weights, request_.compute);
+}
 
-nn::LoadOptions Models::load_options(const Weights& weights) const {
+nn::LoadOptions Models::load_options(const std::string& part, const Weights& weights, const CancelToken* cancel) const {
   nn::LoadOptions options;
-  options.storage = storage_of(weights);
+  options.storage = storage_of(part, weights);
   options.device = request_.device;
   options.for_inference = true;
+  options.cancel = cancel;
   return options;
 }
 
 void Models::open_parts() {
-  const auto load_unet = [this](const ModelFiles& files, const ModelFacts& facts) {
+  const auto load_unet = [this](const ModelFiles& files, const ModelFacts& facts, const std::string& prefix, const CancelToken* cancel) {
     auto unet = std::make_shared<UNet>(facts.unet);
     const auto weights = files.weights("unet");
-    unet->load(weights, load_options(weights));
+    unet->load(weights, load_options(prefix + "unet", weights, cancel));
     return unet;
   };
-  const auto load_text = [this](const ModelFiles& files) {
-    return std::make_shared<TextModels>(load_text_models(files, [this](const Weights& weights) { return load_options(weights); }));
+  const auto load_text = [this](const ModelFiles& files, const std::string& prefix, const CancelToken* cancel) {
+    const auto options = [&](const std::string& part, const Weights& weights) { return load_options(prefix + part, weights, cancel); };
+    return std::make_shared<TextModels>(load_text_models(files, options));
   };
-  text_.load = [=, this] { return load_text(files_); };
-  unet_.load = [=, this] { return load_unet(files_, facts_); };
-  refiner_text_.load = [=, this] { return load_text(*refiner_files_); };
-  refiner_unet_.load = [=, this] { return load_unet(*refiner_files_, *refiner_facts_); };
-  vae_.load = [this] {
+  text_.load = [=, this](const CancelToken* cancel) { return load_text(files_, "", cancel); };
+  unet_.load = [=, this](const CancelToken* cancel) { return load_unet(files_, facts_, "", cancel); };
+  refiner_text_.load = [=, this](const CancelToken* cancel) { return load_text(*refiner_files_, of_refiner, cancel); };
+  refiner_unet_.load = [=, this](const CancelToken* cancel) { return load_unet(*refiner_files_, *refiner_facts_, of_refiner, cancel); };
+  vae_.load = [this](const CancelToken* cancel) {
     auto vae = std::make_shared<Vae>(vae_config_);
     const auto weights = vae_files_ ? vae_files_->weights : files_.weights("vae");
-    vae->load(weights, load_options(weights));
+    vae->load(weights, load_options("vae", weights, cancel));
     return vae;
   };
 }
 
 template <class Module>
-const Module& Models::get(Part<Module>& part) {
+const Module& Models::get(Part<Module>& part, const CancelToken* cancel) {
   const std::lock_guard lock(mutex_);
   if (part.module) return *part.module;
   if (!keeps_parts()) {
@@ -83,29 +92,48 @@ const Module& Models::get(Part<Module>& part) {
     vae_.module.reset();
     malloc_trim(0);  // the heap keeps freed weights otherwise, on top of the next part
   }
-  part.module = part.load();
+  part.module = part.load(cancel);
   ++loads_[part.name];
   return *part.module;
 }
 
-template const TextModels& Models::get(Part<TextModels>&);
-template const UNet& Models::get(Part<UNet>&);
-template const Vae& Models::get(Part<Vae>&);
+template const TextModels& Models::get(Part<TextModels>&, const CancelToken*);
+template const UNet& Models::get(Part<UNet>&, const CancelToken*);
+template const Vae& Models::get(Part<Vae>&, const CancelToken*);
 
 void Models::lend_unet(std::shared_ptr<const UNet> unet) {
-  unet_.load = [unet = std::move(unet)] { return unet; };
+  unet_.load = [unet = std::move(unet)](const CancelToken*) { return unet; };
+}
+
+std::map<std::string, Weights> Models::weights() const {
+  std::map<std::string, Weights> parts{{"vae", vae_files_ ? vae_files_->weights : files_.weights("vae")}};
+  const auto add = [&](const ModelFiles& files, const std::string& prefix) {
+    for (const char* part : {"text_encoder", "text_encoder_2", "unet"})
+      if (files.has(part)) parts.emplace(prefix + part, files.weights(part));
+  };
+  add(files_, "");
+  if (refiner_files_) add(*refiner_files_, of_refiner);
+  return parts;
 }
 
 int64_t Models::weight_bytes() const {
-  const auto held = [this](const Weights& weights) { return bytes_of(weights, storage_of(weights)); };
-  int64_t bytes = held(vae_files_ ? vae_files_->weights : files_.weights("vae"));
-  const auto add = [&](const ModelFiles& files) {
-    for (const char* part : {"text_encoder", "text_encoder_2", "unet"})
-      if (files.has(part)) bytes += held(files.weights(part));
-  };
-  add(files_);
-  if (refiner_files_) add(*refiner_files_);
+  int64_t bytes = 0;
+  for (const auto& [part, weights] : weights()) bytes += weight_bytes(part, weights);
   return bytes;
+}
+
+std::string Models::weights_dtype() const {
+  std::set<std::string> different;
+  std::string by_part;
+  for (const auto& [part, weights] : weights()) {
+    const auto storage = storage_of(part, weights);
+    std::set<std::string> names;
+    for (const auto& [key, source] : weights) names.insert(dtype_name(storage.value_or(source.dtype())));
+    const std::string name = names.size() == 1 ? *names.begin() : "file";
+    different.insert(name);
+    by_part += (by_part.empty() ? "" : ",") + part + ":" + name;
+  }
+  return different.size() == 1 && !different.contains("file") ? *different.begin() : by_part;
 }
 
 EmbeddingWidths Models::embedding_widths() const {

@@ -2,6 +2,7 @@
 // The parts of a base model and, if asked for, a refiner: opened at once, loaded when their stage begins, freed when it is over.
 #include <mutex>
 
+#include "base/cancel.h"
 #include "io/model_files.h"
 #include "lora/lora_file.h"
 #include "schedule/noise_schedule.h"
@@ -17,6 +18,7 @@ struct ModelRequest {
   std::optional<std::filesystem::path> vae;  // another VAE than the model's
   DType compute = at::kFloat;
   std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype
+  std::map<std::string, std::optional<DType>> part_storage;  // over `storage`, by part ("unet", "refiner/unet"); absent value: as in the file
   at::Device device = at::kCPU;
   std::optional<bool> keep_parts;            // loaded parts stay; absent: those of a small model do
 };
@@ -46,11 +48,12 @@ class Models {
   bool keeps_parts() const { return request_.keep_parts.value_or(is_small_); }
 
   // Each loads its part if need be. Unless keeps_parts(), the others are freed first, so a reference holds until the next such call.
-  const TextModels& text() { return get(text_); }
-  const UNet& unet() { return get(unet_); }
-  const TextModels& refiner_text() { return get(refiner_text_); }
-  const UNet& refiner_unet() { return get(refiner_unet_); }
-  const Vae& vae() { return get(vae_); }
+  // `cancel` is asked before each tensor; an interrupted part is as if it had never been asked for.
+  const TextModels& text(const CancelToken* cancel = nullptr) { return get(text_, cancel); }
+  const UNet& unet(const CancelToken* cancel = nullptr) { return get(unet_, cancel); }
+  const TextModels& refiner_text(const CancelToken* cancel = nullptr) { return get(refiner_text_, cancel); }
+  const UNet& refiner_unet(const CancelToken* cancel = nullptr) { return get(refiner_unet_, cancel); }
+  const Vae& vae(const CancelToken* cancel = nullptr) { return get(vae_, cancel); }
 
   // Uses this UNet, of the same config, instead of loading one: previews of a training.
   void lend_unet(std::shared_ptr<const UNet> unet);
@@ -59,20 +62,25 @@ class Models {
   EmbeddingWidths embedding_widths() const;
   // How often each part was loaded: "unet", "refiner_unet", "text" …
   const std::map<std::string, int>& loads() const { return loads_; }
-  // Bytes of all parts as they will lie in memory.
+  // The weights of each part, by the names of ModelRequest::part_storage.
+  std::map<std::string, Weights> weights() const;
+  // Bytes of one of them as it will lie in memory; and of all.
+  int64_t weight_bytes(const std::string& part, const Weights& weights) const { return bytes_of(weights, storage_of(part, weights)); }
   int64_t weight_bytes() const;
+  // What weights are in memory: "fp16" where all parts agree, else "text_encoder:fp32,unet:fp16,…"; "file" where a file mixes formats.
+  std::string weights_dtype() const;
 
  private:
   template <class Module>
   struct Part {
     const char* name;
-    std::function<std::shared_ptr<const Module>()> load;
+    std::function<std::shared_ptr<const Module>(const CancelToken*)> load;
     std::shared_ptr<const Module> module;
   };
   template <class Module>
-  const Module& get(Part<Module>& part);
-  nn::LoadOptions load_options(const Weights& weights) const;
-  std::optional<DType> storage_of(const Weights& weights) const;
+  const Module& get(Part<Module>& part, const CancelToken* cancel);
+  nn::LoadOptions load_options(const std::string& part, const Weights& weights, const CancelToken* cancel) const;
+  std::optional<DType> storage_of(const std::string& part, const Weights& weights) const;
   void open_parts();
 
   const ModelRequest request_;

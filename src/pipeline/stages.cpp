@@ -34,7 +34,10 @@ PromptEmbeds encode_now(const TextModels& text, const Plan& plan, const Branch& 
   return encode_prompt(text, request);
 }
 
+enum class Role { base, refiner };  // by its place in the recipe: either kind of model can stand in either
+
 struct Encoding {
+  Role role;
   const TextModels& text;
   const ModelFacts& facts;
   DType compute;
@@ -48,11 +51,11 @@ PromptEmbeds encode(const Encoding& encoding, const Plan& plan, Branch branch) {
   return encoding.known[std::move(key)] = encode_now(encoding.text, plan, branch, encoding.compute);
 }
 
-// The refiner has one encoder, which reads `prompt` whatever prompt_2 says, and LoRAs do not act on it.
+// LoRAs act on the base alone. A model with one encoder reads `prompt` whatever prompt_2 says.
 Conditioning encode_prompts(const Encoding& encoding, const Plan& plan, const RunHooks& hooks) {
-  const bool is_base = encoding.text.first.has_value();
+  const bool is_base = encoding.role == Role::base;
   const auto branch = [&](const std::string& prompt, const std::string& prompt_2, const std::array<nn::Adapters, 2>& adapters) {
-    return is_base ? Branch{prompt, prompt_2, &adapters} : Branch{prompt, prompt, nullptr};
+    return Branch{prompt, prompt_2, is_base ? &adapters : nullptr};
   };
   const std::string negative = plan.negative_prompt.value_or("");
   Conditioning result;
@@ -116,7 +119,7 @@ Drawing begin_drawing(const Models& models, const Plan& plan) {
 
 void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
   if (hooks.cancel) hooks.cancel->throw_if_cancelled();
-  drawing.text = encode_prompts({models.text(), models.facts(), models.request().compute, known}, drawing.plan, hooks);
+  drawing.text = encode_prompts({Role::base, models.text(hooks.cancel), models.facts(), models.request().compute, known}, drawing.plan, hooks);
   drawing.kept["prompt_embeds"] = host(drawing.text.positive.prompt_embeds);
   drawing.kept["pooled_prompt_embeds"] = host(drawing.text.positive.pooled_prompt_embeds);
   drawing.kept["negative_prompt_embeds"] = host(drawing.text.negative.prompt_embeds);
@@ -126,7 +129,7 @@ void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, cons
 void encode_for_refiner(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
   if (drawing.course.split.refiner.size() == 0) return;
   if (hooks.cancel) hooks.cancel->throw_if_cancelled();
-  drawing.refiner_text = encode_prompts({models.refiner_text(), *models.refiner_facts(), models.request().compute, known}, drawing.plan, hooks);
+  drawing.refiner_text = encode_prompts({Role::refiner, models.refiner_text(hooks.cancel), *models.refiner_facts(), models.request().compute, known}, drawing.plan, hooks);
 }
 
 void draw_noise(const Models& models, Drawing& drawing) {
@@ -139,13 +142,13 @@ void draw_noise(const Models& models, Drawing& drawing) {
 void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
   if (course.split.base.size() > 0)
-    run_steps(models.unet(), models.request(), {course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
+    run_steps(models.unet(hooks.cancel), models.request(), {course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
   drawing.kept["base_latents"] = host(drawing.latents);
 }
 
 void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hooks) {
   if (drawing.refiner_text)
-    run_steps(models.refiner_unet(), models.request(),
+    run_steps(models.refiner_unet(hooks.cancel), models.request(),
               {drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(), drawing.plan.refiner_guidance_scale}, drawing, hooks);
   drawing.kept["latents"] = host(drawing.latents);
 }
@@ -153,7 +156,7 @@ void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hook
 ImageResult decode(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const DType compute = models.request().compute;
   bool retried = false;
-  const Tensor image = decode_finite(models.vae(), drawing.latents.to(compute), &retried);
+  const Tensor image = decode_finite(models.vae(hooks.cancel), drawing.latents.to(compute), &retried);
   if (retried && hooks.on_notice) hooks.on_notice(fmt::format("the VAE overflowed in {}; decoded again in fp32", dtype_name(compute)));
   ImageResult result{host(image), std::move(drawing.kept)};
   result.tensors["image"] = result.image;

@@ -6,6 +6,7 @@
 #include "golden_file.h"
 #include "lora/attach.h"
 #include "lora/merge_weights.h"
+#include "text/text_models.h"
 
 namespace negativa {
 namespace {
@@ -241,6 +242,46 @@ TEST_F(Stages, KeepWhatIsDoneWhenCancelled) {
   EXPECT_EQ(steps, 6);
   EXPECT_EQ(made.size(), 1u);
   EXPECT_TRUE(at::equal(made[0].image, text_to_image(bundled(), plans[0], {}).image));
+}
+
+TEST(TextToImage, ARefinerInTheBasesPlaceTakesItsLorasAndSaysWhatWasCut) {
+  ModelRequest request;
+  request.model = test::bundled_model() / "refiner";
+  Models models(request);
+  Plan plan = small_plan("", 1);
+  for (int i = 0; i < 90; ++i) plan.prompt += "lion ";
+  plan.prompt_2 = plan.prompt;
+  std::vector<std::string> notices;
+  RunHooks hooks;
+  hooks.on_notice = [&](const std::string& text) { notices.push_back(text); };
+  const Tensor plain = text_to_image(models, plan, hooks).tensors.at("prompt_embeds");
+  EXPECT_EQ(notices.size(), 1u);
+  auto adapters = std::make_shared<PictureAdapters>();
+  const int64_t width = text_config(models.files(), "text_encoder_2").hidden_size;
+  adapters->positive_text[1].add("text_model.encoder.layers.0.mlp.fc1", {at::ones({1, width}), at::ones({text_config(models.files(), "text_encoder_2").intermediate_size, 1}), {1}});
+  plan.adapters = adapters;
+  EXPECT_FALSE(at::equal(text_to_image(models, plan, {}).tensors.at("prompt_embeds"), plain));
+}
+
+TEST(Models, LoadingStopsWhenCancelledAndCanBeAskedForAgain) {
+  Models models(bundled().request());
+  CancelToken cancel;
+  cancel.cancel();
+  EXPECT_THROW(models.unet(&cancel), Error);
+  EXPECT_THROW(models.text(&cancel), Error);
+  EXPECT_TRUE(models.loads().empty());
+  models.unet();
+  EXPECT_EQ(models.loads().at("unet"), 1);
+}
+
+TEST(Models, NameWhatTheirWeightsAreInMemory) {
+  EXPECT_EQ(bundled().weights_dtype(), "fp32");
+  ModelRequest request;
+  request.model = test::bundled_model();
+  request.storage = at::kHalf;
+  EXPECT_EQ(Models(request).weights_dtype(), "fp16");
+  request.part_storage["vae"] = at::kFloat;
+  EXPECT_EQ(Models(request).weights_dtype(), "text_encoder:fp16,text_encoder_2:fp16,unet:fp16,vae:fp32");
 }
 
 TEST(CheckPlan, RefusesWhatCannotBe) {

@@ -78,9 +78,9 @@ TEST(CLIPTextModel, GivesThePenultimateStateUnnormalized) {  // pitfall 10
   const auto model = emoji_encoder("text_encoder");
   auto config = model.config;
   config.num_hidden_layers = 2;
-  nn::LoadOptions options;
-  options.allow_extra = true;
-  const auto shorter = CLIPTextModel::load("text_encoder", config, emoji_weights("text_encoder"), options);
+  auto weights = emoji_weights("text_encoder");
+  std::erase_if(weights, [](const auto& weight) { return weight.first.find("encoder.layers.2.") != std::string::npos; });
+  const auto shorter = CLIPTextModel::load("text_encoder", config, weights);
   const auto ids = row_of(Tokenizer::load(emoji() / "tokenizer"), "pizza next to volcano");
   const auto penultimate = model.forward(ids).penultimate;
   EXPECT_TRUE(at::equal(model.text_model.final_layer_norm.forward(penultimate), shorter.forward(ids).last));
