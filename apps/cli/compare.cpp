@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/recipe.h"
 #include "base/terminal.h"
-#include "jobs/generate.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -22,9 +21,7 @@ int run_compare(const Arguments& args) {
     return 0;
   }
   if (common.dry_run) {
-    const auto prompts = options.prompts.empty() ? 1 : static_cast<int64_t>(read_prompts(options.prompts, options.picture).size());
-    std::printf("%lld pictures of %lld prompts at %lld seeds -> %s\n", static_cast<long long>(prompts * options.seeds * (options.picture.lora.empty() ? 2 : 4)),
-                static_cast<long long>(prompts), static_cast<long long>(options.seeds), options.out.c_str());
+    std::printf("%s", describe_compare(options, common.json).c_str());
     return 0;
   }
   const CompareReport report = compare(options, interrupt_token());

@@ -1,12 +1,14 @@
 #include "jobs/compare.h"
 
 #include "base/files.h"
-#include "base/progress.h"
+#include "base/json.h"
 #include "base/sheet.h"
 #include "io/image_tensor.h"
+#include "jobs/describe.h"
 #include "jobs/engine.h"
 #include "jobs/generate.h"
 #include "jobs/records.h"
+#include "jobs/run_watch.h"
 
 namespace negativa {
 
@@ -74,30 +76,42 @@ std::string caption_of(const std::string& model, const PictureOptions& picture) 
   return fmt::format("{}, {} steps, cfg {}, same noise in each row", model, picture.steps, picture.cfg_scale);
 }
 
+// Row by row, arm by arm.
+std::vector<Plan> plans_of(Engine& engine, const std::vector<Row>& rows) {
+  std::vector<Plan> plans;
+  for (const auto& row : rows)
+    for (const auto& arm : row.arms) plans.push_back(engine.plan(arm.options));
+  return plans;
+}
+
+void check_has_prompt(const CompareOptions& options) {
+  check(!options.picture.prompt.empty() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+}
+
 }  // namespace
 
+std::string describe_compare(const CompareOptions& options, bool as_json) {
+  check_has_prompt(options);
+  const std::vector<Row> rows = make_rows(options);
+  std::vector<std::string> arms;
+  for (const auto& arm : rows.front().arms) arms.push_back(arm.label);
+  Engine engine(options.model, arms.size() * rows.size());
+  return describe_pictures(engine, plans_of(engine, rows), {{"file", options.out.string()}, {"arms", arms}, {"rows", rows.size()}}, as_json);
+}
+
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel) {
-  check(!options.picture.prompt.empty() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  check_has_prompt(options);
   check_png_name(options.out);
   check_can_write(options.out);
   const std::vector<Row> rows = make_rows(options);
   const size_t columns = rows.front().arms.size();
   Engine engine(options.model, columns * rows.size());
-  std::vector<Plan> plans;
-  int64_t steps = 0;
-  for (const auto& row : rows)
-    for (const auto& arm : row.arms) {
-      plans.push_back(engine.plan(arm.options));
-      steps += denoising_steps(engine.models(), plans.back());
-    }
+  const std::vector<Plan> plans = plans_of(engine, rows);
 
   Sheet sheet;
   sheet.cells.assign(rows.size(), std::vector<Image8>(columns));
-  Progress progress("compare", static_cast<int>(steps));
-  RunHooks hooks;
-  hooks.cancel = &cancel;
-  hooks.on_step = [&] { progress.tick(); };
-  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) { sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front(); });
+  RunWatch watch("compare", engine.models(), plans, cancel);
+  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) { sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front(); });
   CompareReport report;
   for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
   for (const auto& row : rows) {

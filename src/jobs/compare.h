@@ -38,4 +38,7 @@ struct CompareReport {
 // A LoRA's own branch is overridden by the arm's; its weight holds. Throws as generate does.
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel);
 
+// What --dry-run prints.
+std::string describe_compare(const CompareOptions& options, bool as_json);
+
 }  // namespace negativa

@@ -17,9 +17,11 @@ struct DoctorReport {
   struct Fit {
     std::string what;
     uint64_t needs_bytes = 0;
+    double seconds = 0;                   // of computing 50 guided steps and decoding
     bool fits = false;                    // in the memory that is available now
   };
-  std::vector<Fit> fits;                  // SDXL's known footprints
+  double gflop_s = 0;                     // of the library's matrix product on all cores, measured now
+  std::vector<Fit> fits;                  // SDXL's base, counted from its configurations; empty where those did not come along
 };
 
 DoctorReport examine_machine();

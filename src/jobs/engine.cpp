@@ -17,6 +17,28 @@ int64_t parse_number(std::string_view text, std::string_view flag, std::string_v
   return value;
 }
 
+constexpr std::string_view storage_names[] = {"fp32", "bf16", "fp16", "int8"};
+constexpr std::string_view part_names[] = {"text_encoder", "text_encoder_2", "unet", "vae", "refiner/text_encoder", "refiner/text_encoder_2", "refiner/unet"};
+
+bool is_among(const auto& names, std::string_view name) { return std::find(std::begin(names), std::end(names), name) != std::end(names); }
+
+// "auto", "fp16" or "text_encoder:fp32,unet:fp16": what a recipe says of a model whose parts differ.
+void set_storage(const std::string& text, ModelRequest& request) {
+  if (text == "auto") return;
+  if (is_among(storage_names, text)) {
+    request.storage = dtype_from_name(text);
+    return;
+  }
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size()), colon = std::min(text.find(':', begin), end);
+    const std::string part = text.substr(begin, colon - begin), name = colon < end ? text.substr(colon + 1, end - colon - 1) : "";
+    check(is_among(part_names, part) && (name == "file" || is_among(storage_names, name)), ErrorKind::input,
+          "[--weights-dtype] got \"{}\", expected auto, fp32, bf16, fp16, int8 or a list as text_encoder:fp32,unet:fp16", text);
+    request.part_storage[part] = name == "file" ? std::nullopt : std::optional(dtype_from_name(name));
+    begin = end + 1;
+  }
+}
+
 }  // namespace
 
 SizePx parse_size(const std::string& text, char separator, std::string_view flag) {
@@ -56,9 +78,10 @@ Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool>
   request.device = device_;
   request.keep_parts = keep_parts;
   request.compute = compute_from_name(options.dtype, device_);
-  if (options.weights_dtype != "auto") request.storage = dtype_from_name(options.weights_dtype);
+  set_storage(options.weights_dtype, request);
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
   models_ = std::make_unique<Models>(std::move(request));
+  weights_dtype_ = models_->weights_dtype();
   for (const auto& spec : options.embedding) {
     const auto [path, name] = parse_embedding_spec(spec);
     embeddings_.push_back(load_embedding(path, name, models_->embedding_widths()));

@@ -16,6 +16,7 @@ class Engine {
   const Models& models() const { return *models_; }
   int threads_a_picture() const { return threads_a_picture_; }
   int workers() const { return workers_; }
+  const std::string& weights_dtype() const { return weights_dtype_; }  // Models::weights_dtype
   std::string device_name() const { return device_.is_cuda() ? "cuda" : "cpu"; }
 
   // Reads each LoRA file once. Throws as read_lora and parse_lora_spec do.
@@ -35,6 +36,7 @@ class Engine {
   at::Device device_ = at::kCPU;
   std::unique_ptr<Models> models_;
   int threads_a_picture_ = 1, workers_ = 1;
+  std::string weights_dtype_;
   std::vector<Embedding> embeddings_;
   std::optional<LoraTargets> targets_;
   std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;

@@ -1,17 +1,15 @@
 #include "jobs/generate.h"
 
 #include <chrono>
-#include <mutex>
 #include <random>
-#include <set>
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/names.h"
-#include "base/progress.h"
 #include "io/image_tensor.h"
+#include "jobs/describe.h"
 #include "jobs/records.h"
+#include "jobs/run_watch.h"
 
 namespace negativa {
 
@@ -135,6 +133,14 @@ struct Job {
   const PictureRequest* request;
 };
 
+// Earlier recipes say "auto", which is resolved now. A text inside the JSON cannot hold these quotes as they stand.
+std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
+  constexpr std::string_view unresolved = "\"weights_dtype\":\"auto\"";
+  if (const auto at = recipe.find(unresolved); at != std::string::npos)
+    recipe.replace(at, unresolved.size(), "\"weights_dtype\":\"" + engine.weights_dtype() + "\"");
+  return recipe;
+}
+
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
 std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan) {
   std::vector<Job> jobs;
@@ -147,42 +153,9 @@ std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options
   check_output(options, plan);
   const RunInputs inputs = run_inputs(engine, options.model, pictures);
   for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
-  if (plan.is_set) std::erase_if(jobs, [](const Job& job) { return recipe_text_of(job.request->file) == job.recipe.to_text(); });
+  if (plan.is_set)
+    std::erase_if(jobs, [&](const Job& job) { return with_resolved_dtype(recipe_text_of(job.request->file), engine) == job.recipe.to_text(); });
   return jobs;
-}
-
-// Median seconds from one step to the next; absent where workers take turns or one step was made.
-std::optional<double> median_step(std::vector<std::chrono::steady_clock::time_point> ends, int workers) {
-  if (workers > 1 || ends.size() < 2) return {};
-  std::vector<double> seconds;
-  for (size_t i = 1; i < ends.size(); ++i) seconds.push_back(std::chrono::duration<double>(ends[i] - ends[i - 1]).count());
-  std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
-  return seconds[seconds.size() / 2];
-}
-
-// Returns median_step.
-std::optional<double> make_pictures(Engine& engine, const std::vector<Job>& jobs, RunHooks hooks, const std::function<void(const Job&, ImageResult&&)>& on_picture) {
-  int64_t steps = 0;
-  std::vector<Plan> plans;
-  for (const auto& job : jobs) {
-    steps += denoising_steps(engine.models(), job.plan);
-    plans.push_back(job.plan);
-  }
-  Progress progress("denoise", static_cast<int>(steps));
-  std::mutex mutex;
-  std::set<std::string> said;  // many pictures of one prompt have one thing to say
-  std::vector<std::chrono::steady_clock::time_point> step_ends;
-  hooks.on_step = [&] {
-    progress.tick();
-    const std::lock_guard lock(mutex);
-    step_ends.push_back(std::chrono::steady_clock::now());
-  };
-  hooks.on_notice = [&](const std::string& text) {
-    const std::lock_guard lock(mutex);
-    if (said.insert(text).second) notice("{}", text);
-  };
-  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) { on_picture(jobs[i], std::move(result)); });
-  return median_step(std::move(step_ends), engine.workers());
 }
 
 }  // namespace
@@ -199,16 +172,20 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
     report.seeds.push_back(*request.options.seed);
   }
 
-  RunHooks hooks;
-  hooks.cancel = &cancel;
-  if (!jobs.empty())
-    report.step_seconds = make_pictures(engine, jobs, hooks, [&](const Job& job, ImageResult&& result) {
+  if (!jobs.empty()) {
+    std::vector<Plan> plans;
+    for (const auto& job : jobs) plans.push_back(job.plan);
+    RunWatch watch("denoise", engine.models(), plans, cancel);
+    engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
+      const Job& job = jobs[i];
       const Image8 image = tensor_to_images(result.image).front();
       write_atomically(job.request->file, encode_png(image, picture_text(job.request->options, job.recipe)));
       if (!options.output.save_tensors.empty()) write_safetensors(options.output.save_tensors, result.tensors);
       ++report.made;
       if (on_file) on_file(job.request->file, image);
     });
+    if (engine.workers() == 1) report.step_seconds = watch.median_step();
+  }
   if (plan.is_set) {
     std::string lines;
     for (const auto& request : plan.requests) lines += metadata_line(request);
@@ -222,22 +199,9 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
 std::string describe_generate(const GenerateOptions& options, bool as_json) {
   const GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
-  int64_t steps = 0;
-  for (const auto& request : plan.requests) steps += denoising_steps(engine.models(), engine.plan(request.options));
-  const auto& first = plan.requests.front();
-  const PictureOptions resolved = engine.resolved(first.options);
-  const double gigabytes = static_cast<double>(engine.models().weight_bytes()) / double(1 << 30);
-  const Json json = {{"model", engine.models().files().name}, {"pictures", plan.requests.size()},      {"first_file", first.file.string()},
-                     {"width", *resolved.width},              {"height", *resolved.height},            {"steps_total", steps},
-                     {"device", engine.device_name()},        {"dtype", dtype_name(engine.models().request().compute)},
-                     {"workers", engine.workers()},           {"threads_a_picture", engine.threads_a_picture()}, {"weights_gib", gigabytes}};
-  if (as_json) return json.dump(2) + "\n";
-  std::string text;
-  for (const auto& [key, value] : json.items()) {
-    const std::string shown = value.is_string() ? value.get<std::string>() : value.is_number_float() ? fmt::format("{:.3f}", value.get<double>()) : value.dump();
-    text += fmt::format("{:<18} {}\n", key, shown);
-  }
-  return text;
+  std::vector<Plan> plans;
+  for (const auto& request : plan.requests) plans.push_back(engine.plan(request.options));
+  return describe_pictures(engine, plans, {{"first_file", plan.requests.front().file.string()}}, as_json);
 }
 
 }  // namespace negativa

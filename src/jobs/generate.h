@@ -37,7 +37,7 @@ struct GenerateReport {
 // on_file is called as each picture is written. Pictures written before an interruption stay; nothing is left half-written.
 GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel, const std::function<void(const Path&, const Image8&)>& on_file);
 
-// What --dry-run prints: files, sizes, memory as text or as JSON.
+// What --dry-run prints: files, sizes, predicted memory and time, as text or as JSON.
 std::string describe_generate(const GenerateOptions& options, bool as_json);
 
 }  // namespace negativa

@@ -13,9 +13,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Among the bundled models: SDXL's configurations without weights.
-constexpr const char* sdxl_layers = "sdxl-layers";
-
 LoraLayers layers_of(const Path& model) {
   const ModelFiles files = open_model(model);
   return {files.name, lora_targets(files)};
@@ -31,12 +28,18 @@ bool fits(const LoraTargets& targets, const std::vector<Path>& files) {
 
 }  // namespace
 
+std::optional<Path> sdxl_layers_folder() {
+  const auto bundled = bundled_models_folder();
+  if (!bundled || !fs::exists(*bundled / "sdxl-layers")) return {};
+  return *bundled / "sdxl-layers";
+}
+
 LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files) {
   if (!model.empty()) return layers_of(find_model(model));
   LoraLayers bundled = layers_of(default_model());
-  const auto folder = bundled_models_folder();
-  if (!folder || !fs::exists(*folder / sdxl_layers) || fits(bundled.targets, files)) return bundled;
-  LoraLayers sdxl = layers_of(*folder / sdxl_layers);
+  const auto folder = sdxl_layers_folder();
+  if (!folder || fits(bundled.targets, files)) return bundled;
+  LoraLayers sdxl = layers_of(*folder);
   return fits(sdxl.targets, files) ? sdxl : bundled;
 }
 

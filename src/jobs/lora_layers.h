@@ -35,4 +35,7 @@ void use_one_thread();
 // Throws ErrorKind::input when `out` is one of the files that are read.
 void check_not_an_input(const Path& out, const std::vector<Path>& inputs);
 
+// SDXL's configurations without weights, among the bundled models; absent: they did not come along.
+std::optional<Path> sdxl_layers_folder();
+
 }  // namespace negativa

@@ -22,8 +22,9 @@ struct ModelOptions {
     v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt; may be repeated");
     v("allow_unmatched", self.allow_unmatched, "LoRA keys that fit no layer are skipped and listed instead of refused");
     v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}), "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
-    v("weights_dtype", self.weights_dtype, choices({"auto", "fp32", "bf16", "fp16", "int8"}),
-      "number format the weights are kept in, cast layer by layer when it is not --dtype; auto: as in the file, parts under 1 GiB as --dtype");
+    v("weights_dtype", self.weights_dtype,
+      "auto, fp32, bf16, fp16 or int8: number format the weights are kept in, cast layer by layer when it is not --dtype; auto: as in the file, parts under "
+      "1 GiB as --dtype; by part: unet:fp16,vae:fp32");
     v("device", self.device, choices({"auto", "cpu", "cuda"}), "where to compute; auto: a GPU if there is one");
     v("rng", self.rng, choices({"cpu"}), "random stream: torch's CPU generator");
     v("threads", self.threads, range(0, 1024), "CPU threads; 0: all cores");

@@ -55,27 +55,30 @@ void check_png_name(const fs::path& file) {
         fs::path(file).replace_extension(".png").string());
 }
 
+namespace {
+
+// A list's hash is that of a line a file: its hash, after its name below `folder` where one is given.
+std::string hash_of_list(const std::vector<fs::path>& files, const fs::path& folder = {}) {
+  std::string listing;
+  for (const auto& file : files) listing += (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file) + "\n";
+  return sha256_hex(listing);
+}
+
+}  // namespace
+
 RecipeInput model_input(const std::string& role, const ModelFiles& files) {
   if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path);
-  std::string listing;
-  for (const auto& file : files.files()) listing += fs::relative(file, files.path).generic_string() + " " + cached_sha256_file(file) + "\n";
-  return {role, files.name, sha256_hex(listing)};
+  return {role, files.name, hash_of_list(files.files(), files.path)};
 }
 
 RecipeInput vae_input(const fs::path& path) {
   const VaeFiles vae = open_vae(path);
-  if (vae.files.size() == 1) return {"vae", vae.name, cached_sha256_file(vae.files.front())};
-  std::string listing;
-  for (const auto& file : vae.files) listing += cached_sha256_file(file) + "\n";
-  return {"vae", vae.name, sha256_hex(listing)};
+  return {"vae", vae.name, vae.files.size() == 1 ? cached_sha256_file(vae.files.front()) : hash_of_list(vae.files)};
 }
 
 RecipeInput lora_input(const fs::path& path) {
   const auto files = lora_weights_paths(path);
-  if (files.size() == 1) return {"lora", last_name(path), cached_sha256_file(files[0])};
-  std::string listing;
-  for (const auto& file : files) listing += fs::relative(file, path).generic_string() + " " + cached_sha256_file(file) + "\n";
-  return {"lora", last_name(path), sha256_hex(listing)};
+  return {"lora", last_name(path), files.size() == 1 ? cached_sha256_file(files.front()) : hash_of_list(files, path)};
 }
 
 RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures) {
@@ -101,7 +104,7 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   ModelOptions stored_model;
   stored_model.allow_unmatched = model.allow_unmatched;
   stored_model.rng = model.rng;
-  stored_model.weights_dtype = model.weights_dtype;
+  stored_model.weights_dtype = engine.weights_dtype();
   for (auto& text : stored.lora) text = lora_record(text);
   for (const auto& text : model.embedding) stored_model.embedding.push_back(embedding_record(text));
   Json settings = to_json(fields_of(stored));

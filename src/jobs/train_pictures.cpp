@@ -2,9 +2,9 @@
 
 #include "base/files.h"
 #include "base/names.h"
-#include "base/progress.h"
 #include "io/image_tensor.h"
 #include "jobs/records.h"
+#include "jobs/run_watch.h"
 
 namespace negativa {
 
@@ -69,17 +69,12 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   Engine engine(model, pictures.size());
   const RunInputs inputs = run_inputs(engine, model, pictures);
   std::vector<Plan> plans;
-  int64_t steps = 0;
   for (auto& picture : pictures) {
     picture = engine.resolved(picture);
     plans.push_back(engine.plan(picture));
-    steps += denoising_steps(engine.models(), plans.back());
   }
-  Progress progress("class pictures", static_cast<int>(steps));
-  RunHooks hooks;
-  hooks.cancel = &cancel;
-  hooks.on_step = [&] { progress.tick(); };
-  engine.run(plans, hooks, [&](size_t i, ImageResult&& result) {
+  RunWatch watch("class pictures", engine.models(), plans, cancel);
+  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
     write_atomically(files[i], encode_png(tensor_to_images(result.image).front(), picture_text(pictures[i], picture_recipe(engine, model, pictures[i], inputs))));
   });
 }

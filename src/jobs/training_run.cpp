@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "io/models_folder.h"
+#include "jobs/describe.h"
 #include "jobs/records.h"
 #include "jobs/train_pictures.h"
 
@@ -30,8 +31,6 @@ std::map<std::string, int64_t> tag_frequency(const Dataset& dataset) {
   for (const auto& example : dataset.examples) ++counts[example.caption];
   return counts;
 }
-
-double gibibytes(int64_t bytes) { return static_cast<double>(bytes) / double(1 << 30); }
 
 // Refuses rather than spills: a machine that swaps takes days for hours.
 void check_memory(const MemoryRequest& request, bool force) {
@@ -157,12 +156,14 @@ std::string describe_training(const MemoryRequest& request, const TrainOptions& 
   const Training& training = request.training;
   const MemoryPlan memory = plan_memory(request);
   const auto& step = options.step;
+  const int64_t rows = step.batch_size * step.gradient_accumulation * (training.class_pictures ? 2 : 1);
+  const int64_t side = training.resolution_px / training.vae_config.factor();
   const Json json = {{"model", training.files.name},
                      {"pictures", training.pictures.examples.size()},
                      {"class_pictures", training.class_pictures ? training.class_pictures->examples.size() : 0},
                      {"resolution", training.resolution_px},
                      {what.first, what.second},
-                     {"rows_a_step", step.batch_size * step.gradient_accumulation * (training.class_pictures ? 2 : 1)},
+                     {"rows_a_step", rows},
                      {"dtype", dtype_name(training.compute)},
                      {"weights_dtype", training.storage ? dtype_name(*training.storage) : "as in the file"},
                      {"workers", training.workers},
@@ -173,14 +174,9 @@ std::string describe_training(const MemoryRequest& request, const TrainOptions& 
                      {"peak_gib", gibibytes(memory.peak())},
                      {"available_gib", gibibytes(memory.available)},
                      {"fits", memory.fits()},
+                     {"seconds", predicted_seconds({training.unet, side, rows * step.steps, training.workers, request.gradient_checkpointing, is_small_unet(training.unet)})},
                      {"would_help", memory_advice(request)}};
-  if (as_json) return json.dump(2) + "\n";
-  std::string text;
-  for (const auto& [key, value] : json.items()) {
-    const std::string shown = value.is_string() ? value.get<std::string>() : value.is_number_float() ? fmt::format("{:.2f}", value.get<double>()) : value.dump();
-    text += fmt::format("{:<18} {}\n", key, shown);
-  }
-  return text;
+  return described(json, as_json);
 }
 
 }  // namespace negativa

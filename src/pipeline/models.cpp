@@ -20,6 +20,17 @@ ModelFacts read_facts(const ModelFiles& files) {
           scheduler_config_from_json(files.config_json("scheduler")), get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
 }
 
+// Weights of a large model go each into pages of their own: between the copies that loading makes and drops, the heap ends up a third larger than what it
+// holds. Afterwards the thresholds are those that the heap's own rule comes to, so that activations do not ask the system for pages at every layer.
+class LoadingHeap {
+ public:
+  LoadingHeap() { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+  ~LoadingHeap() {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  }
+};
+
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
 void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
   check(vae.latent_channels == unet.in_channels, ErrorKind::shape, "[vae] makes latents of {} channels, the UNet expects {}; try the model's own VAE",
@@ -92,6 +103,8 @@ const Module& Models::get(Part<Module>& part, const CancelToken* cancel) {
     vae_.module.reset();
     malloc_trim(0);  // the heap keeps freed weights otherwise, on top of the next part
   }
+  std::optional<LoadingHeap> heap;
+  if (!keeps_parts()) heap.emplace();
   part.module = part.load(cancel);
   ++loads_[part.name];
   return *part.module;

@@ -135,6 +135,8 @@ TEST(Generate, DryRunTouchesNothing) {
   EXPECT_EQ(plan["pictures"], 3);
   EXPECT_EQ(plan["steps_total"], 6);
   EXPECT_EQ(plan["first_file"], "new/0000.png");
+  EXPECT_EQ(plan["fits"], true);
+  for (const char* key : {"peak_gib", "activations_gib", "seconds", "gflop_s"}) EXPECT_GT(plan[key], 0) << key;
   EXPECT_TRUE(place.files().empty());
 }
 

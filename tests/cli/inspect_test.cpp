@@ -83,6 +83,27 @@ TEST(Doctor, DescribesTheMachine) {
   EXPECT_GT(report["cores"], 0);
   EXPECT_GT(report["memory_bytes"], report["available_bytes"]);
   EXPECT_EQ(report["bundled_model"], true);
+  ASSERT_EQ(report["fits"].size(), 4u);
+  for (size_t i = 1; i < 4; ++i) EXPECT_GT(report["fits"][i]["needs_bytes"], report["fits"][0]["needs_bytes"]);
+  EXPECT_GT(report["fits"][2]["seconds"], report["fits"][0]["seconds"]);
+}
+
+TEST(Compare, DryRunForetellsAndTouchesNothing) {
+  const Workplace place;
+  const Json plan = parse_json(place.results({"compare", "--dry-run", "--json", "-p", "a big lion", "--seeds", "3", "--steps", "2"}), "plan");
+  EXPECT_EQ(plan["pictures"], 6);
+  EXPECT_EQ(plan["steps_total"], 12);
+  EXPECT_GT(plan["peak_gib"], 0);
+  EXPECT_TRUE(place.files().empty());
+}
+
+TEST(Compare, SaysWhichWordsAreCut) {
+  std::string words;
+  for (int i = 0; i < 80; ++i) words += "lion ";
+  const Ran ran = Workplace().run({"compare", "-p", words, "--steps", "1", "--seeds", "1"});
+  EXPECT_EQ(ran.exit_code, 0);
+  const auto lines = lines_of(ran.err);
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line.find("longer than 77 tokens") != std::string::npos; }), 1) << ran.err;
 }
 
 TEST(Compare, MakesTheSameSheetTwice) {

@@ -60,6 +60,20 @@ TEST_F(Remake, KnowsAnAbsentNegativePromptFromAnEmptyOne) {
   EXPECT_EQ(place.read("a.png"), place.read("b.png"));
 }
 
+TEST_F(Remake, RecipesSayWhatWeightsAreInMemoryAndOlderOnesMayNot) {
+  for (const std::string dtype : {"fp32", "text_encoder:fp32,text_encoder_2:fp32,unet:fp16,vae:fp32"}) {
+    make(dtype == "fp32" ? Workplace::Arguments{} : Workplace::Arguments{"--weights-dtype", "unet:fp16"});
+    EXPECT_EQ(settings("a.png")["weights_dtype"], dtype);
+    EXPECT_EQ(again().err, "");
+    EXPECT_EQ(place.read("a.png"), place.read("b.png"));
+  }
+  make({});
+  const std::string resolved = place.read("a.png");
+  edit_recipe([](Json& recipe) { recipe["settings"]["weights_dtype"] = "auto"; });
+  again();
+  EXPECT_EQ(place.read("b.png"), resolved);
+}
+
 TEST_F(Remake, FindsALoraWhereItIsSaidToLie) {
   make_with_lora();
   EXPECT_TRUE(contains(refused(), "wrong.safetensors was not found; give it with --lora"));

@@ -1,6 +1,7 @@
 // --prompts: a set of pictures is made once, and only what is missing is made again.
 #include <sys/stat.h>
 
+#include "base/files.h"
 #include "program.h"
 
 namespace negativa::test {
@@ -41,6 +42,16 @@ TEST(PromptSet, MakesOnlyWhatIsMissing) {
   EXPECT_EQ(made_and_kept(place), "1 1");
   EXPECT_EQ(place.read("set/0001.png"), second);
   EXPECT_EQ(made_and_kept(place, {"--sampler", "dpmpp_2m"}), "2 0");
+}
+
+TEST(PromptSet, KeepsPicturesWhoseRecipesSayAuto) {  // as those of earlier versions do
+  const Workplace place;
+  place.write("p.jsonl", "{\"prompt\": \"a big lion\", \"seed\": 3}\n");
+  EXPECT_EQ(made_and_kept(place), "1 0");
+  Json recipe = parse_json(text_chunk(place / "set/0000.png", "negativa"), "recipe");
+  recipe["settings"]["weights_dtype"] = "auto";
+  write_atomically(place / "set/0000.png", encode_png(picture(place / "set/0000.png"), {{"negativa", canonical_json(recipe)}}));
+  EXPECT_EQ(made_and_kept(place), "0 1");
 }
 
 TEST(PromptSet, OrderOfLinesDoesNotChangePictures) {

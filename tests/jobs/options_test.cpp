@@ -81,6 +81,20 @@ TEST(EnginePlan, EmptySecondPromptsFollowTheFirst) {
   EXPECT_FALSE(plan.refiner_start.has_value()) << "there is no refiner";
 }
 
+TEST(EngineStorage, IsAskedForAllPartsOrByPart) {
+  ModelOptions options = on_cpu();
+  for (const char* text : {"fp16", "int8", "text_encoder:fp32,text_encoder_2:fp16,unet:bf16,vae:fp32"}) {
+    options.weights_dtype = text;
+    EXPECT_EQ(Engine(options, 1).weights_dtype(), text);
+  }
+  options.weights_dtype = "unet:fp16";
+  EXPECT_EQ(Engine(options, 1).weights_dtype(), "text_encoder:fp32,text_encoder_2:fp32,unet:fp16,vae:fp32");
+  for (const char* text : {"", "fp8", "unet:", "unet:fp16,", "nnet:fp16", "unet=fp16", "unet:auto"}) {
+    options.weights_dtype = text;
+    EXPECT_TRUE(error_of(ErrorKind::input, [&] { Engine(options, 1); }).starts_with("[--weights-dtype] got ")) << text;
+  }
+}
+
 TEST(EngineRun, StageByStageAndSideBySideGiveTheSameBytes) {
   ModelOptions model = on_cpu();
   model.threads = 2;

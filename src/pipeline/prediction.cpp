@@ -1,0 +1,128 @@
+#include "pipeline/prediction.h"
+
+#include <chrono>
+#include <fstream>
+
+#include "pipeline/stages.h"
+#include "text/text_models.h"
+
+namespace negativa {
+
+namespace {
+
+int64_t bytes_after(const char* file, const std::string& wanted) {
+  std::ifstream lines(file);
+  std::string name;
+  int64_t kibibytes = 0;
+  for (std::string rest; lines >> name; std::getline(lines, rest))
+    if (name == wanted && lines >> kibibytes) return kibibytes << 10;
+  return 0;
+}
+
+struct LatentSize {
+  int64_t height, width;
+};
+LatentSize latent_size(const Models& models, const Plan& plan) {
+  const int64_t factor = models.vae_config().factor();
+  return {plan.height_px / factor, plan.width_px / factor};
+}
+
+double steps_flop(const UNetConfig& config, const Plan& plan, LatentSize size, StepRange steps, double scale, int64_t all_steps) {
+  double flop = steps.size() > 0 ? unet_prepare_flop(config, {2, size.height, size.width}) : 0;
+  const double row = unet_work(config, {1, size.height, size.width}).flop;
+  for (int64_t i = steps.begin; i < steps.end; ++i) flop += scale > 1 && guidance_active(i, all_steps, plan.guidance_interval) ? 2 * row : row;
+  return flop;
+}
+
+double texts_flop(const ModelFiles& files) {
+  double flop = 0;
+  for (const char* part : {"text_encoder", "text_encoder_2"})
+    if (files.has(part)) flop += 2 * text_flop(text_config(files, part));
+  return flop;
+}
+
+int64_t largest_weight(const Weights& weights) {
+  int64_t largest = 0;
+  for (const auto& [key, source] : weights) largest = std::max(largest, c10::multiply_integers(source.shape()));
+  return largest;
+}
+
+struct Stage {
+  int64_t weights = 0, activations = 0;
+};
+
+// What each part holds, with the largest activations of any of the pictures.
+std::map<std::string, Stage> stages_of(const Models& models, const std::vector<Plan>& plans) {
+  const int64_t number = dtype_bytes(models.request().compute);
+  std::map<std::string, Stage> stages;
+  for (const auto& [part, weights] : models.weights()) {
+    const bool text = part.find("text_encoder") != std::string::npos, refiner = part.starts_with("refiner/");
+    Stage& stage = stages[text ? (refiner ? "refiner/text" : "text") : part];
+    stage.weights += models.weight_bytes(part, weights);
+    const int64_t cast = largest_weight(weights) * number;  // one weight on its way, from the file or to a layer
+    stage.activations = std::max(stage.activations, cast);
+    if (text) continue;
+    for (const auto& plan : plans) {
+      const auto [height, width] = latent_size(models, plan);
+      const Work work = part == "vae" ? vae_decode_work(models.vae_config(), height, width)
+                                      : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet, {2, height, width});
+      stage.activations = std::max(stage.activations, work.most_numbers * number + cast);
+    }
+  }
+  return stages;
+}
+
+}  // namespace
+
+int64_t resident_bytes() { return bytes_after("/proc/self/status", "VmRSS:"); }
+int64_t available_bytes() { return bytes_after("/proc/meminfo", "MemAvailable:") + resident_bytes(); }
+
+double matrix_product_rate() {
+  using Clock = std::chrono::steady_clock;
+  constexpr int64_t side = 1024;
+  const Tensor a = at::ones({side, side}), b = at::ones({side, side});
+  at::mm(a, b);  // the library's first call sets it up
+  int64_t products = 0;
+  const auto begin = Clock::now();
+  double seconds = 0;
+  while (seconds < 0.2) {
+    at::mm(a, b);
+    ++products;
+    seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  return static_cast<double>(products) * 2 * side * side * side / seconds;
+}
+
+double picture_flop(const Models& models, const Plan& plan) {
+  const Course course = make_course(models, plan);
+  const auto size = latent_size(models, plan);
+  double flop = texts_flop(models.files()) + vae_decode_work(models.vae_config(), size.height, size.width).flop;
+  flop += steps_flop(models.facts().unet, plan, size, course.split.base, plan.guidance_scale, course.grid.steps());
+  if (course.split.refiner.size() > 0)
+    flop += texts_flop(*models.refiner_files()) +
+            steps_flop(models.refiner_facts()->unet, plan, size, course.split.refiner, plan.refiner_guidance_scale, course.grid.steps());
+  return flop;
+}
+
+Prediction predict(const Models& models, const std::vector<Plan>& plans, int workers) {
+  Prediction prediction;
+  prediction.rate = matrix_product_rate() * workers;
+  prediction.efficiency = models.is_small() ? small_model_efficiency : large_model_efficiency;
+  prediction.program_bytes = resident_bytes();
+  prediction.available_bytes = available_bytes();
+  for (const auto& plan : plans) prediction.flop += picture_flop(models, plan);
+  int64_t peak = 0;
+  for (const auto& [name, stage] : stages_of(models, plans)) {
+    if (models.keeps_parts()) {  // weights once more as the CPU's kernels read them
+      prediction.weights_bytes += 2 * stage.weights;
+      prediction.activations_bytes = std::max(prediction.activations_bytes, stage.activations * workers);
+    } else if (stage.weights + stage.activations > peak) {
+      peak = stage.weights + stage.activations;
+      prediction.weights_bytes = stage.weights;
+      prediction.activations_bytes = stage.activations;
+    }
+  }
+  return prediction;
+}
+
+}  // namespace negativa

@@ -1,0 +1,33 @@
+#pragma once
+// Memory and time of pictures, foretold before a weight is loaded.
+#include "pipeline/text_to_image.h"
+#include "pipeline/work.h"
+
+namespace negativa {
+
+// FLOP/s of the library's fp32 product of square matrices, on the threads of this process, measured for a fifth of a second.
+double matrix_product_rate();
+
+// The share of that rate which whole pictures reach: 0.80 was measured for the UNet of full size; in the miniature half of the time goes elsewhere.
+constexpr double large_model_efficiency = 0.8, small_model_efficiency = 0.5;
+
+struct Prediction {
+  int64_t program_bytes = 0;      // resident now, with the library at work
+  int64_t weights_bytes = 0;      // of what is held at the peak
+  int64_t activations_bytes = 0;  // likewise
+  int64_t available_bytes = 0;
+  double flop = 0, rate = 0, efficiency = 0;  // rate: of all workers together
+
+  int64_t peak_bytes() const { return program_bytes + weights_bytes + activations_bytes; }
+  bool fits() const { return peak_bytes() <= available_bytes; }
+  double seconds() const { return flop / (rate * efficiency); }  // of computing; reading files comes on top
+};
+
+// FLOP of one picture: texts, steps, decoding.
+double picture_flop(const Models& models, const Plan& plan);
+Prediction predict(const Models& models, const std::vector<Plan>& plans, int workers);
+
+int64_t resident_bytes();   // VmRSS of /proc/self/status
+int64_t available_bytes();  // MemAvailable of /proc/meminfo, and what is resident already
+
+}  // namespace negativa

@@ -1,0 +1,64 @@
+#include "pipeline/work.h"
+
+#include <gtest/gtest.h>
+
+#include "golden_file.h"
+#include "pipeline/prediction.h"
+
+namespace negativa {
+namespace {
+
+template <class Config>
+Config sdxl(const char* part) {
+  return Config::from_json(read_file(test::source_folder() / "models/sdxl-layers" / part / "config.json"), part);
+}
+
+double unet_tflop(const UNetConfig& config, int64_t height, int64_t width) {
+  const UNetPass pass{1, height, width};
+  return (unet_work(config, pass).flop + unet_prepare_flop(config, pass)) / 1e12;
+}
+
+// 25 guided steps at 1024x1024: 149.433 TMAC without attention's products (T-GATE's table, huggingface.co/docs/diffusers/optimization/tgate); 50 at
+// 1280x1920 with them: 907 TMAC (DistriFusion, arXiv:2402.19481, figure 1).
+TEST(Work, OfSdxlIsWhatOthersCounted) {
+  const auto base = sdxl<UNetConfig>("unet");
+  EXPECT_NEAR(unet_tflop(base, 128, 128), 6.7612, 1e-3);
+  EXPECT_NEAR(unet_tflop(base, 64, 64), 1.5888, 1e-3);
+  EXPECT_NEAR(unet_tflop(base, 160, 240) * 50, 907, 1);
+  const auto vae = sdxl<VaeConfig>("vae");
+  EXPECT_NEAR(vae_decode_work(vae, 128, 128).flop / 1e12, 10.4704, 1e-3);
+  const auto text = [](const char* part) { return text_flop(CLIPTextConfig::load(test::source_folder() / "models/sdxl-layers" / part / "config.json")); };
+  EXPECT_NEAR((text("text_encoder") + text("text_encoder_2")) / 1e12, 0.111, 1e-3);
+}
+
+TEST(Work, GrowsWithRowsAndPixels) {
+  const auto base = sdxl<UNetConfig>("unet");
+  const Work one = unet_work(base, {1, 64, 64}), two = unet_work(base, {2, 64, 64}), large = unet_work(base, {1, 128, 128});
+  EXPECT_NEAR(two.flop / one.flop, 2, 1e-3);
+  EXPECT_GT(two.most_numbers, one.most_numbers);
+  EXPECT_GT(large.most_numbers, one.most_numbers);
+}
+
+TEST(Prediction, TakesTheLargestStageOfAModelThatHoldsOnePartAtATime) {
+  ModelRequest request;
+  request.model = test::bundled_model();
+  Models keeping(request);
+  request.keep_parts = false;
+  Models one_by_one(request);
+  Plan plan;
+  plan.height_px = plan.width_px = 64;
+  plan.steps = 10;
+  plan.sampler = "euler";
+  plan.grid = "leading";
+  const Prediction all = predict(keeping, {plan}, 1), largest = predict(one_by_one, {plan}, 1);
+  EXPECT_LT(largest.weights_bytes, keeping.weight_bytes());
+  EXPECT_GE(all.weights_bytes, keeping.weight_bytes());
+  EXPECT_GT(largest.activations_bytes, 0);
+  const double guided = picture_flop(keeping, plan);
+  plan.guidance_scale = 1;
+  EXPECT_NEAR(picture_flop(keeping, plan) / guided, 0.5, 0.1);
+  EXPECT_GT(all.seconds(), 0);
+}
+
+}  // namespace
+}  // namespace negativa
