@@ -48,7 +48,7 @@ prove: build reference
 	@$(REFERENCE) tools/prove.py
 
 bench: build reference
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_branches
 	@$(REFERENCE) tools/bench.py $(BENCH)
 
 goldens: build reference

@@ -83,13 +83,13 @@ def seconds_of(command):
     return time.perf_counter() - begin
 
 
-def report(name, pairs, unit="s"):
+def report(name, pairs, unit="s", names=("diffusers", "negativa")):
     """pairs: (theirs, ours). The interval is that of the middle of the sorted ratios that holds the median with 95 % (order statistics)."""
     ratios = sorted(theirs / ours for theirs, ours in pairs)
     n = len(ratios)
     cut = {7: 0, 8: 0, 9: 1, 10: 1, 11: 1, 12: 2, 13: 2, 14: 2, 15: 3}.get(n, 0)
     median = statistics.median
-    print(f"{name}\n  diffusers {median(t for t, _ in pairs):.3f} {unit}, negativa {median(o for _, o in pairs):.3f} {unit}; "
+    print(f"{name}\n  {names[0]} {median(t for t, _ in pairs):.4f} {unit}, {names[1]} {median(o for _, o in pairs):.4f} {unit}; "
           f"ratio {median(ratios):.2f} [{ratios[cut]:.2f}, {ratios[-1 - cut]:.2f}], {n} pairs", flush=True)
 
 
@@ -158,6 +158,22 @@ class Stepper:
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 
 
+def branch_loras(args, folder):
+    """A guided step with other weights on each branch (Diffusion-NPO), both by negativa's own UNet on one thread: one UNet with a LoRA on each branch against
+    two UNets with the LoRAs baked in, each on its row. Of the miniature; says nothing of diffusers."""
+    lora = str(Path(__file__).parent.parent / "models/wrong-lora/wrong.safetensors")
+    for name, weight in (("positive", "1"), ("negative", "0.6")):
+        run([args.program, "lora", "bake", "-q", "-m", args.model, "--lora", f"{lora}:{weight}", "-o", f"{folder}/{name}"])
+    bench = os.path.join(os.path.dirname(args.program), "negativa_bench_branches")
+    one = Stepper([bench, "one", args.model, lora, lora])
+    two = Stepper([bench, "two", f"{folder}/positive", f"{folder}/negative"])
+    for _ in range(10):
+        one.step(), two.step()
+    pairs = [tuple(statistics.median(way.step() for _ in range(20)) for way in (two, one)) for _ in range(args.pairs)]
+    report("a guided step with other weights on each branch", pairs, names=("two UNets", "one UNet with LoRAs"))
+    print(f"  peak memory: two UNets {two.peak_bytes() / 2**20:.0f} MiB, one with LoRAs {one.peak_bytes() / 2**20:.0f} MiB")
+
+
 def full_size_step(args, folder):
     """A guided step (batch 2) of the full-size UNet at 512x512 in fp32, turn by turn; both hold their weights, some 22 GB together."""
     ours = Stepper([os.path.join(os.path.dirname(args.program), "negativa_bench_unet"), args.full_size, str(os.cpu_count())])
@@ -195,7 +211,7 @@ def main():
     os.environ["HF_HUB_OFFLINE"] = "1"
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
-    benches = [picture_process, many_pictures, train_step] + ([full_size_step] if args.full_size else [])
+    benches = [picture_process, many_pictures, train_step, branch_loras] + ([full_size_step] if args.full_size else [])
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "nn/cpu_kernels.h"
 #include "pipeline/stages.h"
 #include "text/text_models.h"
 
@@ -47,6 +48,20 @@ int64_t largest_weight(const Weights& weights) {
   return largest;
 }
 
+// fp32 weights that the CPU's kernels keep once more in an order of their own (nn::lay_out); of 3x3 convolutions, 16 numbers for 9.
+int64_t packed_bytes(const Models& models, const Weights& weights, int64_t held_bytes) {
+  int64_t numbers = 0, all = 0;
+  for (const auto& [key, source] : weights) {
+    const Shape shape = source.shape();
+    const int64_t count = c10::multiply_integers(shape);
+    all += count;
+    if (shape.size() < 2 || !nn::cpu::worth_packing(at::empty(shape, at::kMeta))) continue;
+    numbers += shape.size() == 4 && shape[2] == 3 ? count / 9 * 16 : count;
+  }
+  const bool is_fp32 = held_bytes == all * dtype_bytes(at::kFloat);
+  return is_fp32 && models.request().device.is_cpu() ? numbers * dtype_bytes(at::kFloat) : 0;
+}
+
 struct Stage {
   int64_t weights = 0, activations = 0;
 };
@@ -58,7 +73,8 @@ std::map<std::string, Stage> stages_of(const Models& models, const std::vector<P
   for (const auto& [part, weights] : models.weights()) {
     const bool text = part.find("text_encoder") != std::string::npos, refiner = part.starts_with("refiner/");
     Stage& stage = stages[text ? (refiner ? "refiner/text" : "text") : part];
-    stage.weights += models.weight_bytes(part, weights);
+    const int64_t held = models.weight_bytes(part, weights);
+    stage.weights += held + packed_bytes(models, weights, held);
     const int64_t cast = largest_weight(weights) * number;  // one weight on its way, from the file or to a layer
     stage.activations = std::max(stage.activations, cast);
     if (text) continue;
@@ -113,8 +129,8 @@ Prediction predict(const Models& models, const std::vector<Plan>& plans, int wor
   for (const auto& plan : plans) prediction.flop += picture_flop(models, plan);
   int64_t peak = 0;
   for (const auto& [name, stage] : stages_of(models, plans)) {
-    if (models.keeps_parts()) {  // weights once more as the CPU's kernels read them
-      prediction.weights_bytes += 2 * stage.weights;
+    if (models.keeps_parts()) {
+      prediction.weights_bytes += stage.weights;
       prediction.activations_bytes = std::max(prediction.activations_bytes, stage.activations * workers);
     } else if (stage.weights + stage.activations > peak) {
       peak = stage.weights + stage.activations;
