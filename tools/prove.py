@@ -4,9 +4,10 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
+import itertools
 import os
 import sys
 import tempfile
@@ -16,25 +17,17 @@ import torch
 
 import prove_cases
 import prove_lora_files
+import prove_lora_origins
 import prove_program
 import prove_train
-from prove_table import Row, relative, report
+from prove_table import PICTURE_LIMIT, Row, picture_distance, relative, report
 from reference_pipeline import Reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EMBEDS = ["prompt_embeds", "pooled_prompt_embeds", "negative_prompt_embeds", "negative_pooled_prompt_embeds"]
 EMBEDS_LIMIT = STEP_LIMIT = 1e-4
 LATENTS_LIMIT = 1e-3
-PICTURE_LIMIT = 1 / 255
 OWN_DIFFERENCE = 1e-4
-
-
-def picture_distance(got, expected):
-    """What 99.9 % of the values, between 0 and 1, stay within."""
-    if got.shape != expected.shape:
-        return float("inf")
-    away = (got.clamp(-1, 1) - expected.clamp(-1, 1)).abs().flatten() / 2
-    return away.kthvalue(int(-(-0.999 * away.numel() // 1))).values.item()
 
 
 def noise_pred(case, tensors, sigma):
@@ -84,9 +77,12 @@ def widen(rows, case, reference, expected, sigma):
 
 def lora_file_rows(args, reference, folder):
     try:
-        for row in prove_lora_files.rows(args.program, args.model, reference, folder):
-            if args.only in row[0]:
-                yield Row(*row)
+        for case, what, measured, limit, note in itertools.chain(
+                (row + ("",) for row in prove_lora_files.rows(args.program, args.model, reference, folder)),
+                prove_lora_origins.rows(args.program, args.model, reference, folder)):
+            row = Row(f"LoRA file, {case}", what, float(measured), limit, note)
+            if args.only in row.case:
+                yield row
     except prove_program.ProgramFailed as error:
         yield Row("LoRA file", "the program failed", note=str(error))
 

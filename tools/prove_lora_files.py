@@ -36,7 +36,7 @@ def rows(program, model, reference, folder):
     for checks in (proof.in_diffusers("diffusers", mixed=True), proof.in_diffusers("kohya", mixed=False), proof.peft_file(),
                    proof.peft_folder(), proof.round_trips(), proof.merges(), proof.bakes()):
         for case, what, measured, limit in checks:
-            yield f"LoRA file, {case}", what, float(measured), limit
+            yield case, what, measured, limit
 
 
 class Proof:

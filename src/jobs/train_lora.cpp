@@ -1,6 +1,5 @@
 #include "jobs/train_lora.h"
 
-#include "base/files.h"
 #include "base/json.h"
 #include "jobs/train_pictures.h"
 #include "lora/lora_writer.h"
@@ -32,7 +31,6 @@ TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64
 TrainReport train_lora(const TrainLoraOptions& options, const std::string& config_toml, const CancelToken& cancel) {
   const LoraDialect dialect = dialect_from_name(options.format);
   check_lora_name(options.run.out, dialect);
-  check_can_write(options.run.out);
   draw_class_pictures(options, cancel);
   const TrainHooks hooks = training_hooks(cancel);
   const LoraTraining training = plan_lora_training(options, model_path(options), hooks.data);

@@ -58,6 +58,9 @@ void add_progress(const TrainingRun& training, RunFolder& run, TrainHooks& hooks
   };
 }
 
+// A PeftModel's folder has no bytes of its own.
+std::string trained_sha256(const Path& out) { return std::filesystem::is_directory(out) ? lora_input(out).sha256 : sha256_file(out); }
+
 void add_result(const TrainingResult& result, TrainReport& report) {
   report.resumed_from = result.resumed_from;
   report.last_loss = result.last_loss;
@@ -88,7 +91,7 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   report.steps = options.step.steps;
   if (run.is_finished()) {
     report.was_finished = true;
-    report.sha256 = sha256_file(options.run.out);
+    report.sha256 = trained_sha256(options.run.out);
     return report;
   }
   check_memory(training.memory, options.run.force);
@@ -98,7 +101,7 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   training.write(result);
   add_result(result, report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  report.sha256 = sha256_file(options.run.out);
+  report.sha256 = trained_sha256(options.run.out);
   run.finish({training.recipe, result.timings_s, {{"loss", result.last_loss}}, report.peak_memory_bytes, processor_name(), ""});
   return report;
 }

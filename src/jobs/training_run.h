@@ -14,7 +14,7 @@ struct TrainReport {
   std::optional<int64_t> best_step;
   double seconds = 0, step_seconds = 0;  // step_seconds: median
   uint64_t peak_memory_bytes = 0;
-  std::string sha256;  // of the file
+  std::string sha256;  // of the file, or of a folder's weights
 };
 
 struct TrainingRun {

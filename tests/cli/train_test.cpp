@@ -79,6 +79,18 @@ TEST(TrainLora, ItsFileDrawsAnotherPictureAndFitsTheModel) {
   EXPECT_NE(report.find("trigger word: wrong"), std::string::npos) << report;
 }
 
+TEST(TrainLora, AFolderOfPeftsIsTrainedAsAFileIs) {
+  const Workplace place;
+  place.results(train("file.safetensors"));
+  const auto args = train("lora", {"--format", "peft", "--json"});
+  const Json report = Json::parse(place.results(args));
+  EXPECT_EQ(report["sha256"], hash_of(place, "lora/adapter_model.safetensors"));
+  EXPECT_EQ(numbers_of(place, "lora/adapter_model.safetensors"), numbers_of(place, "file.safetensors"));
+  EXPECT_TRUE(Json::parse(place.results(args))["was_finished"].get<bool>());
+  place.results(train("lora", {"--format", "peft", "--seed", "1", "--resume", "never"}));
+  EXPECT_TRUE(std::filesystem::exists(place / "lora.run.1/lora/adapter_model.safetensors"));
+}
+
 TEST(TrainLora, ClassPicturesAreDrawnWhereTheyAreMissingAndHeldOutOnesChooseTheBestStep) {
   const Workplace place;
   const auto args = train("lora.safetensors", {"--class-data", "class", "--class-prompt", "apple", "--class-count", "2", "--validation-data", golden("dataset").string(),
