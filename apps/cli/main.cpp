@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "base/error.h"
@@ -107,6 +108,10 @@ int main_with_errors(const std::string& program, const Arguments& args) {
     return report(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return report("out of memory; try a smaller picture, batch or model", exit_machine);
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A name that leads nowhere: a link to itself, one that is too long.
+    const bool is_name = error.code() == std::errc::too_many_symbolic_link_levels || error.code() == std::errc::filename_too_long;
+    return report(fmt::format("[{}] cannot be used: {}", error.path1().string(), error.code().message()).c_str(), is_name ? exit_code(ErrorKind::input) : exit_machine);
   } catch (const std::exception& error) {
     return report(error.what(), exit_machine);
   }

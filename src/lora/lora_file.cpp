@@ -173,6 +173,7 @@ void check_usable(const LoraFile& lora, bool allow_unmatched) {
     for (const auto& fault : coverage.faults) texts.push_back(fault.text);
     fail(ErrorKind::shape, "[lora] {}: {} layers do not fit this model ({}){}", name, texts.size(), some_of(texts), seems(lora));
   }
+  check(!lora.modules.empty() || !coverage.unmatched.empty(), ErrorKind::input, "[lora] {} holds no tensors, expected those of a LoRA; is the download complete?", name);
   check(!lora.modules.empty(), ErrorKind::missing_key, "[lora] {}: got {} keys, none of which fits a layer of this model ({}){}",
         name, coverage.unmatched.size(), some_of(coverage.unmatched), seems(lora));
   check(allow_unmatched || coverage.unmatched.empty(), ErrorKind::missing_key,

@@ -12,6 +12,7 @@ namespace fs = std::filesystem;
 using Arguments = Workplace::Arguments;
 
 const std::string kohya = golden("lora_kohya.safetensors");
+const std::string too_long = std::string(300, 'x') + ".safetensors";
 const std::string wrong = bundled().parent_path() / "wrong-lora/wrong.safetensors";
 
 struct Bad {
@@ -59,6 +60,7 @@ void write_bad_loras(const Workplace& place) {
   write_zeros(place / "dora.safetensors", {{"lora_unet_input_blocks_4_1_proj_in.lora_down.weight", {2, 64}}, {"lora_unet_input_blocks_4_1_proj_in.lora_up.weight", {64, 2}},
                                            {"lora_unet_input_blocks_4_1_proj_in.dora_scale", {64, 1}}});
   fs::copy_file(kohya, place / "good.safetensors");
+  write_zeros(place / "empty.safetensors", {});
   fs::create_directories(place / "full");
   place.write("full/mine.txt", "x");
 }
@@ -100,6 +102,11 @@ TEST(LoraVerbs, BadInputOfConvert) {
       {"nope", {"convert", "nope.safetensors", "-o", "a.safetensors", "--format", "peft"}},
       {"half.safetensors", {"convert", "half.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
       {"is a pickle", {"convert", "lora.pt", "-o", "a.safetensors", "--format", "kohya"}},
+      {"empty.safetensors holds no tensors", {"convert", "empty.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
+      {"name too long", {"convert", too_long, "-o", "a.safetensors", "--format", "kohya"}},
+      {"name too long", {"convert", "good.safetensors", "-o", too_long, "--format", "kohya"}},
+      {"cannot be written", {"convert", "good.safetensors", "-o", "/proc/a.safetensors", "--format", "kohya"}},
+      {"cannot be written", {"convert", "good.safetensors", "-o", "/proc/a", "--format", "peft"}},
       {"NaN or infinity", {"convert", "nan.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
       {"Stable Diffusion 1.x", {"convert", "sd1.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
       {"full-size SDXL", {"convert", "sdxl.safetensors", "-m", "emoji-xl", "-o", "a.safetensors", "--format", "kohya"}},
@@ -124,6 +131,7 @@ TEST(LoraVerbs, BadInputOfMerge) {
       {"[--rank] got \"0\"", {"merge", "good.safetensors", "-o", "a.safetensors", "--method", "svd", "--rank", "0"}},
       {"use --method svd", {"merge", "good.safetensors", "-o", "a.safetensors", "--rank", "4"}},
       {"[--method] got \"sum\"", {"merge", "good.safetensors", "-o", "a.safetensors", "--method", "sum"}},
+      {"a smaller weight where it is merged", {"merge", "good.safetensors:1e300", "-o", "a.safetensors"}},
       {"every weight is 0", {"merge", "good.safetensors:0", "-o", "a.safetensors"}},
       {"which is read", {"merge", wrong, "good.safetensors:2", "-o", "good.safetensors"}},
       {"full-size SDXL", {"merge", "good.safetensors", "sdxl.safetensors", "-o", "a.safetensors"}},
@@ -136,6 +144,8 @@ TEST(LoraVerbs, BadInputOfBake) {
   const Workplace place;
   write_bad_loras(place);
   expect_refused(place, {
+      {"cannot be written", {"bake", "--lora", "good.safetensors", "-o", "/proc/model"}},
+      {"name too long", {"bake", "--lora", "good.safetensors", "-o", too_long}},
       {"[--lora] is needed", {"bake", "-o", "model"}},
       {"[--out] is needed", {"bake", "--lora", "good.safetensors"}},
       {"full holds files already", {"bake", "--lora", "good.safetensors", "-o", "full"}},

@@ -175,6 +175,8 @@ TEST(TrainLora, AFullDiskLosesNothing) {
   place.largest_file_bytes = 0;
   place.results(train("lora.safetensors", {"--checkpoint-every", "2"}));
   EXPECT_EQ(numbers_of(place, "lora.safetensors"), numbers_of(place, "whole.safetensors"));
+  for (const auto& [step, is_kept] : {std::pair{4, false}, {6, true}, {8, true}})
+    EXPECT_EQ(std::filesystem::exists(place / fmt::format("lora.run/checkpoint-{:08}.safetensors", step)), is_kept) << step;
 }
 
 TEST(TrainLora, ALossThatIsNotFiniteNamesPictureAndStepAndKeepsTheStepsBefore) {

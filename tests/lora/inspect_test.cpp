@@ -88,6 +88,10 @@ TEST(Inspect, HashesAreThoseOfCivitai) {
   EXPECT_EQ(report.auto_v2(), sha256_hex(std::string_view(bytes)).substr(0, 10));
   EXPECT_EQ(report.auto_v3(), sha256_hex(std::string_view(bytes).substr(8 + header)).substr(0, 12));
   EXPECT_EQ(report.auto_v1, "e3b0c442");  // SHA-256 of nothing: the file ends before 0x100000
+  const ScratchFolder folder;
+  write_safetensors(folder / "long.safetensors", {{"numbers", at::arange(300'000, at::kFloat)}});
+  const auto window = bytes_of(folder / "long.safetensors").substr(0x100000, 0x10000);
+  EXPECT_EQ(inspect_lora(folder / "long.safetensors", nullptr).auto_v1, sha256_hex(std::string_view(window)).substr(0, 8));
   EXPECT_EQ(report.size_bytes, bytes.size());
 }
 

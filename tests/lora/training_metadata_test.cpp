@@ -30,6 +30,8 @@ TrainingFacts facts() {
   facts.steps = facts.max_train_steps = 500;
   facts.width_px = facts.height_px = 64;
   facts.train_images = 39;
+  facts.batch_size = 2;
+  facts.gradient_accumulation = 3;
   facts.tag_frequency = {{"wrong", 39}};
   facts.recipe_json = R"({"seed":1})";
   return facts;
@@ -48,7 +50,8 @@ TEST(TrainingMetadata, SaysWhatKohyaSays) {
   const Metadata expected = {{"ss_network_dim", "4"},        {"ss_network_alpha", "2.0"},         {"ss_learning_rate", "1e-05"},
                              {"ss_text_encoder_lr", "None"}, {"ss_seed", "18446744073709551615"}, {"ss_v2", "False"},
                              {"ss_resolution", "(64, 64)"},  {"ss_num_train_images", "39"},       {"ss_base_model_version", "sdxl_base_v1-0"},
-                             {"ss_output_name", "wrong"},    {"ss_sd_model_name", "emoji-xl"},    {"ss_min_snr_gamma", "None"}};
+                             {"ss_output_name", "wrong"},    {"ss_sd_model_name", "emoji-xl"},    {"ss_min_snr_gamma", "None"},
+                             {"ss_batch_size_per_device", "2"}, {"ss_gradient_accumulation_steps", "3"}, {"ss_total_batch_size", "6"}};
   for (const auto& [key, value] : expected) EXPECT_EQ(fields.at(key), value) << key;
   EXPECT_EQ(nlohmann::json::parse(fields.at("ss_tag_frequency")), nlohmann::json({{"1_wrong", {{"wrong", 39}}}}));
   EXPECT_EQ(fields.at("negativa.recipe"), R"({"seed":1})");

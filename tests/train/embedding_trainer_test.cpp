@@ -86,6 +86,16 @@ TEST(EmbeddingTrainer, GradientsOfTheVectorsAreCentralDifferencesOfTheLoss) {
   }
 }
 
+TEST(EmbeddingTrainer, BothEncodersVectorsAreTrainedFromWhereTheyStart) {
+  Step step(options());
+  const auto& start = step.training.start;
+  const Embedding trained = step.parameters.trained().embeddings.front();
+  EXPECT_TRUE(trained.clip_l.equal(start.clip_l) && trained.clip_g.equal(start.clip_g));
+  std::map<std::string, Tensor> named;
+  step.parameters.name_parts("initial.", step.parameters.flat(), named);
+  EXPECT_TRUE(named.at("initial.clip_g").to(at::kFloat).equal(start.clip_g));
+}
+
 TEST(EmbeddingTrainer, GradientCheckpointingChangesNoGradient) {
   Step step(options());
   const Tensor kept = step.runner().run(step.rows, nullptr).gradient, again = step.runner(true).run(step.rows, nullptr).gradient;
