@@ -58,6 +58,14 @@ void add_progress(const TrainingRun& training, RunFolder& run, TrainHooks& hooks
   };
 }
 
+// Before there is a run folder.
+void check_trace(const TrainRunOptions& options) {
+  if (options.save_trace.empty()) return;
+  check(options.save_trace.lexically_normal() != options.out.lexically_normal(), ErrorKind::input, "[--save-trace] got {}, which is the trained file; choose another name",
+        options.save_trace.string());
+  check_can_write(options.save_trace);
+}
+
 // A PeftModel's folder has no bytes of its own.
 std::string trained_sha256(const Path& out) { return std::filesystem::is_directory(out) ? lora_input(out).sha256 : sha256_file(out); }
 
@@ -84,6 +92,7 @@ Path model_path(const TrainOptions& options) { return options.model.model.empty(
 TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   const auto begin = std::chrono::steady_clock::now();
   const auto& options = training.options;
+  check_trace(options.run);
   RunFolder run(options.run.out, training.recipe, options.run.resume == "never");
   TrainReport report;
   report.file = options.run.out;

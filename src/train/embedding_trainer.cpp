@@ -38,10 +38,14 @@ struct Vocabulary {
 
   Vocabulary(const ModelFiles& files, std::string encoder_name, std::string tokenizer_name, const TrainEmbeddingOptions& options)
       : encoder(std::move(encoder_name)), called(std::move(tokenizer_name)), tokenizer(Tokenizer::load(files.tokenizer_folder(called))), with_name(tokenizer), vectors(options.vectors) {
+    const auto refuse = [&] {
+      fail(ErrorKind::input, "[--name] got \"{}\", expected a word that {} does not have as a token; try \"{}-look\"", options.name, called, options.name);
+    };
+    if (tokenizer.encode(options.name).size() == 1) refuse();  // "lion</w>" is a token even where "lion" is none
     try {
       first = with_name.add_token(options.name, vectors);
-    } catch (const Error& error) {
-      fail(ErrorKind::input, "[--name] got \"{}\", expected a word that {} does not have as a token; try \"{}-look\"", options.name, called, options.name);
+    } catch (const Error&) {
+      refuse();
     }
   }
 };

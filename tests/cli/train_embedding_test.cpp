@@ -71,6 +71,9 @@ TEST(TrainEmbedding, BadInputIsOneLine) {
   const std::vector<std::pair<Workplace::Arguments, std::string>> cases{
       {with("--data", "nowhere"), "nowhere"},
       {with("--name", "a"), "--name"},
+      {with("--name", "lion"), "lion-look"},
+      {with("--save-trace", "nowhere/t.safetensors"), "nowhere/t.safetensors"},
+      {with("--save-trace", "./x.safetensors"), "--save-trace"},
       {with("--vectors", "0"), "--vectors"},
       {with("--vectors", "76"), "--vectors"},
       {with("--initializer", "big lion"), "2 tokens"},
@@ -87,7 +90,7 @@ TEST(TrainEmbedding, BadInputIsOneLine) {
     EXPECT_EQ(ran.exit_code, 2) << expected << ": " << ran.err;
     EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
     EXPECT_NE(ran.err.find(expected), std::string::npos) << ran.err;
-    EXPECT_FALSE(std::filesystem::exists(place / "x.safetensors"));
+    EXPECT_FALSE(std::filesystem::exists(place / "x.safetensors") || std::filesystem::exists(place / "x.run")) << expected;
   }
 }
 
