@@ -8,8 +8,9 @@ namespace negativa {
 // FLOP/s of the library's fp32 product of square matrices, on the threads of this process, measured for a fifth of a second.
 double matrix_product_rate();
 
-// The share of that rate which whole pictures reach: 0.80 was measured for the UNet of full size; in the miniature half of the time goes elsewhere.
-constexpr double large_model_efficiency = 0.8, small_model_efficiency = 0.5;
+// The share of that rate which whole pictures reach. 0.80 was measured for the UNet of full size; the miniature's pictures, whole processes, reached 0.68 (one)
+// to 0.83 (24), Winograd's convolutions counted as plain ones.
+constexpr double large_model_efficiency = 0.8, small_model_efficiency = 0.75;
 
 struct Prediction {
   int64_t program_bytes = 0;      // resident now, with the library at work
