@@ -25,9 +25,6 @@ class Closure : public torch::autograd::Node {
 
 bool has_gradient(const Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
 
-// The same numbers as a leaf of a new graph.
-Tensor as_leaf(const Tensor& tensor) { return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor; }
-
 }  // namespace
 
 bool wants_gradient(const Tensor& x, const Tensor& residual, const std::vector<AdapterTerm>& terms) {
@@ -45,19 +42,6 @@ Tensor with_backward(Tensor result, const std::vector<Tensor>& inputs, Backward 
   return result;
 }
 
-Tensor checkpointed(const std::vector<Tensor>& inputs, bool keep_all, const std::function<Tensor(const std::vector<Tensor>&)>& body) {
-  const bool wanted = c10::GradMode::is_enabled() && std::any_of(inputs.begin(), inputs.end(), has_gradient);
-  if (keep_all || !wanted) return body(inputs);
-  return with_backward(without_graph([&] { return body(inputs); }), inputs, [inputs, body](const Tensor& gradient, const Needed&) {
-    std::vector<Tensor> leaves, gradients;
-    for (const auto& input : inputs) leaves.push_back(as_leaf(input));
-    const c10::AutoGradMode with_graph(true);
-    torch::autograd::backward({body(leaves)}, {gradient});
-    for (const auto& leaf : leaves) gradients.push_back(leaf.defined() ? leaf.grad() : Tensor());
-    return gradients;
-  });
-}
-
-void backward(const Tensor& loss) { torch::autograd::backward({loss}, {}); }
+void backward(const Tensor& result, const Tensor& gradient) { torch::autograd::backward({result}, {gradient}); }
 
 }  // namespace negativa::nn

@@ -19,17 +19,13 @@ using Backward = std::function<std::vector<Tensor>(const Tensor& gradient, const
 // `result`, computed without a graph, becomes a function of `inputs` with that backward. What `backward` captures is what is kept until then.
 Tensor with_backward(Tensor result, const std::vector<Tensor>& inputs, Backward backward);
 
-// body(inputs) with only `inputs` kept: what is in between is computed again when the gradient comes (Chen et al. 2016, arXiv:1604.06174). Gradients of
-// other leaves that body uses are added to their .grad(). Without a wanted gradient, or with keep_all, just body(inputs).
-Tensor checkpointed(const std::vector<Tensor>& inputs, bool keep_all, const std::function<Tensor(const std::vector<Tensor>&)>& body);
-
 template <class Compute>
-Tensor without_graph(const Compute& compute) {
+auto without_graph(const Compute& compute) {
   const c10::NoGradGuard no_graph;
   return compute();
 }
 
-// Runs the backward pass of a scalar; gradients are added to the leaves' .grad().
-void backward(const Tensor& loss);
+// Runs the backward pass of a scalar, or of a result whose gradient is given; gradients are added to the leaves' .grad().
+void backward(const Tensor& result, const Tensor& gradient = {});
 
 }  // namespace negativa::nn

@@ -15,47 +15,90 @@ struct Term {
   Tensor inner;  // down x: [rows, rank]; undefined where `up` is frozen
 };
 
+struct LinearResult {
+  Tensor y;
+  std::vector<Term> terms;
+  bool keeps_x;  // where a `down` is trained
+};
+
+LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
+  const c10::NoGradGuard no_graph;
+  LinearResult result{layer.forward(x, Adapters::none(), residual), {}, false};
+  Tensor rows = result.y.view({-1, result.y.size(-1)});
+  for (const auto& term : terms) {
+    check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted", layer.name, term.row_scale.size());
+    Term mine{term.down.to(x.options()), term.up.to(x.options()), term.row_scale.front(), {}};
+    const Tensor inner = at::mm(rows_of(x), mine.down.t());
+    rows.addmm_(inner, mine.up.t(), 1, mine.scale);
+    if (term.up.requires_grad()) mine.inner = inner;
+    result.keeps_x = result.keeps_x || term.down.requires_grad();
+    result.terms.push_back(std::move(mine));
+  }
+  return result;
+}
+
+// Of x, residual, and down and up of each term. x is read only where a `down` wants its gradient.
+std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const std::vector<Term>& terms, const Tensor& gradient, const Needed& needed) {
+  const Tensor dy = rows_of(gradient);
+  std::vector<Tensor> gradients(2 + 2 * terms.size());
+  Tensor dx;
+  if (needed(0)) dx = at::mm(dy, weight_as(layer.weight, layer.weight_scale, dy));
+  if (needed(1)) gradients[1] = gradient;
+  for (size_t k = 0; k < terms.size(); ++k) {
+    const auto& [down, up, scale, inner] = terms[k];
+    const Tensor d_inner = at::mm(dy, up).mul_(scale);
+    if (dx.defined()) dx.addmm_(d_inner, down);
+    if (needed(2 + 2 * k)) gradients[2 + 2 * k] = at::mm(d_inner.t(), rows_of(x));
+    if (needed(3 + 2 * k)) gradients[3 + 2 * k] = at::mm(dy.t(), inner).mul_(scale);
+  }
+  gradients[0] = dx;
+  return gradients;
+}
+
+void append(std::vector<Tensor>& inputs, const Tensor& residual, const std::vector<AdapterTerm>& terms) {
+  inputs.push_back(residual);
+  for (const auto& term : terms) {
+    inputs.push_back(term.down);
+    inputs.push_back(term.up);
+  }
+}
+
+// The same numbers as a leaf of a new graph.
+Tensor as_leaf(const Tensor& tensor) { return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor; }
+
 }  // namespace
 
 // y = W x + b + residual + sum_k s_k up_k (down_k x).
 //   dx = dy W + sum_k s_k (dy up_k) down_k    d up_k = s_k dy^T (down_k x)    d down_k = s_k (dy up_k)^T x
 Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
-  std::vector<Tensor> inputs{x, residual};
-  std::vector<Term> kept;
-  bool trained = false;
-  const Tensor y = without_graph([&] {
-    const Tensor result = layer.forward(x, Adapters::none(), residual);
-    Tensor rows = result.view({-1, result.size(-1)});
-    for (const auto& term : terms) {
-      check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted", layer.name, term.row_scale.size());
-      Term mine{term.down.to(x.options()), term.up.to(x.options()), term.row_scale.front(), {}};
-      const Tensor inner = at::mm(rows_of(x), mine.down.t());
-      rows.addmm_(inner, mine.up.t(), 1, mine.scale);
-      if (term.up.requires_grad()) mine.inner = inner;
-      trained = trained || term.down.requires_grad();
-      kept.push_back(std::move(mine));
-    }
-    return result;
+  auto [y, kept, keeps_x] = run_linear(layer, x, terms, residual);
+  std::vector<Tensor> inputs{x};
+  append(inputs, residual, terms);
+  return with_backward(y, inputs, [&layer, x = keeps_x ? x.detach() : Tensor(), kept = std::move(kept), shape = shape_of(x)](const Tensor& gradient, const Needed& needed) {
+    auto gradients = linear_gradients(layer, x, kept, gradient, needed);
+    if (gradients[0].defined()) gradients[0] = gradients[0].view(shape);
+    return gradients;
   });
-  for (const auto& term : terms) {
-    inputs.push_back(term.down);
-    inputs.push_back(term.up);
-  }
-  const Tensor x_kept = trained ? x.detach() : Tensor();
-  return with_backward(y, inputs, [&layer, x_kept, kept = std::move(kept), x_shape = shape_of(x)](const Tensor& gradient, const Needed& needed) {
-    const Tensor dy = rows_of(gradient);
-    std::vector<Tensor> gradients(2 + 2 * kept.size());
-    Tensor dx;
-    if (needed(0)) dx = at::mm(dy, weight_as(layer.weight, layer.weight_scale, dy));
-    if (needed(1)) gradients[1] = gradient;
-    for (size_t k = 0; k < kept.size(); ++k) {
-      const auto& [down, up, scale, inner] = kept[k];
-      const Tensor d_inner = at::mm(dy, up).mul_(scale);
-      if (dx.defined()) dx.addmm_(d_inner, down);
-      if (needed(2 + 2 * k)) gradients[2 + 2 * k] = at::mm(d_inner.t(), rows_of(x_kept));
-      if (needed(3 + 2 * k)) gradients[3 + 2 * k] = at::mm(dy.t(), inner).mul_(scale);
-    }
-    if (dx.defined()) gradients[0] = dx.view(x_shape);
+}
+
+Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters, const Tensor& residual) {
+  const auto& terms = adapters.at(layer.name);
+  const bool wanted = wants_gradient({}, residual, terms) || std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return wants_gradient(x); });
+  if (!adapters.gradient_checkpointing || !wanted) return layer.forward(body(inputs), adapters, residual);
+  auto [y, kept, keeps_x] = run_linear(layer, without_graph([&] { return body(inputs); }), terms, residual);
+  std::vector<Tensor> all = inputs;
+  append(all, residual, terms);
+  return with_backward(y, all, [&layer, inputs, body, kept = std::move(kept)](const Tensor& gradient, const Needed& needed) {
+    std::vector<Tensor> leaves, gradients;
+    for (const auto& input : inputs) leaves.push_back(as_leaf(input));
+    const c10::AutoGradMode with_graph(true);
+    const Tensor x = body(leaves);
+    auto of_layer = without_graph([&] {
+      return linear_gradients(layer, x.detach(), kept, gradient, [&](size_t i) { return i == 0 ? x.requires_grad() : needed(inputs.size() + i - 1); });
+    });
+    if (x.requires_grad()) backward(x, of_layer[0].view(shape_of(x)));
+    for (const auto& leaf : leaves) gradients.push_back(leaf.defined() ? leaf.grad() : Tensor());
+    gradients.insert(gradients.end(), of_layer.begin() + 1, of_layer.end());
     return gradients;
   });
 }

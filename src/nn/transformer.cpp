@@ -1,6 +1,6 @@
 #include "nn/transformer.h"
 
-#include "nn/gradient.h"
+#include "nn/layer_gradients.h"
 
 namespace negativa::nn {
 
@@ -8,19 +8,29 @@ KeyValue Attention::key_value(const Tensor& context, const Adapters& adapters) c
   return {to_k.forward(context, adapters), to_v.forward(context, adapters)};
 }
 
-Tensor Attention::forward(const Tensor& x, const KeyValue& kv, const Tensor& residual, const Adapters& adapters) const {
-  return to_out.forward(attention(to_q.forward(x, adapters), kv.key, kv.value, heads), adapters, residual);
+Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const {
+  const auto attend = [this, &norm, &adapters](const std::vector<Tensor>& in) {
+    const Tensor normed = norm.forward(in[0]);
+    const auto [key, value] = key_value(normed, adapters);
+    return attention(to_q.forward(normed, adapters), key, value, heads);
+  };
+  return checkpointed_linear(to_out, {x}, attend, adapters, x);
 }
 
-Tensor FeedForward::forward(const Tensor& x, const Tensor& residual, const Adapters& adapters) const {
-  return out.forward(geglu(proj.forward(x, adapters)), adapters, residual);
+Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const KeyValue& kv, const Adapters& adapters) const {
+  const auto attend = [this, &norm, &adapters](const std::vector<Tensor>& in) { return attention(to_q.forward(norm.forward(in[0]), adapters), in[1], in[2], heads); };
+  return checkpointed_linear(to_out, {x, kv.key, kv.value}, attend, adapters, x);
+}
+
+Tensor FeedForward::forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const {
+  const auto hidden = [this, &norm, &adapters](const std::vector<Tensor>& in) { return geglu(proj.forward(norm.forward(in[0]), adapters)); };
+  return checkpointed_linear(out, {x}, hidden, adapters, x);
 }
 
 Tensor BasicTransformerBlock::forward(Tensor x, const KeyValue& context, const Adapters& adapters) const {
-  const Tensor normed = norm1.forward(x);
-  x = attn1.forward(normed, attn1.key_value(normed, adapters), x, adapters);
-  x = attn2.forward(norm2.forward(x), context, x, adapters);
-  return ff.forward(norm3.forward(x), x, adapters);
+  x = attn1.forward(x, norm1, adapters);
+  x = attn2.forward(x, norm2, context, adapters);
+  return ff.forward(x, norm3, adapters);
 }
 
 Transformer2D::Transformer2D(const Shape& shape)
@@ -33,11 +43,7 @@ Tensor Transformer2D::forward(const Tensor& x, const KeyValue* context, const Ad
   const Tensor normed = norm.forward(x).contiguous(at::MemoryFormat::ChannelsLast);
   Tensor tokens = normed.permute({0, 2, 3, 1}).view({b, h * w, c});  // no copy: channels_last
   tokens = proj_in.forward(tokens, adapters);
-  for (const auto& block : transformer_blocks) {
-    const auto& [key, value] = *context++;
-    tokens = checkpointed({tokens, key, value}, !adapters.gradient_checkpointing,
-                          [&block, &adapters](const std::vector<Tensor>& in) { return block.forward(in[0], {in[1], in[2]}, adapters); });
-  }
+  for (const auto& block : transformer_blocks) tokens = block.forward(tokens, *context++, adapters);
   const Tensor residual = x.contiguous(at::MemoryFormat::ChannelsLast).permute({0, 2, 3, 1}).view({b, h * w, c});
   return proj_out.forward(tokens, adapters, residual).view({b, h, w, c}).permute({0, 3, 1, 2});
 }

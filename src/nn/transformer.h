@@ -17,8 +17,9 @@ struct Attention {
   Attention(int64_t width, int64_t context_width, int64_t heads)
       : to_q(width, width, false), to_k(context_width, width, false), to_v(context_width, width, false), to_out(width, width), heads(heads) {}
   KeyValue key_value(const Tensor& context, const Adapters& adapters) const;
-  // x [B,tokens,width] -> residual + attention
-  Tensor forward(const Tensor& x, const KeyValue& kv, const Tensor& residual, const Adapters& adapters) const;
+  // x [B,tokens,width] -> x + attention of norm(x) to itself, or to the prompt
+  Tensor forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const;
+  Tensor forward(const Tensor& x, const LayerNorm& norm, const KeyValue& kv, const Adapters& adapters) const;
 
   static void visit(auto& self, auto& v) {
     v("to_q", self.to_q);
@@ -34,7 +35,7 @@ struct FeedForward {
 
   FeedForward() = default;
   explicit FeedForward(int64_t width) : proj(width, 8 * width), out(4 * width, width) {}
-  Tensor forward(const Tensor& x, const Tensor& residual, const Adapters& adapters) const;  // residual + feed-forward of x
+  Tensor forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const;  // x + feed-forward of norm(x)
 
   static void visit(auto& self, auto& v) {
     v("net.0.proj", self.proj);

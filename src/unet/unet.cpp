@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "nn/gradient.h"
-
 namespace negativa {
 
 using nn::Adapters;
@@ -126,28 +124,25 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
     context += attention.transformer_blocks.size();
     return attention.forward(x, mine, adapters);
   };
-  const auto run = [&](const nn::ResnetBlock& block, const Tensor& x) {
-    return nn::checkpointed({x, temb}, !adapters.gradient_checkpointing, [&block](const std::vector<Tensor>& in) { return block.forward(in[0], in[1]); });
-  };
 
   Tensor x = conv_in.forward(sample.contiguous(at::MemoryFormat::ChannelsLast));
   std::vector<Tensor> skips{x};
   for (const auto& down : down_blocks) {
     for (size_t j = 0; j < down.resnets.size(); ++j) {
-      x = run(down.resnets[j], x);
+      x = down.resnets[j].forward(x, temb);
       if (!down.attentions.empty()) x = attend(down.attentions[j], x);
       skips.push_back(x);
     }
     for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x));
   }
 
-  x = run(mid_block.resnets[0], x);
+  x = mid_block.resnets[0].forward(x, temb);
   x = attend(mid_block.attentions[0], x);
-  x = run(mid_block.resnets[1], x);
+  x = mid_block.resnets[1].forward(x, temb);
 
   for (const auto& up : up_blocks) {
     for (size_t j = 0; j < up.resnets.size(); ++j) {
-      x = run(up.resnets[j], at::cat({x, skips.back()}, 1));
+      x = up.resnets[j].forward(at::cat({x, skips.back()}, 1), temb);
       skips.pop_back();
       if (!up.attentions.empty()) x = attend(up.attentions[j], x);
     }

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "nn/layers.h"
+#include "nn/layer_gradients.h"
 #include "nn/transformer.h"
 
 namespace negativa::nn {
@@ -86,12 +86,34 @@ TEST(Gradient, OfConvolutionsNormsAndGegluEqualsCentralDifferences) {
   expect_gradients([&] { return geglu(x); }, {x});
 }
 
-TEST(Gradient, OfACheckpointedBodyIsThatOfTheBodyAndReachesTheLeavesItCaptures) {
-  const Tensor x = leaf({3}), inside = leaf({3});
-  const auto body = [&](const std::vector<Tensor>& in) { return at::sin(in[0]) * inside; };
-  expect_gradients([&] { return checkpointed({x, Tensor()}, false, [&](const auto& in) { return body(in); }) * 2.0; }, {x, inside});
-  const Tensor kept = checkpointed({x}, true, body), again = checkpointed({x}, false, body);
-  EXPECT_TRUE(at::equal(kept, again));
+TEST(Gradient, OfALinearLayerBehindACheckpointReachesInputsResidualFactorsAndTheLeavesItsBodyCaptures) {
+  const Linear linear = make_linear(5, 4);
+  const Tensor x = leaf({1, 3, 5}), residual = leaf({1, 3, 4}), down = leaf({2, 5}), up = leaf({4, 2}), inside = leaf({5});
+  Adapters adapters;
+  adapters.gradient_checkpointing = true;
+  adapters.add("layer", {down, up, {0.7f}});
+  int runs = 0;
+  const auto body = [&](const std::vector<Tensor>& in) {
+    ++runs;
+    return at::sin(in[0]) * inside;
+  };
+  const auto f = [&] { return checkpointed_linear(linear, {x, Tensor()}, body, adapters, residual) * 2.0; };
+  expect_gradients(f, {x, residual, down, up, inside});
+  runs = 0;
+  const Tensor again = f();
+  EXPECT_EQ(runs, 1);
+  backward(again.sum());
+  EXPECT_EQ(runs, 2);  // once more for the gradient, not once a layer
+  EXPECT_TRUE(at::equal(again, linear.forward(at::sin(x) * inside, adapters, residual) * 2.0));
+}
+
+TEST(Gradient, AheadOfTheFirstAdapterNoGraphIsMade) {
+  const Linear linear = make_linear(5, 5);
+  Adapters adapters;
+  adapters.gradient_checkpointing = true;
+  adapters.add("another", {leaf({2, 5}), leaf({5, 2}), {1.0f}});
+  const Tensor x = numbers({1, 3, 5});
+  EXPECT_FALSE(checkpointed_linear(linear, {x}, [](const auto& in) { return at::sin(in[0]); }, adapters, x).requires_grad());
 }
 
 TEST(Gradient, BackwardTwiceThroughOneGraphIsAnErrorAndNotAWrongNumber) {
