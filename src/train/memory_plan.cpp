@@ -11,11 +11,17 @@ namespace {
 // Numbers (not bytes) kept for the backward pass, counted from layer_gradients.cpp and transformer.cpp.
 struct Kept {
   int64_t blocks = 0;         // inside transformer blocks
-  int64_t block_inputs = 0;   // their inputs alone: with gradient checkpointing
-  int64_t resnets = 0, resnet_inputs = 0;
-  int64_t largest_block = 0;  // of one transformer block or resnet, live while it runs again
+  int64_t block_inputs = 0;   // with gradient checkpointing: what goes into self attention, cross attention and feed-forward
+  int64_t key_values = 0;     // of the prompt, for each block
+  int64_t resnets = 0;        // inputs of both norms
+  int64_t largest_section = 0;  // attention or feed-forward of one block, live while it runs again
   int64_t largest_map = 0;    // the widest picture between layers
 };
+
+constexpr int64_t prompt_tokens = 77;
+
+// What the first step touches besides its tensors: pages of libtorch (21 MiB of RssFile on an EPYC), oneDNN's compiled kernels, stacks of threads.
+constexpr int64_t first_use_bytes = 32 << 20;
 
 // In tokens × width: LN1 in and out, q, k, v, attention's output twice (heads together, and as the output layer reads it), LN2 in and out, q, output twice,
 // LN3 in, both halves of GEGLU (8); with feed-forward targets the outputs of LN3 and GEGLU (1 + 4) too.
@@ -23,18 +29,16 @@ int64_t block_numbers(int64_t tokens, int64_t width, bool feed_forward) { return
 
 void add_resnet(Kept& kept, int64_t in, int64_t out, int64_t pixels) {
   kept.resnets += pixels * (in + out);
-  kept.resnet_inputs += pixels * in;
-  kept.largest_block = std::max(kept.largest_block, pixels * (in + 2 * out));
   kept.largest_map = std::max(kept.largest_map, pixels * std::max(in, out));
 }
 
 void add_transformer(Kept& kept, const UNetConfig::Block& block, int64_t pixels, bool feed_forward) {
   const int64_t one = block_numbers(pixels, block.channels, feed_forward);
   kept.resnets += 2 * pixels * block.channels;  // its norm's input, and its residual
-  kept.resnet_inputs += 2 * pixels * block.channels;
   kept.blocks += block.transformer_layers * one;
-  kept.block_inputs += block.transformer_layers * pixels * block.channels;
-  kept.largest_block = std::max(kept.largest_block, one);
+  kept.block_inputs += block.transformer_layers * 3 * pixels * block.channels;
+  kept.key_values += block.transformer_layers * 2 * prompt_tokens * block.channels;
+  kept.largest_section = std::max(kept.largest_section, 13 * pixels * block.channels);  // LN3 in and out, both halves of GEGLU and its output
   kept.largest_map = std::max(kept.largest_map, 8 * pixels * block.channels);
 }
 
@@ -84,6 +88,18 @@ int64_t bytes_in_status(const char* file, const std::string& wanted) {
   return 0;
 }
 
+// Of a small model, packed for the kernels of small weights beside the layout that the backward pass reads (nn::lay_out).
+constexpr int64_t packed_numbers = 512 << 10;  // nn::cpu::worth_packing
+int64_t packed_bytes(const Weights& weights) {
+  int64_t bytes = 0;
+  for (const auto& [key, source] : weights) {
+    const Shape shape = source.shape();
+    const int64_t count = c10::multiply_integers(shape);
+    if (shape.size() >= 2 && count <= packed_numbers) bytes += count * dtype_bytes(at::kFloat);
+  }
+  return bytes;
+}
+
 // As weights lie in memory: int8 for matrices with a scale a row, and fp16 for the rest, where int8 is asked for.
 int64_t weight_bytes(const Weights& weights, const std::optional<DType>& storage) {
   if (storage != at::kChar) return bytes_of(weights, storage);
@@ -128,12 +144,15 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   MemoryPlan plan;
   plan.program = bytes_in_status("/proc/self/status", "VmRSS:");
   plan.available = bytes_in_status("/proc/meminfo", "MemAvailable:") + plan.program;
+  plan.program += first_use_bytes;
   plan.weights = weight_bytes(weights, training.storage);
-  plan.adapters = request.parameters * parameter * (6 + training.workers);  // numbers, gradient, both moments, and two that the optimiser makes on the way
+  if (is_small_unet(training.unet) && training.storage.value_or(at::kHalf) == at::kFloat) plan.weights += packed_bytes(weights);
+  plan.adapters = request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
   const Kept kept = kept_by_row(training.unet, training.resolution_px / training.vae_config.factor(), request.feed_forward);
-  const int64_t row = request.gradient_checkpointing ? kept.block_inputs + kept.resnet_inputs + kept.largest_block : kept.blocks + kept.resnets;
+  const int64_t row = kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
   plan.activations = row * number * training.workers;
-  plan.transient = (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number;
+  // The optimiser makes two tensors of its own when the activations are gone.
+  plan.transient = std::max(2 * request.parameters * parameter - plan.activations, (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number);
   plan.encoding = plan.program + encoding_bytes(training);
   if (request.text_in_steps) plan.weights += plan.encoding - plan.program;
   return plan;

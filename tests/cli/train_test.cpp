@@ -149,6 +149,22 @@ TEST(TrainLora, BadInputIsOneLine) {
   EXPECT_EQ(place.read("not-a-run.safetensors"), "mine");
 }
 
+// Both are bytes of a child process, so neither other tests nor the machine's load matter.
+TEST(TrainLora, TakesTheMemoryThatADryRunForetellsWithinATenth) {
+  const Workplace place;
+  for (const auto& more : {Workplace::Arguments{}, {"--gradient-checkpointing", "--resolution", "128"}, {"--rank", "64", "--batch-size", "1"}}) {
+    const auto args = [&](const std::string& last) {
+      Workplace::Arguments all{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong", "--steps", "2", "--batch-size", "2", "--resume", "never", "-q", "--json", "-o", "a.safetensors"};
+      all.insert(all.end(), more.begin(), more.end());
+      if (!last.empty()) all.push_back(last);
+      return all;
+    };
+    const double foretold = Json::parse(place.results(args("--dry-run")))["peak_gib"].get<double>() * (1 << 30);
+    const auto measured = Json::parse(place.results(args("")))["peak_memory_bytes"].get<double>();
+    EXPECT_NEAR(foretold / measured, 1, 0.1) << foretold << " foretold, " << measured << " measured";
+  }
+}
+
 TEST(TrainLora, ACheckpointOfAnotherRunIsRefusedAndAnOlderRunIsMovedAside) {
   const Workplace place;
   place.results(train("a.safetensors"));
