@@ -10,6 +10,7 @@
 #include "base/names.h"
 #include "base/recipe.h"
 #include "core/device.h"
+#include "core/memory.h"
 #include "io/models_folder.h"
 #include "jobs/lora_layers.h"
 #include "pipeline/prediction.h"

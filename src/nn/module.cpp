@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "core/device.h"
 #include "nn/cpu_kernels.h"
 #include "nn/layers.h"
 
@@ -80,6 +81,17 @@ void lay_out(const Walk& module, const CancelToken* cancel) {
     if (cpu::worth_packing(conv->weight)) conv->packed = cpu::pack_conv(conv->weight, conv->shape());
     else conv->weight = cpu::lay_out_conv(conv->weight);
   }
+}
+
+int64_t packed_bytes(const Weights& weights) {
+  int64_t numbers = 0;
+  for (const auto& [key, source] : weights) {
+    const Shape shape = source.shape();
+    if (shape.size() < 2 || !cpu::worth_packing(at::empty(shape, at::kMeta))) continue;
+    const int64_t count = c10::multiply_integers(shape);
+    numbers += shape.size() == 4 && shape[2] == 3 ? count / 9 * 16 : count;  // 16 numbers for the 9 of a kernel
+  }
+  return numbers * dtype_bytes(at::kFloat);
 }
 
 int64_t parameter_count(const Walk& module) {

@@ -78,6 +78,8 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
 
 // fp32 weights on a CPU in the layouts in which it multiplies fastest; others stay as they are. No gradients afterwards.
 void lay_out(const Walk& module, const CancelToken* cancel = nullptr);
+// What it takes on top of fp32 weights: small ones are kept a second time, as cpu_kernels.h wants them.
+int64_t packed_bytes(const Weights& weights);
 
 int64_t parameter_count(const Walk& module);
 

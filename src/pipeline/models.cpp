@@ -1,11 +1,10 @@
 #include "pipeline/models.h"
 
-#include <malloc.h>
-
 #include <set>
 
 #include "base/json.h"
 #include "base/names.h"
+#include "core/memory.h"
 #include "text/text_models.h"
 
 namespace negativa {
@@ -19,17 +18,6 @@ ModelFacts read_facts(const ModelFiles& files) {
   return {UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json"),
           scheduler_config_from_json(files.config_json("scheduler")), get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
 }
-
-// Weights of a large model go each into pages of their own: between the copies that loading makes and drops, the heap ends up a third larger than what it
-// holds. Afterwards the thresholds are those that the heap's own rule comes to, so that activations do not ask the system for pages at every layer.
-class LoadingHeap {
- public:
-  LoadingHeap() { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
-  ~LoadingHeap() {
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-  }
-};
 
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
 void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
@@ -101,10 +89,10 @@ const Module& Models::get(Part<Module>& part, const CancelToken* cancel) {
     refiner_text_.module.reset();
     refiner_unet_.module.reset();
     vae_.module.reset();
-    malloc_trim(0);  // the heap keeps freed weights otherwise, on top of the next part
+    trim_heap();
   }
-  std::optional<LoadingHeap> heap;
-  if (!keeps_parts()) heap.emplace();
+  std::optional<LargeBlocks> blocks;  // between the copies that loading makes and drops, a heap ends up a third larger than what it holds
+  if (!keeps_parts()) blocks.emplace();
   part.module = part.load(cancel);
   ++loads_[part.name];
   return *part.module;

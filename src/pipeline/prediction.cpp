@@ -1,24 +1,15 @@
 #include "pipeline/prediction.h"
 
 #include <chrono>
-#include <fstream>
 
-#include "nn/cpu_kernels.h"
+#include "core/memory.h"
+#include "nn/module.h"
 #include "pipeline/stages.h"
 #include "text/text_models.h"
 
 namespace negativa {
 
 namespace {
-
-int64_t bytes_after(const char* file, const std::string& wanted) {
-  std::ifstream lines(file);
-  std::string name;
-  int64_t kibibytes = 0;
-  for (std::string rest; lines >> name; std::getline(lines, rest))
-    if (name == wanted && lines >> kibibytes) return kibibytes << 10;
-  return 0;
-}
 
 struct LatentSize {
   int64_t height, width;
@@ -48,18 +39,10 @@ int64_t largest_weight(const Weights& weights) {
   return largest;
 }
 
-// fp32 weights that the CPU's kernels keep once more in an order of their own (nn::lay_out); of 3x3 convolutions, 16 numbers for 9.
+// What the layout of fp32 weights for the CPU's kernels takes on top.
 int64_t packed_bytes(const Models& models, const Weights& weights, int64_t held_bytes) {
-  int64_t numbers = 0, all = 0;
-  for (const auto& [key, source] : weights) {
-    const Shape shape = source.shape();
-    const int64_t count = c10::multiply_integers(shape);
-    all += count;
-    if (shape.size() < 2 || !nn::cpu::worth_packing(at::empty(shape, at::kMeta))) continue;
-    numbers += shape.size() == 4 && shape[2] == 3 ? count / 9 * 16 : count;
-  }
-  const bool is_fp32 = held_bytes == all * dtype_bytes(at::kFloat);
-  return is_fp32 && models.request().device.is_cpu() ? numbers * dtype_bytes(at::kFloat) : 0;
+  const bool is_fp32 = held_bytes == bytes_of(weights, at::kFloat);
+  return is_fp32 && models.request().device.is_cpu() ? nn::packed_bytes(weights) : 0;
 }
 
 struct Stage {
@@ -89,9 +72,6 @@ std::map<std::string, Stage> stages_of(const Models& models, const std::vector<P
 }
 
 }  // namespace
-
-int64_t resident_bytes() { return bytes_after("/proc/self/status", "VmRSS:"); }
-int64_t available_bytes() { return bytes_after("/proc/meminfo", "MemAvailable:") + resident_bytes(); }
 
 double matrix_product_rate() {
   using Clock = std::chrono::steady_clock;

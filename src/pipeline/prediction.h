@@ -28,7 +28,4 @@ struct Prediction {
 double picture_flop(const Models& models, const Plan& plan);
 Prediction predict(const Models& models, const std::vector<Plan>& plans, int workers);
 
-int64_t resident_bytes();   // VmRSS of /proc/self/status
-int64_t available_bytes();  // MemAvailable of /proc/meminfo, and what is resident already
-
 }  // namespace negativa

@@ -1,7 +1,7 @@
 #include "train/memory_plan.h"
 
-#include <fstream>
-
+#include "core/memory.h"
+#include "nn/module.h"
 #include "text/text_models.h"
 
 namespace negativa {
@@ -79,27 +79,6 @@ int64_t largest_weight(const Weights& weights) {
   return largest;
 }
 
-int64_t bytes_in_status(const char* file, const std::string& wanted) {
-  std::ifstream lines(file);
-  std::string name;
-  int64_t kilobytes = 0;
-  for (std::string rest; lines >> name; std::getline(lines, rest))
-    if (name == wanted && lines >> kilobytes) return kilobytes << 10;
-  return 0;
-}
-
-// Of a small model, packed for the kernels of small weights beside the layout that the backward pass reads (nn::lay_out).
-constexpr int64_t packed_numbers = 512 << 10;  // nn::cpu::worth_packing
-int64_t packed_bytes(const Weights& weights) {
-  int64_t bytes = 0;
-  for (const auto& [key, source] : weights) {
-    const Shape shape = source.shape();
-    const int64_t count = c10::multiply_integers(shape);
-    if (shape.size() >= 2 && count <= packed_numbers) bytes += count * dtype_bytes(at::kFloat);
-  }
-  return bytes;
-}
-
 // As weights lie in memory: int8 for matrices with a scale a row, and fp16 for the rest, where int8 is asked for.
 int64_t weight_bytes(const Weights& weights, const std::optional<DType>& storage) {
   if (storage != at::kChar) return bytes_of(weights, storage);
@@ -142,11 +121,11 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   const auto weights = training.files.weights("unet");
   const bool cast = training.storage.value_or(at::kHalf) != training.compute;
   MemoryPlan plan;
-  plan.program = bytes_in_status("/proc/self/status", "VmRSS:");
-  plan.available = bytes_in_status("/proc/meminfo", "MemAvailable:") + plan.program;
+  plan.program = resident_bytes();
+  plan.available = available_bytes();
   plan.program += first_use_bytes;
   plan.weights = weight_bytes(weights, training.storage);
-  if (is_small_unet(training.unet) && training.storage.value_or(at::kHalf) == at::kFloat) plan.weights += packed_bytes(weights);
+  if (is_small_unet(training.unet) && training.storage.value_or(at::kHalf) == at::kFloat) plan.weights += nn::packed_bytes(weights);
   plan.adapters = request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
   const Kept kept = kept_by_row(training.unet, training.resolution_px / training.vae_config.factor(), request.feed_forward);
   const int64_t row = kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);

@@ -1,12 +1,11 @@
 #include "train/training_course.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "base/sha256.h"
+#include "core/memory.h"
 #include "text/text_models.h"
 #include "train/trace.h"
 
@@ -74,7 +73,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
                                   [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training)); }, hooks);
   }
   timings_s["texts"] = watch.lap();
-  malloc_trim(0);  // the heap keeps freed weights otherwise, on top of the next part
+  trim_heap();
 
   std::unique_ptr<Vae> vae;
   const auto load_vae = [&]() -> const Vae& {
@@ -94,15 +93,8 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
   if (training.validation) result.validation = encoded(*training.validation, false);
   timings_s["latents"] = watch.lap();
   vae.reset();
-  malloc_trim(0);
+  trim_heap();
   return result;
-}
-
-// Large blocks come from the system and go back to it when freed. Left alone, glibc raises its threshold to 32 MiB after the first such block; then layers' cast
-// weights and what the backward pass keeps share one heap, whose holes cost more than int8 weights save (measured: 7.3 GiB for 3.2).
-void return_large_blocks(const UNetConfig& config) {
-  constexpr int threshold_bytes = 1 << 20;
-  if (!is_small_unet(config)) mallopt(M_MMAP_THRESHOLD, threshold_bytes);
 }
 
 double median(std::vector<double> values) {
@@ -257,7 +249,8 @@ class Course {
 }  // namespace
 
 TrainingResult run_course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run, const TrainHooks& hooks) {
-  return_large_blocks(training.unet);
+  std::optional<LargeBlocks> blocks;
+  if (!is_small_unet(training.unet)) blocks.emplace();
   Course course(training, options, subject, run, hooks);
   TrainingResult result = course.run();
   if (course.trace()) course.trace()->write(options.run.save_trace, run.recipe_text());
