@@ -2,7 +2,7 @@
 
     bench.py [--program build/release/negativa] [--model models/emoji-xl] [--pairs 7] [--full-size FOLDER] [--only TEXT]
 
---full-size: an SDXL folder (tools/make_full_size.py makes one with random weights); times a guided UNet step at 512x512 in fp32.
+--full-size: an SDXL folder (tools/make_full_size.py makes one with random weights); times a guided UNet step and an optimiser step at 512x512 in fp32.
 A ratio above 1: the program is faster. Absolute times of a shared machine mean little.
 """
 import argparse
@@ -48,10 +48,13 @@ unet = UNet2DConditionModel.from_pretrained(sys.argv[1] + "/unet", torch_dtype=t
 unet.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=["to_q", "to_k", "to_v", "to_out.0"]))
 parameters = [p for p in unet.parameters() if p.requires_grad]
 optimizer, schedule = torch.optim.AdamW(parameters, lr=1e-4), DDPMScheduler.from_pretrained(sys.argv[1], subfolder="scheduler")
-side, width, batch = unet.config.sample_size, unet.config.cross_attention_dim, 4
+batch, steps = int(sys.argv[2]), int(sys.argv[4])
+side, width = int(sys.argv[3]) or unet.config.sample_size, unet.config.cross_attention_dim
+if sys.argv[5] == "checkpointing":
+    unet.enable_gradient_checkpointing()
 pooled = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
 latents, context = torch.randn(batch, 4, side, side), torch.randn(batch, 77, width)
-cond = {"text_embeds": torch.randn(batch, pooled), "time_ids": torch.full((batch, 6), 64.0)}
+cond = {"text_embeds": torch.randn(batch, pooled), "time_ids": torch.full((batch, 6), 8.0 * side)}
 def step():
     noise, timesteps = torch.randn_like(latents), torch.randint(1000, (batch,))
     loss = torch.nn.functional.mse_loss(unet(schedule.add_noise(latents, noise, timesteps), timesteps, context, added_cond_kwargs=cond).sample, noise)
@@ -64,9 +67,9 @@ print("ready", flush=True)
 for threads in sys.stdin:
     torch.set_num_threads(int(threads))
     begin = time.perf_counter()
-    for _ in range(10):
+    for _ in range(steps):
         step()
-    print((time.perf_counter() - begin) / 10, flush=True)
+    print((time.perf_counter() - begin) / steps, flush=True)
 """
 
 
@@ -126,7 +129,7 @@ def many_pictures(args, folder):
 def train_step(args, folder):
     """An optimiser step of the miniature: batch 4, rank 4, latents and embeddings at hand on both sides. Theirs is the mean of ten steps with the number of
     threads that suits it best, ours the median step of a whole run."""
-    theirs = Stepper([sys.executable, "-c", TRAIN_STEP, args.model])
+    theirs = Stepper([sys.executable, "-c", TRAIN_STEP, args.model, "4", "0", "10", ""])
     pictures = str(Path(__file__).parent.parent / "models/sonk-hedgehog/train")
 
     def ours(pair):
@@ -152,6 +155,10 @@ class Stepper:
     def step(self, line=""):
         print(line, file=self.process.stdin, flush=True)
         return float(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
     def peak_bytes(self):
         lines = open(f"/proc/{self.process.pid}/status").read().splitlines()
@@ -190,6 +197,30 @@ def full_size_step(args, folder):
           f"{rate / 1e9:.0f} GFLOP/s, {rate / statistics.median(rates):.2f} of the measured matrix product")
 
 
+def full_size_train_step(args, folder):
+    """An optimiser step of full size at 512x512 in fp32, rank 4, gradient checkpointing on both sides. Memory has room for one of them, so each pair starts both
+    anew, one after the other; each is timed on its second step, ours as the slower of two."""
+    pictures, cores = str(Path(__file__).parent.parent / "models/sonk-hedgehog/train"), len(os.sched_getaffinity(0))
+    peaks = []
+
+    def theirs():
+        process = Stepper([sys.executable, "-c", TRAIN_STEP, args.full_size, "1", "64", "1", "checkpointing"])
+        seconds = process.step(cores)
+        peaks.append(process.peak_bytes())
+        process.end()
+        return seconds
+
+    def ours(rank=4):
+        result = json.loads(run([args.program, "train", "lora", "-q", "--json", "-m", args.full_size, "--data", pictures, "--prompt", "sonk", "--resolution", "512",
+                                 "--weights-dtype", "fp32", "--gradient-checkpointing", "--steps", "2", "--rank", str(rank), "--resume", "never", "-o", f"{folder}/full.safetensors"]))
+        peaks.append(result["peak_memory_bytes"])
+        return result["step_seconds"]
+
+    report("full-size optimiser step, 512x512, fp32, gradient checkpointing", [(theirs(), ours()) for _ in range(args.pairs)])
+    print(f"  peak memory: diffusers {peaks[0] / 2**30:.2f} GiB, negativa {peaks[1] / 2**30:.2f} GiB", flush=True)
+    report("the same, rank 64 against rank 4", [(ours(64), ours()) for _ in range(args.pairs)], names=("rank 64", "rank 4"))
+
+
 def matrix_product_rate():
     import torch
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
@@ -211,7 +242,7 @@ def main():
     os.environ["HF_HUB_OFFLINE"] = "1"
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
-    benches = [picture_process, many_pictures, train_step, branch_loras] + ([full_size_step] if args.full_size else [])
+    benches = [picture_process, many_pictures, train_step, branch_loras] + ([full_size_step, full_size_train_step] if args.full_size else [])
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:
