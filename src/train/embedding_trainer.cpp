@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "core/generator.h"
+#include "text/prompt.h"
 #include "text/text_models.h"
 #include "train/data_order.h"
 
@@ -49,6 +50,21 @@ struct Vocabulary {
     }
   }
 };
+
+// A prompt with the name in it must come out of the prompt grammar with the name whole: "zorb+" is "zorb" with a weight.
+void check_name(const std::string& name) {
+  const auto is_plain = [&] {
+    const Prompt prompt = parse_prompt(name);
+    const auto& texts = prompt.parts.front().texts;
+    return prompt.parts.size() == 1 && texts.size() == 1 && texts.front().size() == 1 && texts.front().front().text == name && texts.front().front().weight == 1;
+  };
+  bool plain = false;
+  try {
+    plain = is_plain();
+  } catch (const Error&) {  // .swap() and the like
+  }
+  check(plain, ErrorKind::input, "[--name] got \"{}\", which prompts read as weights or other syntax; try letters and digits", name);
+}
 
 void check_caption(const Vocabulary& vocabulary, const std::string& name, const std::string& where, const std::string& text) {
   const auto has = [&](const std::vector<int64_t>& ids, int64_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
@@ -99,6 +115,7 @@ Tensor first_vectors(const ModelFiles& files, const Vocabulary& vocabulary, cons
 EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& given, const fs::path& model, const DataHooks& hooks) {
   TrainEmbeddingOptions options = given;
   if (options.name.empty()) options.name = options.run.out.stem().string();
+  check_name(options.name);
   check(!options.data.captions || options.data.prompt.empty(), ErrorKind::input, "[--captions] and --prompt are two ways to the same thing; give one of them");
   EmbeddingTraining training{open_training(options, model, hooks), options, {options.name, {}, {}}, {}};
   if (!options.data.captions) training.captions = options.data.prompt.empty() ? captions_with(options.name, options.learnable) : std::vector{options.data.prompt};

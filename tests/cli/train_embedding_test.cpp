@@ -72,6 +72,8 @@ TEST(TrainEmbedding, BadInputIsOneLine) {
       {with("--data", "nowhere"), "nowhere"},
       {with("--name", "a"), "--name"},
       {with("--name", "lion"), "lion-look"},
+      {with("--name", "zorb+"), "syntax"},
+      {with("--name", "(zorb)1.2"), "syntax"},
       {with("--save-trace", "nowhere/t.safetensors"), "nowhere/t.safetensors"},
       {with("--save-trace", "./x.safetensors"), "--save-trace"},
       {with("--vectors", "0"), "--vectors"},
