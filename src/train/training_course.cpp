@@ -118,6 +118,7 @@ class Course {
         optimizer_(parameters_.flat()) {}
 
   TrainingResult run() {
+    if (!is_small_unet(training_.unet)) blocks_.emplace();
     Stopwatch watch;
     TrainingResult result;
     begin(result);
@@ -126,6 +127,8 @@ class Course {
     make_rows();
     if (state_.step < steps()) load();
     result.epochs = rows_->epoch(steps()) + 1;
+    // It is cast weights, between tensors that the backward pass keeps, that leave holes; without them a heap spares a tenth of a step in page faults.
+    if (training_.storage == training_.compute) blocks_.reset();
     result.timings_s["load"] = watch.lap();
     while (state_.step < steps()) {
       step(result);
@@ -244,13 +247,12 @@ class Course {
   std::vector<TrainingRow> validation_rows_;
   std::optional<Trace> trace_;
   std::vector<double> step_seconds_;
+  std::optional<LargeBlocks> blocks_;
 };
 
 }  // namespace
 
 TrainingResult run_course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run, const TrainHooks& hooks) {
-  std::optional<LargeBlocks> blocks;
-  if (!is_small_unet(training.unet)) blocks.emplace();
   Course course(training, options, subject, run, hooks);
   TrainingResult result = course.run();
   if (course.trace()) course.trace()->write(options.run.save_trace, run.recipe_text());
