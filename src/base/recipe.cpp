@@ -1,24 +1,14 @@
 #include "base/recipe.h"
 
 #include <cmath>
-#include <fstream>
 
 #include "base/json.h"
+#include "base/proc.h"
 #include "base/sha256.h"
 
 namespace negativa {
 
 namespace {
-
-std::string value_after(const char* file, std::string_view key) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    const auto begin = line.find_first_not_of(" \t", line.find(':') + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "";
-}
 
 Json json_of(const std::map<std::string, double>& values) {
   Json object = Json::object();
@@ -93,10 +83,7 @@ RecipeInput recipe_input(std::string role, const std::filesystem::path& file) {
   return {std::move(role), file.filename().string(), cached_sha256_file(file)};
 }
 
-uint64_t peak_memory_bytes() {
-  const std::string kibibytes = value_after("/proc/self/status", "VmHWM");
-  return kibibytes.empty() ? 0 : std::stoull(kibibytes) * 1024;
-}
+uint64_t peak_memory_bytes() { return bytes_after("/proc/self/status", "VmHWM"); }
 
 std::string processor_name() {
   const std::string name = value_after("/proc/cpuinfo", "model name");

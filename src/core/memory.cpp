@@ -3,8 +3,8 @@
 #include <malloc.h>
 
 #include <atomic>
-#include <fstream>
-#include <string>
+
+#include "base/proc.h"
 
 namespace negativa {
 
@@ -12,19 +12,10 @@ namespace {
 
 std::atomic<int> depth{0};
 
-int64_t bytes_after(const char* file, const std::string& wanted) {
-  std::ifstream lines(file);
-  std::string name;
-  int64_t kibibytes = 0;
-  for (std::string rest; lines >> name; std::getline(lines, rest))
-    if (name == wanted && lines >> kibibytes) return kibibytes << 10;
-  return 0;
-}
-
 }  // namespace
 
-int64_t resident_bytes() { return bytes_after("/proc/self/status", "VmRSS:"); }
-int64_t available_bytes() { return bytes_after("/proc/meminfo", "MemAvailable:") + resident_bytes(); }
+int64_t resident_bytes() { return static_cast<int64_t>(bytes_after("/proc/self/status", "VmRSS")); }
+int64_t available_bytes() { return static_cast<int64_t>(bytes_after("/proc/meminfo", "MemAvailable")) + resident_bytes(); }
 
 LargeBlocks::LargeBlocks() {
   if (depth++ == 0) mallopt(M_MMAP_THRESHOLD, 1 << 20);

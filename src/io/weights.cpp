@@ -36,6 +36,12 @@ int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage) {
   return bytes;
 }
 
+int64_t largest_weight(const Weights& weights) {
+  int64_t largest = 0;
+  for (const auto& [key, source] : weights) largest = std::max(largest, c10::multiply_integers(source.shape()));
+  return largest;
+}
+
 std::optional<DType> storage_or_default(const std::optional<DType>& asked, const Weights& weights, DType compute) {
   if (asked) return asked;
   if (bytes_of(weights, compute) < (int64_t{1} << 30)) return compute;

@@ -22,6 +22,8 @@ using Weights = std::map<std::string, TensorSource>;  // our key -> source
 
 // As they would lie in memory; storage absent: as in the files.
 int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage);
+// Numbers (not bytes) of the largest tensor: what a cast of one weight at a time takes.
+int64_t largest_weight(const Weights& weights);
 
 // How weights are kept when nobody asked: as in the files, a part under 1 GiB in the compute dtype. Casting at every call costs a small part more than the
 // memory is worth; the values are the same either way.

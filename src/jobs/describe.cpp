@@ -46,8 +46,7 @@ double predicted_seconds(const TrainingWork& work) {
   // With frozen weights a step costs 2.12 forward passes, and 3.12 where blocks run once more for their gradient: counted for SDXL at 1024x1024, batch 1.
   const double passes = work.gradient_checkpointing ? 3.12 : 2.12;
   const double flop = unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
-  const double efficiency = work.is_small ? small_model_efficiency : large_model_efficiency;
-  return flop / (matrix_product_rate() * static_cast<double>(work.workers) * efficiency);
+  return flop / (matrix_product_rate() * static_cast<double>(work.workers) * efficiency_of(work.is_small));
 }
 
 }  // namespace negativa

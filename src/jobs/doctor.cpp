@@ -3,11 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/Version.h>
 
-#include <fstream>
-
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "base/proc.h"
 #include "base/recipe.h"
 #include "core/device.h"
 #include "core/memory.h"
@@ -18,16 +17,6 @@
 namespace negativa {
 
 namespace {
-
-// A line "MemTotal:  24000000 kB" of /proc/meminfo.
-uint64_t meminfo_bytes(const std::string& key) {
-  std::ifstream lines("/proc/meminfo");
-  std::string name;
-  uint64_t kilobytes = 0;
-  for (std::string rest; lines >> name >> kilobytes; std::getline(lines, rest))
-    if (name == key + ":") return kilobytes << 10;
-  return 0;
-}
 
 std::string size_text(uint64_t bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / double(1 << 30)); }
 
@@ -56,7 +45,7 @@ std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine) {
       const int64_t decoding = (nn::parameter_count(nn::walk(vae)) + decode.most_numbers) * number;
       DoctorReport::Fit fit{fmt::format("SDXL {0}x{0}, weights {1}, computed in fp32", side_px, dtype_name(storage)), 0, 0, false};
       fit.needs_bytes = static_cast<uint64_t>(std::max(drawing, decoding) + resident_bytes());
-      fit.seconds = (steps * step.flop + unet_prepare_flop(unet.config, {2, side, side}) + decode.flop) / (machine.gflop_s * 1e9 * large_model_efficiency);
+      fit.seconds = (steps * step.flop + unet_prepare_flop(unet.config, {2, side, side}) + decode.flop) / (machine.gflop_s * 1e9 * efficiency_of(false));
       fit.fits = fit.needs_bytes <= machine.available_bytes;
       fits.push_back(fit);
     }
@@ -72,8 +61,8 @@ DoctorReport examine_machine() {
   report.processor = processor_name();
   report.cpu_capability = at::get_cpu_capability();
   report.cores = hardware_threads();
-  report.memory_bytes = meminfo_bytes("MemTotal");
-  report.available_bytes = meminfo_bytes("MemAvailable");
+  report.memory_bytes = bytes_after("/proc/meminfo", "MemTotal");
+  report.available_bytes = bytes_after("/proc/meminfo", "MemAvailable");
   std::string why;
   report.gpu = open_cuda(&why) ? "CUDA device found" : "none: " + why;
   report.models_folder = user_models_folder().string();

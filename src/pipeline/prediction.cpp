@@ -33,12 +33,6 @@ double texts_flop(const ModelFiles& files) {
   return flop;
 }
 
-int64_t largest_weight(const Weights& weights) {
-  int64_t largest = 0;
-  for (const auto& [key, source] : weights) largest = std::max(largest, c10::multiply_integers(source.shape()));
-  return largest;
-}
-
 // What the layout of fp32 weights for the CPU's kernels takes on top.
 int64_t packed_bytes(const Models& models, const Weights& weights, int64_t held_bytes) {
   const bool is_fp32 = held_bytes == bytes_of(weights, at::kFloat);
@@ -103,7 +97,7 @@ double picture_flop(const Models& models, const Plan& plan) {
 Prediction predict(const Models& models, const std::vector<Plan>& plans, int workers) {
   Prediction prediction;
   prediction.rate = matrix_product_rate() * workers;
-  prediction.efficiency = models.is_small() ? small_model_efficiency : large_model_efficiency;
+  prediction.efficiency = efficiency_of(models.is_small());
   prediction.program_bytes = resident_bytes();
   prediction.available_bytes = available_bytes();
   for (const auto& plan : plans) prediction.flop += picture_flop(models, plan);

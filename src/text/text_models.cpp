@@ -6,10 +6,6 @@ CLIPTextConfig text_config(const ModelFiles& files, const std::string& part) {
   return CLIPTextConfig::parse(files.config_json(part), files.name + "/" + part + "/config.json");
 }
 
-TextModels load_text_models(const ModelFiles& files, const std::function<nn::LoadOptions(const Weights&)>& options) {
-  return load_text_models(files, [&](const std::string&, const Weights& weights) { return options(weights); });
-}
-
 TextModels load_text_models(const ModelFiles& files, const std::function<nn::LoadOptions(const std::string& part, const Weights&)>& options) {
   const auto stage = [&](const std::string& encoder, const std::string& tokenizer) {
     const auto weights = files.weights(encoder);

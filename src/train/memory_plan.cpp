@@ -73,12 +73,6 @@ Kept kept_by_row(const UNetConfig& config, int64_t side, bool feed_forward) {
   return kept;
 }
 
-int64_t largest_weight(const Weights& weights) {
-  int64_t largest = 0;
-  for (const auto& [key, source] : weights) largest = std::max(largest, c10::multiply_integers(source.shape()));
-  return largest;
-}
-
 // As weights lie in memory: int8 for matrices with a scale a row, and fp16 for the rest, where int8 is asked for.
 int64_t weight_bytes(const Weights& weights, const std::optional<DType>& storage) {
   if (storage != at::kChar) return bytes_of(weights, storage);

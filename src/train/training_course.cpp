@@ -46,7 +46,7 @@ std::vector<std::string> captions_of(const Training& training) {
 }
 
 TextModels load_text(const Training& training) {
-  return load_text_models(training.files, [&](const Weights& weights) { return load_options(training, storage_or_default({}, weights, training.compute), true); });
+  return load_text_models(training.files, [&](const std::string&, const Weights& weights) { return load_options(training, storage_or_default({}, weights, training.compute), true); });
 }
 
 // By content: another file of the same name must not find the first one's latents in the cache.

@@ -49,7 +49,7 @@ class Cache : public ::testing::Test {
   const TextModels& text() {
     ++text_calls_;
     EXPECT_FALSE(c10::InferenceMode::is_enabled());
-    if (!text_) text_.emplace(load_text_models(files_, [](const Weights&) { return nn::LoadOptions(); }));
+    if (!text_) text_.emplace(load_text_models(files_, [](const std::string&, const Weights&) { return nn::LoadOptions(); }));
     return *text_;
   }
   std::vector<PictureLatents> latents() {

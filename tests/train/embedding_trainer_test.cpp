@@ -43,7 +43,7 @@ struct Step {
       : training(plan(given)),
         schedule(make_noise_schedule(training.scheduler)),
         unet(training.unet),
-        text(load_text_models(training.files, [](const Weights&) { return load_options(); })),
+        text(load_text_models(training.files, [](const std::string&, const Weights&) { return load_options(); })),
         parameters(training.start, at::kDouble) {
     unet.load(training.files.weights("unet"), load_options());
     Generator generator(1);
@@ -108,7 +108,7 @@ TEST(EmbeddingTrainer, VectorsBeginAsTheInitializersRowOrAsSpreadAsTheVocabulary
   with.initializer = "lion";
   const Embedding start = plan(with).start;
   const ModelFiles files = open_model(test::bundled_model());
-  const TextModels text = load_text_models(files, [](const Weights&) { return nn::LoadOptions(); });
+  const TextModels text = load_text_models(files, [](const std::string&, const Weights&) { return nn::LoadOptions(); });
   const auto id = text.second.tokenizer.encode("lion");
   ASSERT_EQ(id.size(), 1u);
   const Tensor table = text.second.model.text_model.embeddings.token_embedding.weight.to(at::kFloat);

@@ -82,7 +82,7 @@ struct Trainer {
         training(plan_lora_training(golden.options, test::bundled_model())),
         schedule(make_noise_schedule(training.scheduler)),
         unet(training.unet),
-        text(load_text_models(training.files, [&](const Weights&) { return load_options(); })),
+        text(load_text_models(training.files, [&](const std::string&, const Weights&) { return load_options(); })),
         parameters(modules(), training.options.rank, training.alpha, training.parameter_dtype()) {
     unet.load(training.files.weights("unet"), load_options());
     for (const auto& module : parameters.modules()) {
