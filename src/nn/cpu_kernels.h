@@ -29,10 +29,9 @@ struct Addend {
 // Weights as these kernels want them: [in,out] in memory behind a view of [out,in]; [k,k,in,out] behind a view of [out,in,k,k].
 Tensor lay_out_linear(const Tensor& weight);
 Tensor lay_out_conv(const Tensor& weight);
-bool is_laid_out_linear(const Tensor& weight);
 bool is_laid_out_conv(const Tensor& weight);
 
-// x [..., in] -> [..., out]
+// x [..., in] -> [..., out]; weight [out,in], in whatever order of memory: laid out it is a tenth faster.
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend);
 
 struct ConvShape {

@@ -42,7 +42,10 @@ std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const
   const Tensor dy = rows_of(gradient);
   std::vector<Tensor> gradients(2 + 2 * terms.size());
   Tensor dx;
-  if (needed(0)) dx = at::mm(dy, weight_as(layer.weight, layer.weight_scale, dy));
+  if (needed(0)) {
+    const Tensor weight = weight_as(layer.weight, layer.weight_scale, dy);
+    dx = cpu::usable(dy) ? cpu::linear(dy, weight.t(), {{}, {}}) : at::mm(dy, weight);
+  }
   if (needed(1)) gradients[1] = gradient;
   for (size_t k = 0; k < terms.size(); ++k) {
     const auto& [down, up, scale, inner] = terms[k];

@@ -48,8 +48,8 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
   Tensor y;
   if (cpu::usable(x) && packed.defined()) {
     y = cpu::packed_linear(x, packed, out_features, {has_bias ? as(bias, x) : Tensor(), residual});
-  } else if (cpu::usable(x) && weight.scalar_type() == at::kFloat && cpu::is_laid_out_linear(weight)) {
-    y = cpu::linear(x, weight, {has_bias ? as(bias, x) : Tensor(), residual});
+  } else if (cpu::usable(x)) {
+    y = cpu::linear(x, weight_as(weight, weight_scale, x), {has_bias ? as(bias, x) : Tensor(), residual});
   } else {
     y = at::linear(x, weight_as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
     if (residual.defined()) y = y + residual;
