@@ -1,5 +1,6 @@
 #include "nn/layer_gradients.h"
 
+#include "nn/cast_weight.h"
 #include "nn/gradient.h"
 
 namespace negativa::nn {
@@ -43,7 +44,7 @@ std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const
   std::vector<Tensor> gradients(2 + 2 * terms.size());
   Tensor dx;
   if (needed(0)) {
-    const Tensor weight = weight_as(layer.weight, layer.weight_scale, dy);
+    const Tensor weight = cast_weight(layer.weight, layer.weight_scale, dy);
     dx = cpu::usable(dy) ? cpu::linear(dy, weight.t(), {{}, {}}) : at::mm(dy, weight);
   }
   if (needed(1)) gradients[1] = gradient;
@@ -115,7 +116,7 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& 
     // The input's numbers are not needed, but its sizes are asked for as a tensor.
     const Tensor sizes = at::empty(x_shape, gradient.options(), at::MemoryFormat::ChannelsLast);
     const std::array<int64_t, 2> stride{layer.stride, layer.stride}, padding{layer.padding, layer.padding};
-    gradients[0] = std::get<0>(at::convolution_backward(gradient, sizes, weight_as(layer.weight, layer.weight_scale, gradient), std::nullopt, stride, padding,
+    gradients[0] = std::get<0>(at::convolution_backward(gradient, sizes, cast_weight(layer.weight, layer.weight_scale, gradient), std::nullopt, stride, padding,
                                                         {1, 1}, false, {0, 0}, 1, {true, false, false}));
     return gradients;
   });
@@ -124,7 +125,7 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& 
 Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, bool silu) {
   const Tensor y = without_graph([&] { return silu ? layer.forward_silu(x) : layer.forward(x); });
   return with_backward(y, {x}, [&layer, silu, x = x.detach()](const Tensor& gradient, const Needed&) -> std::vector<Tensor> {
-    const Tensor weight = weight_as(layer.weight, {}, x), bias = weight_as(layer.bias, {}, x);
+    const Tensor weight = cast_weight(layer.weight, {}, x), bias = cast_weight(layer.bias, {}, x);
     const int64_t batch = x.size(0), pixels = x.size(2) * x.size(3);
     const auto [z, mean, rstd] = at::native_group_norm(x, weight, bias, batch, layer.channels, pixels, layer.groups, layer.eps);
     const Tensor dz = silu ? at::silu_backward(gradient, z) : gradient;

@@ -19,7 +19,4 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& 
 Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, bool silu);
 Tensor geglu_with_gradient(const Tensor& x);
 
-// The stored weight in the number format and on the device of `like`; int8 weights times their scale a row.
-Tensor weight_as(const Tensor& stored, const Tensor& scale, const Tensor& like);
-
 }  // namespace negativa::nn

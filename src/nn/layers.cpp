@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "nn/cast_weight.h"
 #include "nn/gradient.h"
 #include "nn/layer_gradients.h"
 
@@ -10,10 +11,7 @@ namespace negativa::nn {
 
 namespace {
 
-// The stored weight in the compute dtype of this call.
-Tensor as(const Tensor& stored, const Tensor& x) {
-  return stored.scalar_type() == x.scalar_type() && stored.device() == x.device() ? stored : stored.to(x.options());
-}
+Tensor as(const Tensor& stored, const Tensor& x) { return cast_weight(stored, {}, x); }
 
 Tensor low_rank(const Tensor& x, const AdapterTerm& term) {
   return at::linear(at::linear(x, as(term.down, x)), as(term.up, x));
@@ -35,13 +33,6 @@ void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
 
 }  // namespace
 
-Tensor weight_as(const Tensor& stored, const Tensor& scale, const Tensor& like) {
-  if (!scale.defined()) return as(stored, like);
-  Shape per_row(stored.dim(), 1);
-  per_row[0] = -1;
-  return as(stored, like).mul_(as(scale, like).view(per_row));
-}
-
 Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
   const auto& terms = adapters.at(name);
   if (wants_gradient(x, residual, terms)) return linear_with_gradient(*this, x, terms, residual);
@@ -49,9 +40,9 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
   if (cpu::usable(x) && packed.defined()) {
     y = cpu::packed_linear(x, packed, out_features, {has_bias ? as(bias, x) : Tensor(), residual});
   } else if (cpu::usable(x)) {
-    y = cpu::linear(x, weight_as(weight, weight_scale, x), {has_bias ? as(bias, x) : Tensor(), residual});
+    y = cpu::linear(x, cast_weight(weight, weight_scale, x), {has_bias ? as(bias, x) : Tensor(), residual});
   } else {
-    y = at::linear(x, weight_as(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
+    y = at::linear(x, cast_weight(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
     if (residual.defined()) y = y + residual;
   }
   for (const auto& term : terms) add_term(y, x, term);
@@ -64,7 +55,7 @@ Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
     if (packed.defined()) return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape());
     if (weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight)) return cpu::conv2d(x, weight, {as(bias, x), residual}, shape());
   }
-  const Tensor y = at::conv2d(x, weight_as(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
+  const Tensor y = at::conv2d(x, cast_weight(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
   return residual.defined() ? y + residual : y;
 }
 
