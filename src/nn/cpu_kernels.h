@@ -26,12 +26,11 @@ struct Addend {
   const Tensor& residual;
 };
 
-// Weights as these kernels want them: [in,out] in memory behind a view of [out,in]; [k,k,in,out] behind a view of [out,in,k,k].
+// Weights as these kernels like them best: [in,out] in memory behind a view of [out,in]; [k,k,in,out] behind a view of [out,in,k,k].
 Tensor lay_out_linear(const Tensor& weight);
 Tensor lay_out_conv(const Tensor& weight);
-bool is_laid_out_conv(const Tensor& weight);
 
-// x [..., in] -> [..., out]; weight [out,in], in whatever order of memory: laid out it is a tenth faster.
+// x [..., in] -> [..., out]; weight [out,in], in whatever order of memory.
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend);
 
 struct ConvShape {
@@ -46,9 +45,9 @@ Tensor pack_conv(const Tensor& weight, const ConvShape& shape);
 Tensor packed_linear(const Tensor& x, const Tensor& packed, int64_t out_features, const Addend& addend);
 Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend, const ConvShape& shape);
 
-// Square kernel; x [B,in,H,W] -> [B,out,H',W'], both in channels_last memory. Patches are copied side by side and multiplied, a chunk of
-// pixels at a time. The library's direct convolution reorders the weights at every call and spends 10 us before it starts, but is 10 to
-// 30 % faster where there are many pixels: small_conv tells.
+// Square kernel; x [B,in,H,W] -> [B,out,H',W'], both in channels_last memory. Patches are copied side by side and multiplied. The
+// library's direct convolution reorders the weights at every call and spends 10 us before it starts, but is 10 to 30 % faster where
+// there are many pixels: small_conv tells.
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape);
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
 

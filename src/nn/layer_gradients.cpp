@@ -45,7 +45,7 @@ std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const
   Tensor dx;
   if (needed(0)) {
     const Tensor weight = cast_weight(layer.weight, layer.weight_scale, dy);
-    dx = cpu::usable(dy) ? cpu::linear(dy, weight.t(), {{}, {}}) : at::mm(dy, weight);
+    dx = cpu::usable(dy) && !cpu::worth_packing(weight) ? cpu::linear(dy, weight.t(), {{}, {}}) : at::mm(dy, weight);
   }
   if (needed(1)) gradients[1] = gradient;
   for (size_t k = 0; k < terms.size(); ++k) {

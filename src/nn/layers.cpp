@@ -53,7 +53,7 @@ Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
   if (wants_gradient(x, residual)) return conv2d_with_gradient(*this, x, residual);
   if (cpu::usable(x) && cpu::small_conv(x, weight, shape())) {
     if (packed.defined()) return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape());
-    if (weight.scalar_type() == at::kFloat && cpu::is_laid_out_conv(weight)) return cpu::conv2d(x, weight, {as(bias, x), residual}, shape());
+    return cpu::conv2d(x, cast_weight(weight, weight_scale, x), {as(bias, x), residual}, shape());
   }
   const Tensor y = at::conv2d(x, cast_weight(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
   return residual.defined() ? y + residual : y;

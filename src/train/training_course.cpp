@@ -26,11 +26,12 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool for_inference) {
+nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool for_inference, const CancelToken* cancel) {
   nn::LoadOptions options;
   options.storage = storage;
   options.device = training.device;
   options.for_inference = for_inference;
+  options.cancel = cancel;
   return options;
 }
 
@@ -45,8 +46,8 @@ std::vector<std::string> captions_of(const Training& training) {
   return captions;
 }
 
-TextModels load_text(const Training& training) {
-  return load_text_models(training.files, [&](const std::string&, const Weights& weights) { return load_options(training, storage_or_default({}, weights, training.compute), true); });
+TextModels load_text(const Training& training, const CancelToken* cancel) {
+  return load_text_models(training.files, [&](const std::string&, const Weights& weights) { return load_options(training, storage_or_default({}, weights, training.compute), true, cancel); });
 }
 
 // By content: another file of the same name must not find the first one's latents in the cache.
@@ -70,7 +71,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
     std::optional<TextModels> text;
     const auto captions = captions_of(training);
     embeds = cached_prompt_embeds(captions, {text_sha256(training.files), {}, training.compute, training.device},
-                                  [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training)); }, hooks);
+                                  [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training, hooks.cancel)); }, hooks);
   }
   timings_s["texts"] = watch.lap();
   trim_heap();
@@ -80,7 +81,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
     if (!vae) {
       vae = std::make_unique<Vae>(training.vae_config);
       const auto weights = training.vae ? training.vae->weights : training.files.weights("vae");
-      vae->load(weights, load_options(training, storage_or_default({}, weights, at::kFloat), true));
+      vae->load(weights, load_options(training, storage_or_default({}, weights, at::kFloat), true, hooks.cancel));
     }
     return *vae;
   };
@@ -168,9 +169,9 @@ class Course {
 
   void load() {
     auto unet = std::make_shared<UNet>(training_.unet);
-    unet->load(training_.files.weights("unet"), load_options(training_, training_.storage, is_small_unet(training_.unet)));
+    unet->load(training_.files.weights("unet"), load_options(training_, training_.storage, is_small_unet(training_.unet), hooks_.data.cancel));
     unet_ = unet;
-    if (subject_.text_in_steps) text_ = load_text(training_);
+    if (subject_.text_in_steps) text_ = load_text(training_, hooks_.data.cancel);
     runner_.emplace(TrainingModel{*unet_, text_ ? &*text_ : nullptr, schedule_, training_.compute, training_.device, training_.workers, options_.model.gradient_checkpointing},
                     parameters_);
     if (encoded_.validation) validation_rows_ = rows_->validation_rows(*encoded_.validation);
