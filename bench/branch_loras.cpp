@@ -16,7 +16,7 @@ UNet load_unet(const ModelFiles& files) {
   UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
   nn::LoadOptions options;
   options.storage = at::kFloat;
-  options.for_inference = true;
+  options.pack_small = true;
   unet.load(files.weights("unet"), options);
   return unet;
 }

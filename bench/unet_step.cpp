@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
   nn::LoadOptions options;
   options.storage = at::kFloat;
-  options.for_inference = true;
+  options.pack_small = true;
   unet.load(files.weights("unet"), options);
 
   constexpr int64_t latent_side = 64, pooled_width = 1280;

@@ -216,7 +216,10 @@ def full_size_train_step(args, folder):
         peaks[f"rank {rank}"] = result["peak_memory_bytes"]
         return result["step_seconds"]
 
-    rounds = [(theirs(), ours(4), ours(64)) for _ in range(args.pairs)]
+    rounds = []
+    for _ in range(args.pairs):
+        rounds.append((theirs(), ours(4), ours(64)))
+        print("  " + ", ".join(f"{seconds:.1f} s" for seconds in rounds[-1]), flush=True)
     report("full-size optimiser step, 512x512, fp32, gradient checkpointing", [(diffusers, rank_4) for diffusers, rank_4, _ in rounds])
     report("the same, rank 64 against rank 4", [(rank_64, rank_4) for _, rank_4, rank_64 in rounds], names=("rank 64", "rank 4"))
     print("  peak memory: " + ", ".join(f"{name} {peak / 2**30:.2f} GiB" for name, peak in peaks.items()), flush=True)

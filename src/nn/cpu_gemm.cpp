@@ -39,23 +39,30 @@ void copy_patches(const Patches& p, int64_t begin, int64_t end, float* rows) {
   }
 }
 
-}  // namespace
+// None in a libtorch without oneDNN.
+template <class Function>
+std::optional<c10::TypedOperatorHandle<Function>> one_dnn_linear(const char* overload) {
+  const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", overload});
+  return found ? std::optional(found->typed<Function>()) : std::nullopt;
+}
 
-Tensor lay_out_linear(const Tensor& weight) { return weight.t().contiguous().t(); }
-Tensor lay_out_conv(const Tensor& weight) { return weight.permute({2, 3, 1, 0}).contiguous().permute({3, 2, 0, 1}); }
+}  // namespace
 
 // oneDNN's kernels are compiled for the CPU at hand, whoever made it. The library's own linear layer asks another BLAS, which has no AVX-512 for AMD and copies the
 // weights at every call: 150 against 200 GFLOP/s there.
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend) {
-  const c10::NoGradGuard no_graph;
+  using Name = c10::string_view;
   using Scalars = c10::List<std::optional<c10::Scalar>>;
-  using Plain = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view, Scalars, std::optional<c10::string_view>);
-  using Added = Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view);
-  static const auto plain = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "").typed<Plain>();
-  static const auto added = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "binary").typed<Added>();
+  static const auto plain = one_dnn_linear<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, Name, Scalars, std::optional<Name>)>("");
+  static const auto added = one_dnn_linear<Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, Name)>("binary");
+  const c10::NoGradGuard no_graph;
   const auto bias = addend.bias.defined() ? std::optional(addend.bias) : std::nullopt;
-  if (addend.residual.defined()) return added.call(x, addend.residual.contiguous(), weight, bias, "add");
-  return plain.call(x, weight, bias, "none", Scalars(), "");
+  if (!plain || !added) {
+    const Tensor y = at::linear(x, weight, bias);
+    return addend.residual.defined() ? y + addend.residual : y;
+  }
+  if (addend.residual.defined()) return added->call(x, addend.residual.contiguous(), weight, bias, "add");
+  return plain->call(x, weight, bias, "none", Scalars(), "");
 }
 
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape) {

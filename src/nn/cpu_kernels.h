@@ -26,11 +26,7 @@ struct Addend {
   const Tensor& residual;
 };
 
-// Weights as these kernels like them best: [in,out] in memory behind a view of [out,in]; [k,k,in,out] behind a view of [out,in,k,k].
-Tensor lay_out_linear(const Tensor& weight);
-Tensor lay_out_conv(const Tensor& weight);
-
-// x [..., in] -> [..., out]; weight [out,in], in whatever order of memory.
+// x [..., in] -> [..., out]; weight [out,in], in whatever order of memory. For the larger ones.
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend);
 
 struct ConvShape {

@@ -64,23 +64,18 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
     *slot.tensor = std::move(tensor);
   }
   for (const auto& [name, linear] : module.linears) linear->name = name;
-  if (options.for_inference) lay_out(module, options.cancel);
+  if (options.pack_small) pack_small(module, options.cancel);
 }
 
-void lay_out(const Walk& module, const CancelToken* cancel) {
-  const auto fits = [](const Tensor& weight) { return weight.is_cpu() && weight.scalar_type() == at::kFloat; };
-  for (const auto& [name, linear] : module.linears) {
+void pack_small(const Walk& module, const CancelToken* cancel) {
+  const auto fits = [&](const Tensor& weight) {
     if (cancel) cancel->throw_if_cancelled();
-    if (!fits(linear->weight)) continue;
-    if (cpu::worth_packing(linear->weight)) linear->packed = cpu::pack_linear(linear->weight);
-    else linear->weight = cpu::lay_out_linear(linear->weight);
-  }
-  for (Conv2d* conv : module.convolutions) {
-    if (cancel) cancel->throw_if_cancelled();
-    if (!fits(conv->weight)) continue;
-    if (cpu::worth_packing(conv->weight)) conv->packed = cpu::pack_conv(conv->weight, conv->shape());
-    else conv->weight = cpu::lay_out_conv(conv->weight);
-  }
+    return weight.is_cpu() && weight.scalar_type() == at::kFloat && cpu::worth_packing(weight);
+  };
+  for (const auto& [name, linear] : module.linears)
+    if (fits(linear->weight)) linear->packed = cpu::pack_linear(linear->weight);
+  for (Conv2d* conv : module.convolutions)
+    if (fits(conv->weight)) conv->packed = cpu::pack_conv(conv->weight, conv->shape());
 }
 
 int64_t packed_bytes(const Weights& weights) {

@@ -65,7 +65,7 @@ Walk walk(Module& module) {
 struct LoadOptions {
   std::optional<DType> storage;      // absent: as stored in the file; int8: weights of linear layers and convolutions, the rest fp16
   at::Device device = at::kCPU;
-  bool for_inference = false;        // then lay_out()
+  bool pack_small = false;           // then pack_small()
   const CancelToken* cancel = nullptr;  // asked before each tensor
 };
 
@@ -76,9 +76,9 @@ void check_weights(const std::string& part, const Walk& module, const Weights& w
 // Releases each mapped page as soon as its tensor is copied.
 void load(const std::string& part, const Walk& module, const Weights& weights, const LoadOptions& options);
 
-// fp32 weights on a CPU in the layouts in which it multiplies fastest; others stay as they are. No gradients afterwards.
-void lay_out(const Walk& module, const CancelToken* cancel = nullptr);
-// What it takes on top of fp32 weights: small ones are kept a second time, as cpu_kernels.h wants them.
+// Small fp32 weights on a CPU once more, as cpu_kernels.h wants them.
+void pack_small(const Walk& module, const CancelToken* cancel = nullptr);
+// What that takes.
 int64_t packed_bytes(const Weights& weights);
 
 int64_t parameter_count(const Walk& module);

@@ -51,7 +51,7 @@ nn::LoadOptions Models::load_options(const std::string& part, const Weights& wei
   nn::LoadOptions options;
   options.storage = storage_of(part, weights);
   options.device = request_.device;
-  options.for_inference = true;
+  options.pack_small = true;
   options.cancel = cancel;
   return options;
 }

@@ -76,7 +76,7 @@ double matrix_product_rate() {
   const c10::InferenceMode inference;
   const nn::Linear layer = [] {
     nn::Linear linear(side, side, false);
-    linear.weight = nn::cpu::lay_out_linear(at::ones({side, side}));
+    linear.weight = at::ones({side, side});
     return linear;
   }();
   const Tensor x = at::ones({side, side});

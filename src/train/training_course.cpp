@@ -26,11 +26,11 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool for_inference, const CancelToken* cancel) {
+nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool pack_small, const CancelToken* cancel) {
   nn::LoadOptions options;
   options.storage = storage;
   options.device = training.device;
-  options.for_inference = for_inference;
+  options.pack_small = pack_small;
   options.cancel = cancel;
   return options;
 }

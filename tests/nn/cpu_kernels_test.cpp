@@ -67,7 +67,7 @@ TEST(AttentionKernel, EqualsSoftmaxAttentionInDouble) {
   }
 }
 
-TEST(Linear, WeightsLaidOutForTheCpuGiveTheSame) {
+TEST(Linear, PackedWeightsGiveTheSame) {
   const c10::InferenceMode inference;
   for (const bool has_bias : {true, false}) {
     Linear linear(20, 12, has_bias);
@@ -76,7 +76,7 @@ TEST(Linear, WeightsLaidOutForTheCpuGiveTheSame) {
     const Tensor x = at::randn({2, 7, 20}), residual = at::randn({2, 7, 12}), expected = linear.forward(x);
     Walk walk;
     walk("linear", linear);
-    lay_out(walk);
+    pack_small(walk);
     ASSERT_TRUE(linear.packed.defined());
     EXPECT_LT(worst(linear.forward(x), expected), 1e-5);
     EXPECT_LT(worst(linear.forward(x, Adapters::none(), residual), expected + residual), 1e-5);
@@ -114,6 +114,36 @@ TEST_F(PackedWeights, GiveAConvolutionInDouble) {
     }
 }
 
+class LargeWeights : public testing::Test, Seeded {};
+
+TEST_F(LargeWeights, GiveALinearLayersProductInDoubleInEitherOrderOfMemory) {
+  const c10::InferenceMode inference;
+  for (const int64_t rows : {1, 16, 77}) {
+    const Tensor x = at::randn({rows, 600}), weight = at::randn({900, 600}), bias = at::randn({900}), residual = at::randn({900, rows}).t();
+    const Tensor product = at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t());
+    for (const Tensor& stored : {weight, weight.t().contiguous().t()}) {
+      EXPECT_LT(worst(cpu::linear(x, stored, {Tensor(), Tensor()}), product), 1e-3) << rows;
+      EXPECT_LT(worst(cpu::linear(x, stored, {bias, residual}), product + bias + residual), 1e-3) << rows;
+    }
+    const Tensor back = cpu::linear(product.to(at::kFloat), weight.t(), {Tensor(), Tensor()});
+    EXPECT_LT(worst(back, at::matmul(product, weight.to(at::kDouble))) / back.abs().max().item<double>(), 1e-5) << "with the weight turned over";
+  }
+}
+
+TEST_F(LargeWeights, GiveAConvolutionInDoubleInEitherOrderOfMemory) {
+  const c10::InferenceMode inference;
+  for (const auto& [kernel, stride, padding] : {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 2, 0}, {1, 1, 0}}) {
+    const Tensor x = at::randn({2, 24, 9, 11}), weight = at::randn({40, 24, kernel, kernel}), bias = at::randn({40});
+    const Tensor expected = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), {stride, stride}, {padding, padding});
+    const cpu::ConvShape shape{kernel, stride, padding, 40};
+    for (const Tensor& stored : {weight, weight.contiguous(at::MemoryFormat::ChannelsLast)}) {
+      const Tensor y = cpu::conv2d(x, stored, {bias, Tensor()}, shape);
+      EXPECT_LT(worst(y, expected), 2e-4) << kernel << " " << stride;
+      EXPECT_LT(worst(cpu::conv2d(x, stored, {bias, y}, shape), 2 * expected), 4e-4) << "residual";
+    }
+  }
+}
+
 // Why a picture made among many is the picture made alone, whatever the threads.
 TEST_F(PackedWeights, GiveARowTheSameBytesWhateverRowsAreWithIt) {
   const c10::InferenceMode inference;
@@ -123,7 +153,7 @@ TEST_F(PackedWeights, GiveARowTheSameBytesWhateverRowsAreWithIt) {
     ASSERT_TRUE(at::equal(cpu::packed_linear(x.narrow(0, row, 1), packed, 40, {bias, Tensor()}), together.narrow(0, row, 1))) << row;
 }
 
-TEST(Conv2d, WeightsLaidOutForTheCpuGiveTheSamePicture) {
+TEST(Conv2d, PackedWeightsGiveTheSamePicture) {
   const c10::InferenceMode inference;
   for (const auto& [kernel, stride, padding] : {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 2, 0}, {1, 1, 0}}) {
     Conv2d conv(6, 10, kernel, stride, padding);
@@ -132,7 +162,7 @@ TEST(Conv2d, WeightsLaidOutForTheCpuGiveTheSamePicture) {
     const Tensor x = at::randn({2, 6, 9, 11}), expected = conv.forward(x);
     Walk walk;
     walk("conv", conv);
-    lay_out(walk);
+    pack_small(walk);
     ASSERT_TRUE(conv.packed.defined());
     EXPECT_LT(worst(conv.forward(x), expected), 1e-4);
     EXPECT_LT(worst(conv.forward(x, expected), 2 * expected), 1e-4) << "residual";

@@ -127,7 +127,7 @@ TEST(TextToImage, StopsWithinAStepWhenCancelled) {
 }
 
 // A UNet with the LoRA's product added to its weights: what attaching must equal.
-UNet merged_unet(const std::vector<ActiveLora>& loras, bool for_inference) {
+UNet merged_unet(const std::vector<ActiveLora>& loras, bool packed) {
   UNet unet(bundled().facts().unet);
   nn::LoadOptions options;
   options.storage = at::kFloat;
@@ -138,7 +138,7 @@ UNet merged_unet(const std::vector<ActiveLora>& loras, bool for_inference) {
       const auto& modules = lora.file->modules.at("unet");
       if (const auto found = modules.find(name); found != modules.end()) linear->weight = linear->weight + delta(found->second, lora.weight);
     }
-  if (for_inference) nn::lay_out(walk);
+  if (packed) nn::pack_small(walk);
   return unet;
 }
 

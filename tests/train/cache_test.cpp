@@ -41,7 +41,7 @@ class Cache : public ::testing::Test {
       vae_.emplace(latents_.vae_config);
       nn::LoadOptions options;
       options.storage = at::kFloat;
-      options.for_inference = true;
+      options.pack_small = true;
       vae_->load(files_.weights("vae"), options);
     }
     return *vae_;

@@ -11,12 +11,12 @@ namespace {
 using test::golden;
 using test::relative_error;
 
-UNet load_unet(const std::filesystem::path& folder, bool for_inference) {
+UNet load_unet(const std::filesystem::path& folder, bool packed) {
   const ModelFiles files = open_model(folder);
   UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
   nn::LoadOptions options;
   options.storage = at::kFloat;
-  options.for_inference = for_inference;
+  options.pack_small = packed;
   unet.load(files.weights("unet"), options);
   return unet;
 }
