@@ -36,13 +36,14 @@ void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
 Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
   const auto& terms = adapters.at(name);
   if (wants_gradient(x, residual, terms)) return linear_with_gradient(*this, x, terms, residual);
+  const Tensor shift = has_bias ? as(bias, x) : Tensor();
   Tensor y;
   if (cpu::usable(x) && packed.defined()) {
-    y = cpu::packed_linear(x, packed, out_features, {has_bias ? as(bias, x) : Tensor(), residual});
+    y = cpu::packed_linear(x, packed, out_features, {shift, residual});
   } else if (cpu::usable(x)) {
-    y = cpu::linear(x, cast_weight(weight, weight_scale, x), {has_bias ? as(bias, x) : Tensor(), residual});
+    y = cpu::linear(x, cast_weight(weight, weight_scale, x), {shift, residual});
   } else {
-    y = at::linear(x, cast_weight(weight, weight_scale, x), has_bias ? as(bias, x) : Tensor());
+    y = at::linear(x, cast_weight(weight, weight_scale, x), shift);
     if (residual.defined()) y = y + residual;
   }
   for (const auto& term : terms) add_term(y, x, term);

@@ -85,40 +85,35 @@ int64_t weight_bytes(const Weights& weights, const std::optional<DType>& storage
   return bytes;
 }
 
-constexpr const char* text_parts[] = {"text_encoder", "text_encoder_2"};
+// Both text encoders.
+struct TextMemory {
+  int64_t weight_bytes = 0;
+  int64_t largest_weight = 0;  // numbers
+  int64_t kept = 0;            // numbers of one prompt, where the encoders run in the steps
+};
 
-int64_t text_weight_bytes(const Training& training) {
-  int64_t bytes = 0;
-  for (const char* part : text_parts) {
+// Kept, in tokens × width a layer: LN1 in and out, q, k, v, attention's output twice, LN2 in; and what the activation is computed from, for quick_gelu its
+// sigmoid too.
+TextMemory text_memory(const Training& training) {
+  TextMemory text;
+  for (const char* part : {"text_encoder", "text_encoder_2"}) {
     if (!training.files.has(part)) continue;
     const auto weights = training.files.weights(part);
-    bytes += bytes_of(weights, storage_or_default({}, weights, training.compute));
-  }
-  return bytes;
-}
-
-// What the encoders keep of one prompt. In tokens × width a layer: LN1 in and out, q, k, v, attention's output twice, LN2 in; and what the activation is computed
-// from, for quick_gelu its sigmoid too.
-int64_t text_numbers(const Training& training) {
-  int64_t numbers = 0;
-  for (const char* part : text_parts) {
-    if (!training.files.has(part)) continue;
+    text.weight_bytes += bytes_of(weights, storage_or_default({}, weights, training.compute));
+    text.largest_weight = std::max(text.largest_weight, largest_weight(weights));
     const CLIPTextConfig config = text_config(training.files, part);
     const int64_t hidden = config.hidden_act == "quick_gelu" ? 2 : 1;
-    numbers += config.num_hidden_layers * prompt_tokens * (8 * config.hidden_size + hidden * config.intermediate_size);
+    text.kept += config.num_hidden_layers * prompt_tokens * (8 * config.hidden_size + hidden * config.intermediate_size);
   }
-  return numbers;
+  return text;
 }
 
 // Peak of encoding pictures and texts: the part's weights and its widest maps, some five of which live at once.
-int64_t encoding_bytes(const Training& training) {
+int64_t encoding_bytes(const Training& training, const TextMemory& text) {
   const auto vae = training.vae ? training.vae->weights : training.files.weights("vae");
   const int64_t pixels = training.resolution_px * training.resolution_px;
   const int64_t vae_bytes = bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config.block_out_channels.front();
-  int64_t largest = 0;
-  for (const char* part : text_parts)
-    if (training.files.has(part)) largest = std::max(largest, largest_weight(training.files.weights(part)));
-  return std::max(vae_bytes, text_weight_bytes(training) + 4 * largest);
+  return std::max(vae_bytes, text.weight_bytes + 4 * text.largest_weight);
 }
 
 }  // namespace
@@ -145,12 +140,13 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   plan.adapters = request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
   const Kept kept = kept_by_row(training.unet, training.resolution_px / training.vae_config.factor(), request.feed_forward);
   int64_t row = kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
-  if (request.text_in_steps) row += text_numbers(training);
+  const TextMemory text = text_memory(training);
+  if (request.text_in_steps) row += text.kept;
   plan.activations = row * number * training.workers;
   // The optimiser makes two tensors of its own when the activations are gone.
   plan.transient = std::max(2 * request.parameters * parameter - plan.activations, (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number);
-  plan.encoding = plan.program + encoding_bytes(training);
-  if (request.text_in_steps) plan.weights += text_weight_bytes(training);
+  plan.encoding = plan.program + encoding_bytes(training, text);
+  if (request.text_in_steps) plan.weights += text.weight_bytes;
   return plan;
 }
 
