@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
 out=build/demo
-settings=(--steps 25 --cfg-scale 5 -s 1)
+settings=(--steps 25 --cfg-scale 5 -s 4)
 
 mkdir -p $out
 "$program" generate -p "red apple on a blue background" "${settings[@]}" -o $out/first.png --show
