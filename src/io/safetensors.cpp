@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/sha256.h"
+#include "io/file_kind.h"
 #include "io/safetensors_header.h"
 
 namespace negativa {
@@ -35,6 +36,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
+  check_not_foreign(path);
   return std::shared_ptr<const SafetensorsFile>(new SafetensorsFile(path));
 }
 

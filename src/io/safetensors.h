@@ -25,6 +25,7 @@ class SafetensorsFile {
  public:
   // Reads and checks the whole header. Throws ErrorKind::file_format in one line for anything but a correct file:
   // truncated, holes, overlaps, sizes that do not fit the shape, header over 100,000,000 bytes, duplicate keys, JSON deeper than 64 …
+  // A file of another kind (file_kind.h) is called by its name.
   // ErrorKind::input if it cannot be opened.
   static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
 

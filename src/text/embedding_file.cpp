@@ -21,8 +21,30 @@ void check_width(const SafetensorsFile& file, const char* key, const Tensor& vec
         vectors.size(1), width);
 }
 
+// What else is given in place of a textual inversion, by a part of its keys; the first wins.
+struct Stranger {
+  const char *part, *what;
+};
+constexpr Stranger strangers[] = {
+    {"bundle_emb.", "a LoRA with a textual inversion bundled in it; save its tensors bundle_emb.NAME.clip_l and .clip_g as clip_l and clip_g of a file of their own"},
+    {".lora", "a LoRA; a LoRA goes to --lora"},
+    {"_lora.", "a LoRA; a LoRA goes to --lora"},
+    {".hada_", "a LyCORIS file, which is not supported"},
+    {".lokr_", "a LyCORIS file, which is not supported"},
+    {"model.diffusion_model.", "a whole model; a model goes to -m"},
+    {"first_stage_model.", "a VAE or a whole model; a VAE goes to --vae"},
+    {"decoder.conv_in.", "a VAE; a VAE goes to --vae"},
+};
+
+void check_no_stranger(const SafetensorsFile& file) {
+  for (const auto& [part, what] : strangers)
+    for (const auto& entry : file.entries())
+      check(entry.name.find(part) == std::string::npos, ErrorKind::file_format, "[{}] got a file for something else, expected a textual inversion: it is {}", file.path().string(), what);
+}
+
 // The tensor of a file that has no clip_l and clip_g.
 const TensorEntry& only_entry(const SafetensorsFile& file) {
+  check_no_stranger(file);
   for (const char* key : {"emb_params", "string_to_param.*"})
     if (const auto* entry = file.find(key)) return *entry;
   check(file.entries().size() == 1, ErrorKind::file_format,
@@ -35,11 +57,6 @@ const TensorEntry& only_entry(const SafetensorsFile& file) {
 
 Embedding load_embedding(const std::filesystem::path& path, const std::optional<std::string>& name,
                          const EmbeddingWidths& widths) {
-  const auto extension = path.extension().string();
-  const bool pickle =
-      extension == ".pt" || extension == ".bin" || extension == ".pth" || extension == ".ckpt" || extension == ".pkl";
-  check(!pickle, ErrorKind::file_format, "[{}] is a pickle, which can run code when read; save it as .safetensors and use that",
-        path.string());
   const auto file = SafetensorsFile::open(path);
   Embedding embedding{name.value_or(path.stem().string()), {}, {}};
   const auto *clip_l = file->find("clip_l"), *clip_g = file->find("clip_g");

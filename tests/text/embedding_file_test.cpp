@@ -55,6 +55,10 @@ TEST_F(EmbeddingFile, SaysWhatItCannotUse) {
   EXPECT_NE(refusal({{"x", at::rand({2, 64})}, {"y", at::rand({2, 64})}}, widths).find("--lora"), std::string::npos);
   EXPECT_NE(refusal({{"clip_l", at::rand({2, 2, 32})}}, widths).find("[2, 2, 32]"), std::string::npos);
   EXPECT_NE(refusal({{"x", at::rand({64})}}, {64, 64}).find("clip_l or clip_g"), std::string::npos);
+  for (const auto& [key, what] : {std::pair{"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", "a LoRA goes to --lora"}, {"unet.x.lora_A.weight", "a LoRA goes to --lora"},
+                                  {"unet.x.attn1.processor.to_q_lora.down.weight", "a LoRA goes to --lora"}, {"bundle_emb.frog.clip_l", "bundled in it"},
+                                  {"lora_unet_x.hada_w1_a", "LyCORIS"}, {"model.diffusion_model.out.2.bias", "a model goes to -m"}, {"decoder.conv_in.bias", "a VAE goes to --vae"}})
+    EXPECT_NE(refusal({{key, at::rand({2, 64})}, {"other", at::rand({2, 64})}}, widths).find(what), std::string::npos) << key;
   try {
     load_embedding(folder / "toy.pt", {}, widths);
     ADD_FAILURE();
