@@ -3,7 +3,11 @@
 #include <charconv>
 #include <thread>
 
+#include "base/log.h"
 #include "io/models_folder.h"
+#include "jobs/lora_notices.h"
+#include "jobs/records.h"
+#include "pipeline/stages.h"
 
 namespace negativa {
 
@@ -37,6 +41,14 @@ void set_storage(const std::string& text, ModelRequest& request) {
     request.part_storage[part] = name == "file" ? std::nullopt : std::optional(dtype_from_name(name));
     begin = end + 1;
   }
+}
+
+PictureReads reads_of(const Models& models, const Plan& plan) {
+  const auto course = make_course(models, plan);
+  const StepRange& steps = course.split.base;
+  bool guided = false;
+  for (int64_t i = steps.begin; i < steps.end; ++i) guided = guided || guidance_active(i, course.grid.steps(), plan.guidance_interval);
+  return {.negative = plan.guidance_scale > 1 && guided, .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative, .base = steps.size() > 0};
 }
 
 }  // namespace
@@ -108,8 +120,19 @@ std::shared_ptr<const LoraFile> Engine::lora(const std::filesystem::path& path) 
   if (!file) {
     if (!targets_) targets_ = lora_targets(models_->files());
     file = std::make_shared<const LoraFile>(read_lora(path, *targets_, options_.allow_unmatched));
+    notice_skipped(*file, last_name(path));
   }
   return file;
+}
+
+void Engine::notice_loras_without_effect(const std::vector<std::string>& specs, const Plan& plan) {
+  if (specs.empty()) return;
+  const PictureReads reads = reads_of(*models_, plan);
+  for (const auto& text : specs) {
+    const LoraSpec spec = parse_lora_spec(text);
+    const auto why = why_without_effect({lora(spec.path), spec.weight, spec.branch}, reads);
+    if (!why.empty() && noticed_.insert(text + why).second) notice("{} has no effect: {}", last_name(spec.path), why);
+  }
 }
 
 std::shared_ptr<const PictureAdapters> Engine::adapters(const std::vector<std::string>& specs) {
@@ -169,6 +192,7 @@ Plan Engine::plan(const PictureOptions& options) {
   plan.adapters = adapters(done.lora);
   plan.embeddings = embeddings_;
   check_plan(*models_, plan);
+  notice_loras_without_effect(done.lora, plan);
   return plan;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 // Models and LoRAs of a run, and the workers that make its pictures. CLI and studio are skins over it.
+#include <set>
+
 #include "jobs/options.h"
 #include "lora/attach.h"
 #include "pipeline/text_to_image.h"
@@ -19,7 +21,7 @@ class Engine {
   const std::string& weights_dtype() const { return weights_dtype_; }  // Models::weights_dtype
   std::string device_name() const { return device_.is_cuda() ? "cuda" : "cpu"; }
 
-  // Reads each LoRA file once. Throws as read_lora and parse_lora_spec do.
+  // Reads each LoRA file once, and says what of it was skipped. Throws as read_lora and parse_lora_spec do.
   std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path);
   std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs);
   // Every question of a request answered; `width` and others follow the model where they are absent. seed must be set.
@@ -39,7 +41,10 @@ class Engine {
   std::string weights_dtype_;
   std::vector<Embedding> embeddings_;
   std::optional<LoraTargets> targets_;
+  void notice_loras_without_effect(const std::vector<std::string>& specs, const Plan& plan);
+
   std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;
+  std::set<std::string> noticed_;  // each once for all pictures
   std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
 };
 

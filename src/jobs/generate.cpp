@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "io/image_tensor.h"
 #include "jobs/describe.h"
+#include "jobs/lora_notices.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
 
@@ -165,6 +166,8 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
   const std::vector<Job> jobs = missing_pictures(engine, options, plan);
+  if (!options.output.from.empty())
+    for (const auto& spec : plan.requests.front().options.lora) notice_changed_meaning(*engine.lora(parse_lora_spec(spec).path), last_name(parse_lora_spec(spec).path));
   GenerateReport report;
   report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
   for (const auto& request : plan.requests) {

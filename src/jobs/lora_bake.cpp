@@ -1,6 +1,5 @@
 #include "jobs/lora_bake.h"
 
-#include "base/log.h"
 #include "base/progress.h"
 #include "io/models_folder.h"
 #include "jobs/lora_layers.h"
@@ -38,10 +37,7 @@ Baking prepare(const LoraBakeOptions& options) {
   auto& report = baking.report;
   report.out = options.out;
   report.model = baking.model.name;
-  for (size_t i = 0; i < given.inputs.size(); ++i) {
-    report.names.push_back(given.inputs[i].name);
-    for (const auto& key : given.loras[i].file->coverage.unmatched) notice("{}: {} fits no layer and is skipped", given.inputs[i].name, key);
-  }
+  for (const auto& input : given.inputs) report.names.push_back(input.name);
   report.baked = plan_bake(baking.model, baking.request);
   return baking;
 }

@@ -20,6 +20,14 @@ std::string without_adapter_name(const std::string& key) {
   return key;
 }
 
+// "lora_unet_….lora_down.weight" -> "lora_unet_….lora_A.weight", as some programs write it; any other key as it is.
+std::string with_pefts_suffix(const std::string& key) {
+  constexpr std::string_view down = ".lora_down.weight", up = ".lora_up.weight";
+  if (key.ends_with(down)) return key.substr(0, key.size() - down.size()) + ".lora_A.weight";
+  if (key.ends_with(up)) return key.substr(0, key.size() - up.size()) + ".lora_B.weight";
+  return key;
+}
+
 bool fits(const LoraPlace& place, const TensorEntry& entry) {
   const Shape shape = matrix_shape(entry.shape);
   if (place.side == LoraSide::down) return shape.size() == 2 && shape[1] == place.target->in_features;
@@ -39,8 +47,10 @@ LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) {
     for (const auto& layer : layers) {
       for (const LoraSide side : sides) {
         for (const auto dialect : {LoraDialect::diffusers, LoraDialect::kohya, LoraDialect::peft})
-          for (const auto& key : lora_names(dialect, component, layer.name, side, targets.layout))
+          for (const auto& key : lora_names(dialect, component, layer.name, side, targets.layout)) {
             add(key, {component, &layer, side, dialect});
+            if (dialect == LoraDialect::kohya) add(with_pefts_suffix(key), {component, &layer, side, dialect});
+          }
         if (component == "unet") continue;
         // A PeftModel of a text encoder: the UNet's spellings, but for the encoder's modules, with and without their root.
         const auto flat = layer.name.starts_with("text_model.") ? layer.name.substr(11) : layer.name;

@@ -150,7 +150,9 @@ LoraTargets lora_targets(const ModelFiles& files) {
   for (const char* part : {"text_encoder", "text_encoder_2"}) {
     if (!files.has(part)) continue;
     CLIPTextModel encoder(text_config(files, part));
-    targets.add(part, nn::walk(encoder));
+    // Pictures read the last layer but one of either encoder, and the pooled vector of the second, which has passed all its layers.
+    const std::string last = fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1);
+    targets.add(part, nn::walk(encoder), encoder.text_projection ? "" : last);
   }
   return targets;
 }

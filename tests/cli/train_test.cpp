@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <csignal>
 #include <cstring>
 #include <thread>
@@ -112,6 +114,7 @@ TEST(TrainLora, BadInputIsOneLine) {
   place.write("not-a-run.safetensors", "mine");
   std::filesystem::create_directory(place / "broken");
   place.write("broken/a.png", "no picture");
+  ASSERT_EQ(::mkfifo((place / "pipe.safetensors").c_str(), 0600), 0);  // nobody reads it
   const auto with = [](const std::string& flag, const std::string& value) { return train("x.safetensors", {flag, value}); };
   const std::vector<std::pair<Workplace::Arguments, std::string>> cases{
       {with("--data", "nowhere"), "nowhere"},
@@ -137,6 +140,7 @@ TEST(TrainLora, BadInputIsOneLine) {
       {train("not-a-run.safetensors"), "belongs to no run"},
       {train("nowhere/x.safetensors"), "nowhere"},
       {train("x.txt"), "x.txt"},
+      {train("pipe.safetensors"), "pipe or socket"},
   };
   for (const auto& [args, expected] : cases) {
     const Ran ran = place.run(args);
