@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "io/keys/kohya.h"
+
 namespace negativa {
 
 namespace {
@@ -43,14 +45,14 @@ Shape matrix_shape(const Shape& shape) {
 }
 
 LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) {
+  const KohyaNames kohya(targets.layout);
   for (const auto& [component, layers] : targets.components) {
     for (const auto& layer : layers) {
       for (const LoraSide side : sides) {
-        for (const auto dialect : {LoraDialect::diffusers, LoraDialect::kohya, LoraDialect::peft})
-          for (const auto& key : lora_names(dialect, component, layer.name, side, targets.layout)) {
-            add(key, {component, &layer, side, dialect});
-            if (dialect == LoraDialect::kohya) add(with_pefts_suffix(key), {component, &layer, side, dialect});
-          }
+        for (const auto& key : diffusers_lora_names(component, layer.name, side)) add(key, {component, &layer, side, LoraDialect::diffusers});
+        for (const auto& key : kohya.keys(component, layer.name, side))
+          for (const auto& spelling : {key, with_pefts_suffix(key)}) add(spelling, {component, &layer, side, LoraDialect::kohya});
+        for (const auto& key : peft_lora_names(component, layer.name, side)) add(key, {component, &layer, side, LoraDialect::peft});
         if (component == "unet") continue;
         // A PeftModel of a text encoder: the UNet's spellings, but for the encoder's modules, with and without their root.
         const auto flat = layer.name.starts_with("text_model.") ? layer.name.substr(11) : layer.name;

@@ -219,6 +219,8 @@ std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::pat
     std::vector<std::filesystem::path> several;
     for (const char* component : components)
       if (std::filesystem::exists(path / component / names::peft_weights)) several.push_back(path / component / names::peft_weights);
+    for (const char* pickle : {"adapter_model.bin", "pytorch_lora_weights.bin"})
+      if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};  // so that opening says what it is
     check(!several.empty(), ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),
           names::peft_weights, diffusers_weights);
     return several;

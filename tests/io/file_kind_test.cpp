@@ -32,7 +32,7 @@ std::vector<Given> foreign_files() {
           {"pickle", bytes_of("\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\2M\xe9\3."sv)},
           {"pickle", bytes_of("\x80\4\x95\x10\0\0\0\0\0\0\0}\x94."sv)},
           {"ZIP archive", bytes_of("PK\3\4\24\0\0\0\10\0my-lora.safetensors"sv)},
-          {"packed archive", bytes_of("\x1f\x8b\10\0\0\0\0\0\0\3"sv)},
+          {"packed archive", bytes_of("\x1f\x8b\10\10\0\0\0\0\0\3my-lora.safetensors"sv)},
           {"packed archive", bytes_of("7z\xbc\xaf\x27\x1c\0\4"sv)},
           {"JPEG picture", bytes_of("\xff\xd8\xff\xe0\0\20JFIF\0"sv)},
           {"PNG picture", bytes_of("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"sv)},

@@ -3,7 +3,9 @@
 
 #include "base/files.h"
 #include "base/temporary_folder.h"
+#include "core/generator.h"
 #include "jobs/compare.h"
+#include "jobs/engine.h"
 #include "jobs/generate.h"
 #include "jobs/lora_bake.h"
 #include "jobs/lora_convert.h"
@@ -119,7 +121,6 @@ TEST(AllowUnmatched, ListsWhatItSkippedInEveryVerb) {
       {"generate", [&] { generate(options, cancel, [](const Path&, const Image8&) {}); }},
       {"generate --dry-run", [&] { describe_generate(options, false); }},
       {"compare", [&] { compare(comparison, cancel); }},
-      {"compare --dry-run", [&] { describe_compare(comparison, false); }},
       {"lora convert", [&] { lora_convert(conversion(place, file)); }},
       {"lora convert --dry-run", [&] { plan_lora_convert(conversion(place, file)); }},
       {"lora merge", [&] { lora_merge(merging(place, {file, file})); }},
@@ -188,9 +189,12 @@ TEST(NoEffect, IsSaidOnceForAllPicturesOfARun) {
   const Place place;
   const std::string file = place.lora("lora.safetensors", {{acting, {}}});
   auto options = picture(place, {file + ":1:negative"});
-  options.output.batch_count = 3;
-  options.output.save_tensors.clear();
-  const auto described = [&] { return said([&] { describe_generate(options, true); }); };
+  const auto described = [&] {
+    return said([&] {
+      Engine engine(options.model, 3);
+      for (int i = 0; i < 3; ++i) engine.plan(options.picture);
+    });
+  };
   EXPECT_EQ(count(described(), "has no effect"), 0);
   options.picture.cfg_scale = 1;
   EXPECT_EQ(count(described(), "lora.safetensors has no effect: it acts on the negative branch"), 1);

@@ -197,6 +197,12 @@ TEST(LoraCoverage, RefusesPicklesWithOneLine) {
     const auto message = message_of([&] { read_lora(folder / name, model_targets()); });
     EXPECT_NE(message.find("convert it to .safetensors"), std::string::npos) << message;
   }
+  for (const char* name : {"adapter_model.bin", "pytorch_lora_weights.bin"}) {
+    std::filesystem::create_directories(folder / name);
+    std::ofstream(folder / name / name) << "PK";
+    const auto message = message_of([&] { read_lora(folder / name, model_targets()); });
+    EXPECT_NE(message.find("convert it to .safetensors"), std::string::npos) << message;
+  }
 }
 
 TEST(LoraCoverage, CallsAFileThatIsNoSafetensorsByItsName) {
