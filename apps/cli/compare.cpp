@@ -16,6 +16,7 @@ int run_compare(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"compare", "shows what a negative word and LoRA do to a prompt, side by side", args}, fields, common)) return 0;
+  remember_choices(fields, options.picture);
   if (common.print_config) {
     std::printf("%s", print_config(fields).c_str());
     return 0;

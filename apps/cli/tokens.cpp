@@ -1,6 +1,5 @@
 #include <cstdio>
 
-#include "io/model_files.h"
 #include "io/models_folder.h"
 #include "options.h"
 #include "text/tokens_report.h"

@@ -21,6 +21,9 @@ std::vector<std::filesystem::path> models_folders();
 // Throws ErrorKind::input listing what was searched and which names there are.
 std::filesystem::path find_model(const std::string& name_or_path);
 
+// The same for a VAE.
+std::filesystem::path find_vae(const std::string& name_or_path);
+
 // The bundled emoji-xl. Throws ErrorKind::input when it did not come along.
 std::filesystem::path default_model();
 

@@ -63,9 +63,9 @@ std::vector<Row> make_rows(const CompareOptions& options) {
       const uint64_t seed = first_seed + i;
       PictureOptions picture = request;
       picture.seed = seed;
-      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt, seed) : fmt::format("seed {}", seed), make_arms(picture, options.negative_word)});
+      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt.value_or(""), seed) : fmt::format("seed {}", seed), make_arms(picture, options.negative_word)});
       check(rows.back().arms.size() == rows.front().arms.size(), ErrorKind::input, "[--prompts] line with \"{}\" has LoRAs where others have none; give --lora for all",
-            picture.prompt);
+            picture.prompt.value_or(""));
     }
   }
   return rows;
@@ -79,13 +79,16 @@ std::string caption_of(const std::string& model, const PictureOptions& picture) 
 // Row by row, arm by arm.
 std::vector<Plan> plans_of(Engine& engine, const std::vector<Row>& rows) {
   std::vector<Plan> plans;
+  std::vector<PictureOptions> asked;
+  for (const auto& row : rows) asked.push_back(row.arms.front().options);  // arms differ in words and LoRAs alone
+  say_notices(engine, asked);
   for (const auto& row : rows)
     for (const auto& arm : row.arms) plans.push_back(engine.plan(arm.options));
   return plans;
 }
 
 void check_has_prompt(const CompareOptions& options) {
-  check(!options.picture.prompt.empty() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  check(options.picture.prompt.has_value() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
 }
 
 }  // namespace
@@ -115,11 +118,11 @@ CompareReport compare(const CompareOptions& options, const CancelToken& cancel) 
   CompareReport report;
   for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
   for (const auto& row : rows) {
-    report.prompts.push_back(row.arms.front().options.prompt);
+    report.prompts.push_back(row.arms.front().options.prompt.value_or(""));
     report.seeds.push_back(*row.arms.front().options.seed);
     sheet.row_labels.push_back(row.label);
   }
-  sheet.title = options.prompts.empty() ? options.picture.prompt : "Negative word and LoRA";
+  sheet.title = options.prompts.empty() ? options.picture.prompt.value_or("") : "Negative word and LoRA";
   sheet.caption = caption_of(engine.models().files().name, rows.front().arms.front().options);
   report.arms = sheet.column_labels;
   report.pictures = sheet.cells;

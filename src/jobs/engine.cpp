@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "io/models_folder.h"
+#include "io/prediction_marks.h"
 
 namespace negativa {
 
@@ -17,7 +18,8 @@ int64_t parse_number(std::string_view text, std::string_view flag, std::string_v
   return value;
 }
 
-constexpr std::string_view storage_names[] = {"fp32", "bf16", "fp16", "int8"};
+// fp8: of files that keep their weights so; Models refuses it for others.
+constexpr std::string_view storage_names[] = {"fp32", "bf16", "fp16", "int8", "fp8_e4m3", "fp8_e5m2"};
 constexpr std::string_view part_names[] = {"text_encoder", "text_encoder_2", "unet", "vae", "refiner/text_encoder", "refiner/text_encoder_2", "refiner/unet"};
 
 bool is_among(const auto& names, std::string_view name) { return std::find(std::begin(names), std::end(names), name) != std::end(names); }
@@ -39,7 +41,20 @@ void set_storage(const std::string& text, ModelRequest& request) {
   }
 }
 
+PredictionRequest prediction_of(const ModelOptions& options) {
+  PredictionRequest asked;
+  for (const auto type : {PredictionType::epsilon, PredictionType::v_prediction, PredictionType::sample})
+    if (options.prediction_type == prediction_name(type)) asked.type = type;
+  if (options.zero_snr) asked.zero_snr = true;
+  return asked;
+}
+
 }  // namespace
+
+void remember_choices(Fields& fields, PictureOptions& picture) {
+  for (const char* name : {"steps", "cfg_scale"})
+    if (find_field(fields, name)->source.rank > Source::model) picture.chose_steps_or_cfg = true;
+}
 
 SizePx parse_size(const std::string& text, char separator, std::string_view flag) {
   const auto at = text.find(separator);
@@ -74,10 +89,11 @@ Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool>
   ModelRequest request;
   request.model = options.model.empty() ? default_model() : find_model(options.model);
   if (!options.refiner.empty()) request.refiner = find_model(options.refiner);
-  if (!options.vae.empty()) request.vae = options.vae;
+  if (!options.vae.empty()) request.vae = find_vae(options.vae);
   request.device = device_;
   request.keep_parts = keep_parts;
   request.compute = compute_from_name(options.dtype, device_);
+  request.prediction = prediction_of(options);
   set_storage(options.weights_dtype, request);
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
   models_ = std::make_unique<Models>(std::move(request));
@@ -125,6 +141,21 @@ std::shared_ptr<const PictureAdapters> Engine::adapters(const std::vector<std::s
   return result = picture_adapters(active);
 }
 
+std::vector<std::string> Engine::notices(const PictureOptions& asked) const {
+  std::vector<std::string> lines;
+  const auto& scheduler = models_->facts().scheduler;
+  const auto& files = models_->files();
+  if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty()) lines.push_back(scheduler.replacement);
+  if (asked.chose_steps_or_cfg) return lines;
+  auto sign = sign_of_distilling(scheduler);
+  if (sign) sign = "its scheduler: " + *sign;
+  else sign = sign_of_distilling(files.name, files.file.get());
+  if (sign)
+    lines.push_back(fmt::format("{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps 8 --cfg-scale 1, or what its makers say", files.name, *sign,
+                                asked.steps, asked.cfg_scale));
+  return lines;
+}
+
 PictureOptions Engine::resolved(const PictureOptions& options) const {
   PictureOptions done = options;
   const int64_t side = models_->facts().unet.sample_size * models_->vae_config().factor();
@@ -144,8 +175,8 @@ Plan Engine::plan(const PictureOptions& options) {
   const PictureOptions done = resolved(options);
   check(done.seed.has_value(), ErrorKind::input, "[seed] a plan needs a seed");
   Plan plan;
-  plan.prompt = done.prompt;
-  plan.prompt_2 = done.prompt_2.value_or("").empty() ? done.prompt : *done.prompt_2;
+  plan.prompt = done.prompt.value_or("");
+  plan.prompt_2 = done.prompt_2.value_or("").empty() ? plan.prompt : *done.prompt_2;
   plan.negative_prompt = done.negative_prompt;
   if (!done.negative_prompt_2.value_or("").empty()) plan.negative_prompt_2 = done.negative_prompt_2;
   plan.weighting = done.weighting == "none" ? Weighting::none : Weighting::compel;

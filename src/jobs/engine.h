@@ -22,6 +22,8 @@ class Engine {
   // Reads each LoRA file once. Throws as read_lora and parse_lora_spec do.
   std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path);
   std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs);
+  // What is worth a line before these pictures are made; as they were asked for, before resolved().
+  std::vector<std::string> notices(const PictureOptions& asked) const;
   // Every question of a request answered; `width` and others follow the model where they are absent. seed must be set.
   Plan plan(const PictureOptions& options);
   // The same answers as options: what a record stores.

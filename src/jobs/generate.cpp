@@ -32,7 +32,8 @@ PictureOptions with_line(PictureOptions options, const std::string& line, const 
   check(json.is_object(), ErrorKind::input, "[{}] got {}, expected a JSON object as {{\"prompt\": \"…\"}}", where, json_excerpt(json));
   Fields fields = fields_of(options);
   set_from_json(fields, json, {Source::request, where});
-  check(!options.prompt.empty() || json.contains("prompt"), ErrorKind::input, "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p",
+  remember_choices(fields, options);
+  check(options.prompt.has_value(), ErrorKind::input, "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p",
         where);
   return options;
 }
@@ -49,7 +50,7 @@ std::string metadata_line(const PictureRequest& request) {
   line.erase("prompt");
   line.erase("lora");  // paths
   line["file_name"] = request.file.filename().string();
-  line["text"] = options.prompt;
+  line["text"] = options.prompt.value_or("");
   return line.dump() + "\n";
 }
 
@@ -106,7 +107,7 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
   GeneratePlan plan;
   plan.is_set = !output.prompts.empty();
   for (const auto& request : plan.is_set ? read_prompts(output.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
-    check(!request.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+    check(request.prompt.has_value() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
     plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), {request, {}});
   }
   // A set lies in a folder of its own: `-o wrong/` or `-o wrong`; `-o wrong/w.png` gives wrong/w-0000.png.
@@ -141,6 +142,12 @@ std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
   return recipe;
 }
 
+std::vector<PictureOptions> asked_of(const GeneratePlan& plan) {
+  std::vector<PictureOptions> asked;
+  for (const auto& request : plan.requests) asked.push_back(request.options);
+  return asked;
+}
+
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
 std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan) {
   std::vector<Job> jobs;
@@ -164,6 +171,7 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   const auto begin = std::chrono::steady_clock::now();
   GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
+  say_notices(engine, asked_of(plan));
   const std::vector<Job> jobs = missing_pictures(engine, options, plan);
   GenerateReport report;
   report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
@@ -199,6 +207,7 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
 std::string describe_generate(const GenerateOptions& options, bool as_json) {
   const GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
+  say_notices(engine, asked_of(plan));
   std::vector<Plan> plans;
   for (const auto& request : plan.requests) plans.push_back(engine.plan(request.options));
   return describe_pictures(engine, plans, {{"first_file", plan.requests.front().file.string()}}, as_json);

@@ -86,7 +86,7 @@ RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vec
   const Models& models = engine.models();
   inputs.models.push_back(model_input("model", models.files()));
   if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files()));
-  if (!options.vae.empty()) inputs.models.push_back(vae_input(options.vae));
+  if (!options.vae.empty()) inputs.models.push_back(vae_input(find_vae(options.vae)));
   for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).first));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
@@ -108,7 +108,11 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   for (auto& text : stored.lora) text = lora_record(text);
   for (const auto& text : model.embedding) stored_model.embedding.push_back(embedding_record(text));
   Json settings = to_json(fields_of(stored));
-  const Json of_model = to_json(fields_of(stored_model));
+  stored_model.prediction_type = model.prediction_type;
+  stored_model.zero_snr = model.zero_snr;
+  Json of_model = to_json(fields_of(stored_model));
+  if (model.prediction_type == "auto") of_model.erase("prediction_type");  // younger than some recipes: written where it says something
+  if (!model.zero_snr) of_model.erase("zero_snr");
   for (const char* key : recipe_model_settings)
     if (of_model.contains(key)) settings[key] = of_model[key];
 
@@ -134,8 +138,9 @@ std::string webui_sampler(const std::string& sampler) {
 }
 std::string webui_schedule(const std::string& schedule) {
   if (schedule == "karras") return "Karras";
-  if (schedule == "leading") return "SGM Uniform";
-  return "Uniform";
+  if (schedule == "exponential") return "Exponential";
+  if (schedule == "trailing") return "SGM Uniform";
+  return schedule == "leading" ? "DDIM" : "Uniform";
 }
 
 // A value with a comma, colon or line end stands in quotes, JSON-escaped.
@@ -144,7 +149,7 @@ std::string webui_value(const std::string& value) {
 }
 
 std::string webui_parameters(const PictureOptions& options, const Recipe& recipe) {
-  std::string text = options.prompt;
+  std::string text = options.prompt.value_or("");
   if (options.negative_prompt && !options.negative_prompt->empty()) text += "\nNegative prompt: " + *options.negative_prompt;
   const RecipeInput* model = find_role(recipe, "model");
   Json hashes = {{"model", short_hash(model->sha256)}};

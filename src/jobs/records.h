@@ -22,7 +22,7 @@ RecipeInput vae_input(const std::filesystem::path& path);
 RecipeInput lora_input(const std::filesystem::path& path);
 
 // What a recipe's settings hold of ModelOptions: names instead of paths; device and number format stand in fields of their own.
-inline constexpr std::array<const char*, 4> recipe_model_settings = {"allow_unmatched", "rng", "weights_dtype", "embedding"};
+inline constexpr std::array<const char*, 6> recipe_model_settings = {"allow_unmatched", "rng", "weights_dtype", "embedding", "prediction_type", "zero_snr"};
 
 // options: resolved, seed set. Throws ErrorKind::input for two different files of one name.
 Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const PictureOptions& options, const RunInputs& inputs);

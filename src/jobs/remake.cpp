@@ -28,7 +28,7 @@ class Search {
     for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).first);
     for (const auto& model : {given.model.model, given.model.refiner})
       if (!model.empty()) add(find_model(model));
-    if (!given.model.vae.empty()) add(given.model.vae);
+    if (!given.model.vae.empty()) add(find_vae(given.model.vae));
     for (const auto& folder : models_folders()) folders_.push_back(folder);
   }
 

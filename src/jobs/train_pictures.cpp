@@ -43,6 +43,7 @@ PictureOptions class_picture(const TrainOptions& options, int64_t number) {
   picture.prompt = options.data.class_prompt;
   picture.weighting = "none";
   picture.cfg_scale = guidance_scale;
+  picture.chose_steps_or_cfg = true;
   picture.seed = options.step.seed + static_cast<uint64_t>(number);
   if (options.data.resolution) picture.width = picture.height = *options.data.resolution;
   return picture;
@@ -67,6 +68,7 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   }
   const ModelOptions model = model_options(options);
   Engine engine(model, pictures.size());
+  say_notices(engine, {pictures.front()});
   const RunInputs inputs = run_inputs(engine, model, pictures);
   std::vector<Plan> plans;
   for (auto& picture : pictures) {

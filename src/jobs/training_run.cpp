@@ -128,7 +128,7 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
   recipe.dtype = dtype_name(training.compute);
   recipe.threads = training.threads;
   recipe.inputs.push_back(model_input("model", training.files));
-  if (!options.model.vae.empty()) recipe.inputs.push_back(vae_input(options.model.vae));
+  if (!options.model.vae.empty()) recipe.inputs.push_back(vae_input(find_vae(options.model.vae)));
   recipe.inputs.push_back(data_input("data", training.pictures));
   if (training.class_pictures) recipe.inputs.push_back(data_input("class_data", *training.class_pictures));
   return recipe;

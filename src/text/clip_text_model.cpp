@@ -84,6 +84,11 @@ CLIPTextModel::CLIPTextModel(const CLIPTextConfig& config) : config(config) {
   if (config.with_projection) text_projection.emplace(config.hidden_size, config.projection_dim, false);
 }
 
+void CLIPTextModel::check_weights(const std::string& part, const CLIPTextConfig& config, const Weights& weights) {
+  CLIPTextModel model(config);
+  nn::check_weights(part, nn::walk(model), normalise_text_keys(weights, config));
+}
+
 CLIPTextModel CLIPTextModel::load(const std::string& part, const CLIPTextConfig& config, const Weights& weights,
                                   const nn::LoadOptions& options) {
   CLIPTextModel model(config);

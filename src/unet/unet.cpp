@@ -19,6 +19,11 @@ bool is_small_unet(const UNetConfig& config) {
   return nn::parameter_count(nn::walk(unet)) < 100'000'000;
 }
 
+void UNet::check_weights(const UNetConfig& config, const Weights& weights, const std::string& part) {
+  UNet unet(config);  // without weights
+  nn::check_weights(part, nn::walk(unet), weights);
+}
+
 Tensor TimestepEmbedding::forward(const Tensor& x) const { return linear_2.forward(at::silu(linear_1.forward(x))); }
 
 PreparedCondition PreparedCondition::row(int64_t index) const {

@@ -65,6 +65,7 @@ class UNet {
  public:
   explicit UNet(const UNetConfig& config);
   void load(const Weights& weights, const nn::LoadOptions& options) { nn::load("unet", nn::walk(*this), weights, options); }
+  static void check_weights(const UNetConfig& config, const Weights& weights, const std::string& part = "unet");  // what load would refuse, from headers alone
 
   PreparedCondition prepare(const UNetCondition& condition, const nn::Adapters& adapters = nn::Adapters::none()) const;
   // sample [B,C,h,w], already scaled for the model; timestep 0..999, fractional allowed -> noise_pred [B,C,h,w].
