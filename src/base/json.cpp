@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <locale.h>
+
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -95,10 +97,26 @@ void append_canonical(std::string& out, const Json& value) {
   }
 }
 
+// A program that embeds this may have set a locale whose decimal point is a comma, or several bytes, which the parser's strtod would expect.
+class PlainNumbers {
+ public:
+  PlainNumbers() : before_(::uselocale(plain())) {}
+  ~PlainNumbers() { ::uselocale(before_); }
+  PlainNumbers(const PlainNumbers&) = delete;
+
+ private:
+  static locale_t plain() {
+    static const locale_t made = ::newlocale(LC_ALL_MASK, "C", nullptr);
+    return made;
+  }
+  const locale_t before_;  // of this thread
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view where, DuplicateKeys duplicates) {
   check_depth(text, where);
+  const PlainNumbers plain;
   try {
     if (duplicates == DuplicateKeys::last_wins) return Json::parse(text);
     DuplicateKeyCheck no_key_twice(where);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "base/sha256.h"
+#include "base/text.h"
 
 namespace negativa {
 
@@ -80,7 +81,7 @@ RunRecord RunRecord::from_text(std::string_view text, std::string_view where) {
 }
 
 RecipeInput recipe_input(std::string role, const std::filesystem::path& file) {
-  return {std::move(role), file.filename().string(), cached_sha256_file(file)};
+  return {std::move(role), nfc(file.filename().string()), cached_sha256_file(file)};
 }
 
 uint64_t peak_memory_bytes() { return bytes_after("/proc/self/status", "VmHWM"); }

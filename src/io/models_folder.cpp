@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/file_names.h"
 #include "base/names.h"
 #include "base/text.h"
 
@@ -21,8 +22,8 @@ bool is_model_folder(const fs::path& folder) { return fs::exists(folder / names:
 
 std::optional<fs::path> look_up(const std::string& name) {
   for (const auto& folder : models_folders()) {
-    if (fs::exists(folder / name)) return folder / name;
-    if (fs::exists(folder / (name + extension))) return folder / (name + extension);
+    for (const auto& path : {stored_path(folder / name), stored_path(folder / (name + extension))})
+      if (fs::exists(path)) return path;
   }
   return {};
 }
@@ -68,7 +69,7 @@ std::vector<fs::path> models_folders() {
 }
 
 fs::path find_model(const std::string& name_or_path) {
-  if (!name_or_path.empty() && fs::exists(name_or_path)) return name_or_path;
+  if (const fs::path given = stored_path(name_or_path); !given.empty() && fs::exists(given)) return given;
   check(!name_or_path.empty() && name_or_path.find('/') == std::string::npos, ErrorKind::input,
         "[model] there is no \"{}\", expected a model folder or a .safetensors file", name_or_path);
   if (const auto found = look_up(name_or_path)) return *found;

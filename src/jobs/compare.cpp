@@ -60,7 +60,7 @@ std::vector<Row> make_rows(const CompareOptions& options) {
   for (const auto& request : several ? read_prompts(options.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
     const uint64_t first_seed = request.seed.value_or(0);  // fixed, so that the same command gives the same sheet
     for (uint64_t i = 0; i < static_cast<uint64_t>(options.seeds); ++i) {
-      const uint64_t seed = first_seed + i;
+      const uint64_t seed = seed_plus(first_seed, i);
       PictureOptions picture = request;
       picture.seed = seed;
       rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt, seed) : fmt::format("seed {}", seed), make_arms(picture, options.negative_word)});

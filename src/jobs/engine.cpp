@@ -3,6 +3,7 @@
 #include <charconv>
 #include <thread>
 
+#include "base/file_names.h"
 #include "io/models_folder.h"
 
 namespace negativa {
@@ -65,9 +66,10 @@ GuidanceInterval parse_interval(const std::string& text) {
 
 std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text) {
   const auto equals = text.rfind('=');
-  if (std::filesystem::exists(text) || equals == std::string::npos) return {text, std::filesystem::path(text).stem().string()};
+  const auto whole = stored_path(text);
+  if (std::filesystem::exists(whole) || equals == std::string::npos) return {whole, whole.stem().string()};
   check(equals + 1 < text.size() && equals > 0, ErrorKind::input, "[--embedding] got \"{}\", expected FILE or FILE=NAME", text);
-  return {text.substr(0, equals), text.substr(equals + 1)};
+  return {stored_path(text.substr(0, equals)), text.substr(equals + 1)};
 }
 
 Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts) : options_(options), device_(device_from_name(options.device)) {

@@ -79,11 +79,17 @@ void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
     check(plan.requests.size() == 1, ErrorKind::input, "[--save-tensors] is for one picture, got {}", plan.requests.size());
     check_can_write(tensors);
   }
-  if (plan.is_set || means_folder(options.output.out)) make_folder(plan.folder);
+  if (plan.is_set || plan.makes_folder) make_folder(plan.folder);
   check_can_write(plan.requests.front().file);
 }
 
 }  // namespace
+
+uint64_t seed_plus(uint64_t seed, uint64_t i) {
+  constexpr auto last = std::numeric_limits<uint64_t>::max();
+  check(seed <= last - i, ErrorKind::input, "[--seed] got {} for a picture and {} after it, expected seeds up to {}; try a smaller one", seed, i, last);
+  return seed + i;
+}
 
 std::vector<PictureOptions> read_prompts(const Path& file, const PictureOptions& flags) {
   std::vector<PictureOptions> requests;
@@ -109,18 +115,19 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
     check(!request.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
     plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), {request, {}});
   }
-  // A set lies in a folder of its own: `-o wrong/` or `-o wrong`; `-o wrong/w.png` gives wrong/w-0000.png.
-  const bool folder = means_folder(output.out) || (plan.is_set && output.out.extension().empty());
+  // Several pictures lie in a folder of their own: `-o wrong/`, `-o wrong` or `-o wrong.v2`; `-o wrong/w.png` gives wrong/w-0000.png.
+  const bool several = plan.is_set || plan.requests.size() > 1;
+  const bool folder = means_folder(output.out) || (several && !is_png_name(output.out));
   if (!folder) check_png_name(output.out);
+  plan.makes_folder = folder;
   plan.folder = folder ? output.out : output.out.parent_path().empty() ? Path(".") : output.out.parent_path();
-  const bool several = plan.is_set || folder || plan.requests.size() > 1;
-  for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several ? numbered(output.out, i, folder) : output.out;
+  for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several || folder ? numbered(output.out, i, folder) : output.out;
 
   const auto of_set = plan.is_set ? seed_of_set(plan, output.batch_count) : std::nullopt;
   const uint64_t drawn = of_set ? *of_set : drawn_seed();
   for (size_t i = 0; i < plan.requests.size(); ++i) {
     auto& seed = plan.requests[i].options.seed;
-    seed = seed.value_or(drawn) + i % static_cast<uint64_t>(output.batch_count);
+    seed = seed_plus(seed.value_or(drawn), i % static_cast<uint64_t>(output.batch_count));
   }
   return plan;
 }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "io/models_folder.h"
 
 namespace negativa {
@@ -45,13 +46,13 @@ void add_input(Recipe& recipe, const RecipeInput& input) {
 
 std::string last_name(const fs::path& path) {
   const fs::path whole = fs::absolute(path).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  return nfc((whole.has_filename() ? whole : whole.parent_path()).filename().string());
 }
 
+bool is_png_name(const fs::path& file) { return ascii_lower(file.native()).ends_with(".png"); }
+
 void check_png_name(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  check(extension.empty() || extension == ".png", ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}", file.string(),
+  check(file.extension().empty() || is_png_name(file), ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}", file.string(),
         fs::path(file).replace_extension(".png").string());
 }
 
@@ -68,12 +69,12 @@ std::string hash_of_list(const std::vector<fs::path>& files, const fs::path& fol
 
 RecipeInput model_input(const std::string& role, const ModelFiles& files) {
   if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path);
-  return {role, files.name, hash_of_list(files.files(), files.path)};
+  return {role, nfc(files.name), hash_of_list(files.files(), files.path)};
 }
 
 RecipeInput vae_input(const fs::path& path) {
   const VaeFiles vae = open_vae(path);
-  return {"vae", vae.name, vae.files.size() == 1 ? cached_sha256_file(vae.files.front()) : hash_of_list(vae.files)};
+  return {"vae", nfc(vae.name), vae.files.size() == 1 ? cached_sha256_file(vae.files.front()) : hash_of_list(vae.files)};
 }
 
 RecipeInput lora_input(const fs::path& path) {

@@ -36,10 +36,12 @@ TextChunks picture_text(const PictureOptions& options, const Recipe& recipe);
 // Throws ErrorKind::input when the PNG has no recipe, when a file is not found and when one of that name has another hash.
 void set_from_picture(Fields& fields, const GenerateOptions& options);
 
+bool is_png_name(const std::filesystem::path& file);  // ends in ".png", whatever its case
+
 // Throws ErrorKind::input for a name that says another format than PNG.
 void check_png_name(const std::filesystem::path& file);
 
-// The last name of a path: "wrong" for "loras/wrong/".
+// The last name of a path in Unicode NFC, as recipes know it: "wrong" for "loras/wrong/".
 std::string last_name(const std::filesystem::path& path);
 
 }  // namespace negativa

@@ -1,3 +1,4 @@
+#include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
 #include "io/models_folder.h"
@@ -35,7 +36,7 @@ class Search {
   void look_in(const fs::path& folder) { folders_.insert(folders_.begin(), folder); }
 
   bool was_given(const std::string& name) const {
-    return std::any_of(files_.begin(), files_.end(), [&](const fs::path& file) { return file.filename() == name; });
+    return std::any_of(files_.begin(), files_.end(), [&](const fs::path& file) { return same_name(file.filename().native(), name); });
   }
 
   fs::path find(const RecipeInput& wanted) const {
@@ -63,9 +64,9 @@ class Search {
   std::vector<fs::path> places(const fs::path& name) const {
     std::vector<fs::path> paths;
     for (const auto& file : files_)
-      if (file.filename() == name) paths.push_back(file);
+      if (same_name(file.filename().native(), name.native())) paths.push_back(file);
     if (paths.empty())  // a file that was given is meant, fit or not
-      for (const auto& folder : folders_) paths.push_back(folder / name);
+      for (const auto& folder : folders_) paths.push_back(stored_path(folder / name));
     return paths;
   }
 
@@ -107,8 +108,8 @@ bool is_typed(Fields& fields, const std::string& name) { return find_field(field
 bool replaces(Fields& fields, const std::string& role, const std::vector<std::string>& texts, const Recipe& recipe) {
   const auto is_place = [&](const std::string& text) {  // no weight, no name
     const fs::path path = role == "lora" ? parse_lora_spec(text).path : parse_embedding_spec(text).first;
-    return path == text && std::any_of(recipe.inputs.begin(), recipe.inputs.end(), [&](const RecipeInput& input) {
-             return input.role == role && input.name == last_name(path);
+    return path == stored_path(text) && std::any_of(recipe.inputs.begin(), recipe.inputs.end(), [&](const RecipeInput& input) {
+             return input.role == role && same_name(input.name, last_name(path));
            });
   };
   return is_typed(fields, role) && !std::all_of(texts.begin(), texts.end(), is_place);

@@ -1,8 +1,10 @@
 #include "jobs/train_pictures.h"
 
+#include "base/file_names.h"
 #include "base/files.h"
 #include "base/names.h"
 #include "io/image_tensor.h"
+#include "jobs/generate.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
 
@@ -27,8 +29,7 @@ ModelOptions model_options(const TrainOptions& options) {
 }
 
 bool is_picture(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto extension = lower_extension(file);
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
@@ -43,7 +44,7 @@ PictureOptions class_picture(const TrainOptions& options, int64_t number) {
   picture.prompt = options.data.class_prompt;
   picture.weighting = "none";
   picture.cfg_scale = guidance_scale;
-  picture.seed = options.step.seed + static_cast<uint64_t>(number);
+  picture.seed = seed_plus(options.step.seed, static_cast<uint64_t>(number));
   if (options.data.resolution) picture.width = picture.height = *options.data.resolution;
   return picture;
 }

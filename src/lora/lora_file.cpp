@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/file_names.h"
 #include "base/names.h"
 #include "lora/adapter_config.h"
 #include "lora/guess.h"
@@ -210,7 +211,8 @@ void LoraTargets::add(const std::string& component, const nn::Walk& walk) {
   layout = unet_layout(std::move(keys));
 }
 
-std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& path) {
+std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& given) {
+  const auto path = stored_path(given);
   if (std::filesystem::is_directory(path)) {
     for (const char* name : {names::peft_weights, diffusers_weights})
       if (std::filesystem::exists(path / name)) return {path / name};

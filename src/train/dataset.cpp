@@ -29,8 +29,7 @@ constexpr std::array<std::string_view, 3> read_extensions = {".png", ".jpg", ".j
 constexpr std::array<std::string_view, 10> other_extensions = {".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl", ".jfif"};
 
 bool has_extension(const fs::path& file, std::span<const std::string_view> extensions) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto extension = lower_extension(file);
   return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
@@ -121,7 +120,8 @@ std::string Dataset::broken_summary() const {
 Dataset open_dataset(const DatasetRequest& request, const DataHooks& hooks) {
   check_request(request);
   const auto where = request.folder.string();
-  const auto metadata = request.captions ? read_metadata_captions(request.folder) : MetadataCaptions();
+  StoredNames stored;
+  const auto metadata = request.captions ? read_metadata_captions(request.folder, stored) : MetadataCaptions();
   auto names = picture_names(request.folder);
   for (const auto& [name, caption] : metadata) names.insert(name);
   check(!names.empty(), ErrorKind::input, "[{}] holds no PNG or JPEG pictures (folders in it are not searched); is it the right folder?", where);
@@ -132,7 +132,7 @@ Dataset open_dataset(const DatasetRequest& request, const DataHooks& hooks) {
     if (hooks.cancel) hooks.cancel->throw_if_cancelled();
     try {
       Example example = examine(request.folder, name, request.resolution_px);
-      example.caption = request.captions ? caption_of(request.folder, name, metadata) : request.prompt;
+      example.caption = request.captions ? caption_of(request.folder, name, metadata, stored) : request.prompt;
       dataset.examples.push_back(std::move(example));
     } catch (const Error& error) {
       if (!is_of_the_file(error)) throw;

@@ -289,6 +289,25 @@ TEST(Captions, MetadataMayNotLeadOutOfTheFolder) {
   }
 }
 
+TEST(Captions, BelongToThePictureOfTheirNameInEitherFormOfUnicode) {
+  const std::string composed = "caf\xc3\xa9", decomposed = "cafe\xcc\x81";
+  for (const auto& [typed, stored] : {std::pair(composed, decomposed), std::pair(decomposed, composed)}) {
+    const TemporaryFolder folder;
+    make_folder(folder / stored);
+    for (const auto& name : {stored + ".png", stored + "2.png", stored + "/" + stored + ".png"}) write_picture(folder / name);
+    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\",\"text\":\"one\"}\n{\"file_name\":\"" + typed + "/" + typed + ".png\"}\n");
+    write_atomically(folder / (typed + "2.txt"), "two");
+    write_atomically(folder.path() / stored / (typed + ".txt"), "three");
+    const Dataset dataset = open_dataset(request_of(folder.path(), true));
+    EXPECT_EQ(names_of(dataset), (Names{stored + ".png", stored + "/" + stored + ".png", stored + "2.png"}));
+    EXPECT_EQ(dataset.examples[0].caption, "one");
+    EXPECT_EQ(dataset.examples[1].caption, "three");
+    EXPECT_EQ(dataset.examples[2].caption, "two");
+    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\"}\n{\"file_name\":\"" + stored + ".png\"}\n");
+    EXPECT_TRUE(contains(refusal(request_of(folder.path(), true), ErrorKind::file_format), "a second time"));
+  }
+}
+
 TEST(Captions, BrokenMetadataNamesTheLine) {
   const TemporaryFolder folder;
   write_picture(folder / "a.png");
