@@ -4,6 +4,8 @@
 #include <thread>
 
 #include "base/file_names.h"
+#include "base/log.h"
+#include "base/names.h"
 #include "io/models_folder.h"
 
 namespace negativa {
@@ -64,10 +66,10 @@ GuidanceInterval parse_interval(const std::string& text) {
   return interval;
 }
 
-std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text) {
+EmbeddingSpec parse_embedding_spec(const std::string& text) {
   const auto equals = text.rfind('=');
   const auto whole = stored_path(text);
-  if (std::filesystem::exists(whole) || equals == std::string::npos) return {whole, whole.stem().string()};
+  if (std::filesystem::exists(whole) || equals == std::string::npos) return {whole, {}};
   check(equals + 1 < text.size() && equals > 0, ErrorKind::input, "[--embedding] got \"{}\", expected FILE or FILE=NAME", text);
   return {stored_path(text.substr(0, equals)), text.substr(equals + 1)};
 }
@@ -84,14 +86,28 @@ Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool>
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
   models_ = std::make_unique<Models>(std::move(request));
   weights_dtype_ = models_->weights_dtype();
-  for (const auto& spec : options.embedding) {
-    const auto [path, name] = parse_embedding_spec(spec);
-    embeddings_.push_back(load_embedding(path, name, models_->embedding_widths()));
-  }
+  load_embeddings();
   const bool side_by_side = models_->is_small() && device_.is_cpu();
   if (!side_by_side) threads_a_picture_ = cores;
   else if (models_->keeps_parts()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
   set_threads(threads_a_picture_);
+}
+
+// A token that a file stores acts beside the file's own name, unless it would take a word of the vocabulary away.
+void Engine::load_embeddings() {
+  for (const auto& text : options_.embedding) {
+    const EmbeddingSpec spec = parse_embedding_spec(text);
+    Embedding& embedding = embeddings_.emplace_back(load_embedding(spec.path, spec.name, models_->embedding_widths()));
+    if (embedding.also.empty()) continue;
+    const auto is_free = [&](const char* part) { return !models_->files().has(part) || is_free_name(Tokenizer::load(models_->files().tokenizer_folder(part)), embedding.also); };
+    const std::string file = spec.path.filename().string();
+    if (is_free(names::tokenizer) && is_free(names::tokenizer_2)) {
+      notice("--embedding {}: write \"{}\", as the file says, or \"{}\"", file, embedding.also, embedding.name);
+    } else {
+      notice("--embedding {}: write \"{}\"; what the file says, \"{}\", is a word already", file, embedding.name, embedding.also);
+      embedding.also.clear();
+    }
+  }
 }
 
 std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& active) {

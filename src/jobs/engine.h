@@ -8,7 +8,8 @@ namespace negativa {
 
 class Engine {
  public:
-  // Resolves every "auto", opens files, sets the threads of the process. Throws ErrorKind::input, device, file_format.
+  // Resolves every "auto", opens files, sets the threads of the process; says in a notice which names an embedding file has besides its own.
+  // Throws ErrorKind::input, device, file_format.
   // keep_parts: as ModelRequest's.
   explicit Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts = {});
 
@@ -17,6 +18,7 @@ class Engine {
   int threads_a_picture() const { return threads_a_picture_; }
   int workers() const { return workers_; }
   const std::string& weights_dtype() const { return weights_dtype_; }  // Models::weights_dtype
+  const std::vector<Embedding>& embeddings() const { return embeddings_; }  // in order of --embedding
   std::string device_name() const { return device_.is_cuda() ? "cuda" : "cpu"; }
 
   // Reads each LoRA file once. Throws as read_lora and parse_lora_spec do.
@@ -32,6 +34,7 @@ class Engine {
   void run(const std::vector<Plan>& plans, const RunHooks& hooks, const OnPicture& on_picture);
 
  private:
+  void load_embeddings();
   ModelOptions options_;
   at::Device device_ = at::kCPU;
   std::unique_ptr<Models> models_;
@@ -46,8 +49,15 @@ class Engine {
 // What these LoRAs add to a picture: UNet rows and the text encoders of each branch.
 std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& loras);
 
-// FILE[=NAME]; an existing file of the whole text wins; the name is the file's stem where none is given.
-std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text);
+struct EmbeddingSpec {
+  std::filesystem::path path;
+  std::optional<std::string> name;  // absent: the file's stem, and the token that the file stores
+
+  bool operator==(const EmbeddingSpec&) const = default;
+};
+
+// FILE[=NAME]; an existing file of the whole text wins.
+EmbeddingSpec parse_embedding_spec(const std::string& text);
 
 // "768x1024" -> {768, 1024}; separator 'x' or ','. Throws ErrorKind::input naming the flag.
 SizePx parse_size(const std::string& text, char separator, std::string_view flag);

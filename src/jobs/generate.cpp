@@ -10,6 +10,7 @@
 #include "jobs/describe.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
+#include "jobs/without_effect.h"
 
 namespace negativa {
 
@@ -140,6 +141,12 @@ struct Job {
   const PictureRequest* request;
 };
 
+std::vector<AskedPicture> asked_of(const GeneratePlan& plan, const std::vector<Job>& jobs) {
+  std::vector<AskedPicture> asked;
+  for (size_t i = 0; i < jobs.size(); ++i) asked.push_back({plan.requests[i].options, jobs[i].plan});
+  return asked;
+}
+
 // Earlier recipes say "auto", which is resolved now. A text inside the JSON cannot hold these quotes as they stand.
 std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
   constexpr std::string_view unresolved = "\"weights_dtype\":\"auto\"";
@@ -151,12 +158,10 @@ std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
 std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan) {
   std::vector<Job> jobs;
+  for (const auto& request : plan.requests) jobs.push_back({engine.plan(request.options), {}, &request});
+  note_asked(engine, options.model, asked_of(plan, jobs), options.typed);
   std::vector<PictureOptions> pictures;
-  for (auto& request : plan.requests) {
-    request.options = engine.resolved(request.options);
-    pictures.push_back(request.options);
-    jobs.push_back({engine.plan(request.options), {}, &request});
-  }
+  for (auto& request : plan.requests) pictures.push_back(request.options = engine.resolved(request.options));
   check_output(options, plan);
   const RunInputs inputs = run_inputs(engine, options.model, pictures);
   for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
@@ -207,7 +212,10 @@ std::string describe_generate(const GenerateOptions& options, bool as_json) {
   const GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
   std::vector<Plan> plans;
+  std::vector<AskedPicture> asked;
   for (const auto& request : plan.requests) plans.push_back(engine.plan(request.options));
+  for (size_t i = 0; i < plans.size(); ++i) asked.push_back({plan.requests[i].options, plans[i]});
+  note_asked(engine, options.model, asked, options.typed);
   return describe_pictures(engine, plans, {{"first_file", plan.requests.front().file.string()}}, as_json);
 }
 

@@ -2,6 +2,7 @@
 // What a person sets, in three groups: the model (one for a whole run), a picture (may differ from line to line of a prompts file), and
 // where results go. Names are those of the command line (docs: `negativa generate --help`).
 #include <optional>
+#include <set>
 
 #include "base/config.h"
 
@@ -19,7 +20,7 @@ struct ModelOptions {
     v("model", self.model, flag("-m,--model"), "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("refiner", self.refiner, "refiner model that draws the last steps");
     v("vae", self.vae, "VAE file or folder instead of the model's own");
-    v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt; may be repeated");
+    v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt: NAME, or the file's stem or the token it stores; may be repeated");
     v("allow_unmatched", self.allow_unmatched, "LoRA keys that fit no layer are skipped and listed instead of refused");
     v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}), "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
     v("weights_dtype", self.weights_dtype,
@@ -95,6 +96,7 @@ struct GenerateOptions {
   ModelOptions model;
   PictureOptions picture;
   OutputOptions output;
+  std::set<std::string> typed = {};  // names of the options that a person typed: those count as given even at their default
 
   static void visit(auto& self, auto& v) {
     PictureOptions::visit(self.picture, v);

@@ -18,9 +18,10 @@ std::string lora_record(const std::string& spec_text) {
   return fmt::format("{}:{}:{}", last_name(spec.path), spec.weight, branch_name(spec.branch));
 }
 
-std::string embedding_record(const std::string& spec) {
-  const auto [path, name] = parse_embedding_spec(spec);
-  return fmt::format("{}={}", last_name(path), name);
+// Without a name where the file's own token acts too: NAME would be the only one.
+std::string embedding_record(const std::string& text, const Embedding& embedding) {
+  const std::string file = last_name(parse_embedding_spec(text).path);
+  return embedding.also.empty() ? fmt::format("{}={}", file, nfc(embedding.name)) : file;
 }
 
 std::string short_hash(const std::string& sha256) { return sha256.substr(0, 10); }
@@ -88,7 +89,7 @@ RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vec
   inputs.models.push_back(model_input("model", models.files()));
   if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files()));
   if (!options.vae.empty()) inputs.models.push_back(vae_input(options.vae));
-  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).first));
+  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
@@ -107,7 +108,7 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   stored_model.rng = model.rng;
   stored_model.weights_dtype = engine.weights_dtype();
   for (auto& text : stored.lora) text = lora_record(text);
-  for (const auto& text : model.embedding) stored_model.embedding.push_back(embedding_record(text));
+  for (size_t i = 0; i < model.embedding.size(); ++i) stored_model.embedding.push_back(embedding_record(model.embedding[i], engine.embeddings().at(i)));
   Json settings = to_json(fields_of(stored));
   const Json of_model = to_json(fields_of(stored_model));
   for (const char* key : recipe_model_settings)

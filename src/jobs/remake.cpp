@@ -1,6 +1,8 @@
 #include "base/file_names.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "base/picture_kind.h"
 #include "io/models_folder.h"
 #include "jobs/records.h"
 
@@ -26,7 +28,7 @@ class Search {
  public:
   explicit Search(const GenerateOptions& given) {
     for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
-    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).first);
+    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).path);
     for (const auto& model : {given.model.model, given.model.refiner})
       if (!model.empty()) add(find_model(model));
     if (!given.model.vae.empty()) add(given.model.vae);
@@ -75,6 +77,9 @@ class Search {
 
 Recipe read_recipe(const fs::path& png) {
   const std::string where = png.filename().string();
+  const std::string bytes = read_file(png);
+  if (picture_format(bytes) != PictureFormat::png)
+    fail(ErrorKind::input, "[--from] {} is {}, expected a PNG made by negativa: other formats carry no recipe", where, what_it_is(bytes));
   const auto chunks = read_png_text(png);
   const auto chunk = std::find_if(chunks.begin(), chunks.end(), [](const auto& c) { return c.first == names::png_recipe; });
   check(chunk != chunks.end(), ErrorKind::input, "[--from] {} carries no recipe; it was not made by negativa, or another program saved it again", where);
@@ -107,7 +112,7 @@ bool is_typed(Fields& fields, const std::string& name) { return find_field(field
 // Whether --lora or --embedding says more than where files of the recipe lie.
 bool replaces(Fields& fields, const std::string& role, const std::vector<std::string>& texts, const Recipe& recipe) {
   const auto is_place = [&](const std::string& text) {  // no weight, no name
-    const fs::path path = role == "lora" ? parse_lora_spec(text).path : parse_embedding_spec(text).first;
+    const fs::path path = role == "lora" ? parse_lora_spec(text).path : parse_embedding_spec(text).path;
     return path == stored_path(text) && std::any_of(recipe.inputs.begin(), recipe.inputs.end(), [&](const RecipeInput& input) {
              return input.role == role && same_name(input.name, last_name(path));
            });
@@ -117,8 +122,9 @@ bool replaces(Fields& fields, const std::string& role, const std::vector<std::st
 
 using Found = std::map<std::pair<std::string, std::string>, fs::path>;  // role and name -> path
 
-// "name:weight:branch" or "name=NAME" of the recipe with the path that was found for the name.
+// "name:weight:branch", "name=NAME" or "name" of the recipe with the path that was found for the name.
 std::string with_path(const std::string& role, const std::string& record, const Found& found) {
+  if (const auto place = found.find({role, record}); place != found.end()) return place->second.string();
   auto end = record.rfind(role == "lora" ? ':' : '=');
   if (role == "lora" && end != std::string::npos && end > 0) end = record.rfind(':', end - 1);
   const auto place = end == std::string::npos ? found.end() : found.find({role, record.substr(0, end)});

@@ -1,6 +1,5 @@
 #include "jobs/train_pictures.h"
 
-#include "base/file_names.h"
 #include "base/files.h"
 #include "base/names.h"
 #include "io/image_tensor.h"
@@ -28,14 +27,9 @@ ModelOptions model_options(const TrainOptions& options) {
   return model;
 }
 
-bool is_picture(const fs::path& file) {
-  const auto extension = lower_extension(file);
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
-
 int64_t pictures_in(const fs::path& folder) {
   int64_t count = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) count += is_picture(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder)) count += has_picture_name(entry.path());
   return count;
 }
 

@@ -14,6 +14,7 @@ TextKey key_of(const Plan& plan, const Branch& branch) {
   std::vector<std::string> names;
   for (const auto& embedding : plan.embeddings) {
     names.push_back(embedding.name);
+    names.push_back(embedding.also);
     for (const Tensor* tensor : {&embedding.clip_l, &embedding.clip_g}) vectors.push_back(tensor->unsafeGetTensorImpl());
   }
   return {branch.prompt, branch.prompt_2, plan.weighting, plan.pooled, branch.adapters, vectors, names};

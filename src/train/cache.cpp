@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Part of every key: raised when entries are laid out or computed in another way.
-constexpr int cache_version = 1;
+// Part of every key: raised when entries are laid out or computed in another way. Latents 2: colour profiles and raw EXIF profiles are heeded.
+constexpr int latents_version = 2, embeds_version = 1;
 
 using Tensors = std::map<std::string, Tensor>;
 
@@ -81,9 +81,9 @@ class CacheFolder {
   bool failed_ = false;
 };
 
-Json key_of(const char* kind, const ComputeFacts& facts) {
+Json key_of(const char* kind, int version, const ComputeFacts& facts) {
   return {{"kind", kind},
-          {"version", cache_version},
+          {"version", version},
           {"model_sha256", facts.model_sha256},
           {"storage", facts.storage ? dtype_name(*facts.storage) : "file"},
           {"compute", dtype_name(facts.compute)},
@@ -124,7 +124,7 @@ class Steps {
 };
 
 Json latent_key(const Example& example, bool mirrored, const ComputeFacts& facts) {
-  Json key = key_of("latents", facts);
+  Json key = key_of("latents", latents_version, facts);
   key["compute"] = "fp32";
   key["picture_sha256"] = example.sha256;
   key["mirrored"] = mirrored;
@@ -215,7 +215,7 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
   std::map<std::string, PromptEmbeds> result;
   for (const auto& text : distinct) {
     steps.begin();
-    Json key = key_of("embeds", facts);
+    Json key = key_of("embeds", embeds_version, facts);
     key["text_sha256"] = sha256_hex(text);
     const auto entry = cache.read(key);
     auto& embeds = result[text];

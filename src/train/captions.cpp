@@ -24,6 +24,13 @@ std::string stripped(std::string text) {
   return text;
 }
 
+// Symbolic links resolved.
+bool lies_inside(const fs::path& folder, const fs::path& file) {
+  std::error_code error;
+  const auto target = fs::weakly_canonical(file, error).lexically_relative(fs::canonical(folder));
+  return !error && !target.empty() && *target.begin() != "..";
+}
+
 // A training set may come from anywhere: its list must not make us read what lies outside of it.
 std::string name_inside(const fs::path& folder, const std::string& file_name, StoredNames& stored, const std::string& where) {
   const fs::path name(file_name);
@@ -31,9 +38,7 @@ std::string name_inside(const fs::path& folder, const std::string& file_name, St
                          file_name.find('\0') != std::string::npos;
   check(!leads_out, ErrorKind::input, "[{}] got file_name {}, expected a file inside the folder", where, json_excerpt(file_name));
   const fs::path found = stored.path_of(folder / name);
-  std::error_code error;
-  const auto target = fs::weakly_canonical(found, error).lexically_relative(fs::canonical(folder));
-  check(!error && !target.empty() && *target.begin() != "..", ErrorKind::input,
+  check(lies_inside(folder, found), ErrorKind::input,
         "[{}] got file_name {}, a link that leads out of the folder; copy the file into it", where, json_excerpt(file_name));
   return found.lexically_relative(folder).lexically_normal().generic_string();
 }
@@ -50,6 +55,7 @@ MetadataCaptions read_metadata_captions(const fs::path& folder, StoredNames& sto
   MetadataCaptions captions;
   if (type_of(path) == fs::file_type::not_found) return captions;
   check(type_of(path) == fs::file_type::regular, ErrorKind::input, "[{}] is no file", path.string());
+  check(lies_inside(folder, path), ErrorKind::input, "[{}] is a link that leads out of the folder; copy the file into it", path.string());
   std::istringstream lines(read_file(path, max_metadata_bytes));
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -73,6 +79,8 @@ std::string caption_of(const fs::path& folder, const std::string& name, const Me
     return *in_metadata;
   }
   check(type_of(file) == fs::file_type::regular, ErrorKind::input, "[{}] has a caption {} that is no file", name, beside);
+  // Captions end in the trained file: a set that comes from anywhere must not put other files of this machine there.
+  check(lies_inside(folder, file), ErrorKind::input, "[{}] has a caption {}, a link that leads out of the folder; copy the file into it", name, beside);
   const auto text = read_file(file, max_caption_bytes);
   check(valid_utf8(text) == text && text.find('\0') == std::string::npos, ErrorKind::file_format,
         "[{}] has a caption {} that is not UTF-8 text; save it as UTF-8", name, beside);

@@ -13,7 +13,7 @@ namespace negativa {
 // What metadata.jsonl says: picture (path relative to the folder, '/') -> its "text", where it has one.
 using MetadataCaptions = std::map<std::string, std::optional<std::string>>;
 
-// Empty when the folder has no metadata.jsonl. Throws ErrorKind::file_format or missing_key naming the line (no JSON object, no file_name,
+// Empty when the folder has no metadata.jsonl. Symbolic links that lead out of the folder are refused. Throws ErrorKind::file_format or missing_key naming the line (no JSON object, no file_name,
 // one named twice), ErrorKind::input for a file_name that leads out of the folder, symbolic links resolved.
 MetadataCaptions read_metadata_captions(const std::filesystem::path& folder, StoredNames& stored);
 

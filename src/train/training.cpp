@@ -50,9 +50,7 @@ Training open_training(const TrainOptions& options, const std::filesystem::path&
   resolve_compute(options, training);
   const auto& data = options.data;
   const auto open = [&](const std::filesystem::path& folder, const std::string& prompt, bool captions) {
-    Dataset dataset = open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);
-    if (!dataset.broken.empty() && hooks.on_notice) hooks.on_notice(dataset.broken_summary());
-    return dataset;
+    return open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);
   };
   training.pictures = open(data.data, data.prompt, data.captions);
   if (!data.class_data.empty()) training.class_pictures = open(data.class_data, data.class_prompt, false);

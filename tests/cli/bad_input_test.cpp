@@ -210,7 +210,7 @@ TEST(BadMachine, AFullDiskIsExitCode1) {
 TEST(BadInput, ARefinersStartWithoutARefinerIsOnlySaid) {
   const Ran ran = Workplace().run({"generate", "-p", "x", "--steps", "1", "--refiner-start", "0.5"});
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_TRUE(contains(ran.err, "--refiner-start has no effect without --refiner")) << ran.err;
+  EXPECT_TRUE(contains(ran.err, "--refiner-start has no effect: there is no --refiner")) << ran.err;
 }
 
 }  // namespace negativa::test

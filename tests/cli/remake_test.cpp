@@ -74,6 +74,21 @@ TEST_F(Remake, FindsFilesWhoseNamesAreStoredInTheOtherFormOfUnicode) {  // as wh
   EXPECT_TRUE(place.read("a.png") == place.read("b.png"));
 }
 
+TEST_F(Remake, KnowsTheTokenThatAnEmbeddingStores) {
+  write_zeros(place / "first.safetensors", {{"<toy>", {64}}});  // diffusers writes a file an encoder
+  write_zeros(place / "second.safetensors", {{"<toy>", {1, 96}}});
+  const Ran ran = place.run({"generate", "-p", "a <toy>", "--embedding", "first.safetensors", "--embedding", "second.safetensors", "--steps", "2", "-s", "5", "-o", "a.png"});
+  EXPECT_TRUE(contains(ran.err, "--embedding first.safetensors: write \"<toy>\", as the file says, or \"first\"")) << ran.err;
+  EXPECT_EQ(settings("a.png")["embedding"], Json({"first.safetensors", "second.safetensors"}));
+  EXPECT_EQ(again({"--embedding", "first.safetensors", "--embedding", "second.safetensors"}).err, "");
+  EXPECT_TRUE(place.read("a.png") == place.read("b.png"));
+}
+
+TEST_F(Remake, SaysWhatAFileIsThatIsNoPng) {
+  std::filesystem::copy_file(golden("exif_1.jpg"), place / "a.png");
+  EXPECT_TRUE(contains(refused(), "[--from] a.png is a JPEG picture, expected a PNG made by negativa"));
+}
+
 TEST_F(Remake, KnowsAnAbsentNegativePromptFromAnEmptyOne) {
   make({});
   EXPECT_FALSE(settings("a.png").contains("negative_prompt"));

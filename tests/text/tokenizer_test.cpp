@@ -139,6 +139,18 @@ TEST(Tokenizer, ExpandsANameOfSeveralVectors) {
   EXPECT_EQ(clip("tokenizer").size(), 49408);
 }
 
+TEST(Tokenizer, ASecondNameStandsForTheSameIds) {
+  auto tokenizer = clip("tokenizer");
+  tokenizer.add_token("my-toy", 2);
+  tokenizer.add_name("<toy>", "my-toy");
+  EXPECT_EQ(tokenizer.size(), 49410);
+  EXPECT_EQ(tokenizer.encode("a <TOY> b"), tokenizer.encode("a my-toy b"));
+  EXPECT_EQ(tokenizer.encode("<toy>"), Ids({49408, 49409}));
+  EXPECT_THROW(tokenizer.add_name("<Toy>", "my-toy"), Error);
+  EXPECT_THROW(tokenizer.add_name("my-toy", "my-toy"), Error);
+  EXPECT_THROW(tokenizer.add_name("<other>", "nothing"), Error);
+}
+
 TEST(Tokenizer, ReadsAFolderOfTransformersFive) {  // pitfall 62: tokenizer.json alone, both spellings of merges
   const auto source = source_path("models/emoji-xl/tokenizer_2");
   const auto expected = Tokenizer::load(source);
