@@ -43,7 +43,7 @@ int run_generate(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"generate", "draws pictures", args}, fields, common)) return 0;
-  if (!options.output.from.empty()) set_from_picture(fields, options);
+  if (!options.output.from.empty()) set_from_picture(fields, options, &interrupt_token());
   if (common.print_config) {
     take_defaults_from_model(fields, options);
     std::printf("%s", print_config(fields).c_str());

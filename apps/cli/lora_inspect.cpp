@@ -27,7 +27,7 @@ int run_lora_inspect(const Arguments& args) {
   check(!options.file.empty(), ErrorKind::input, "[lora inspect] a LoRA file is needed");
   use_one_thread();
   const LoraLayers layers = lora_layers(options.model, {options.file});
-  const LoraReport report = inspect_lora(options.file, &layers.targets);
+  const LoraReport report = inspect_lora(options.file, &layers.targets, &interrupt_token());
   std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "base/cancel.h"
 #include "base/files.h"
 #include "core/device.h"
 #include "core/tensor.h"
@@ -41,7 +42,7 @@ class SafetensorsFile {
   Tensor load_rows(const TensorEntry& entry, int64_t begin, int64_t end, std::optional<DType> dtype = {}) const;
 
   // SHA-256 of the bytes after the header, hex (kohya's sshs_model_hash; its first 12 digits are Civitai's AutoV3).
-  std::string data_sha256() const;
+  std::string data_sha256(const CancelToken* cancel = nullptr) const;
 
  private:
   explicit SafetensorsFile(const std::filesystem::path& path);

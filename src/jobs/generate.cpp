@@ -142,7 +142,7 @@ std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
 }
 
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
-std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan) {
+std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan, const CancelToken& cancel) {
   std::vector<Job> jobs;
   std::vector<PictureOptions> pictures;
   for (auto& request : plan.requests) {
@@ -151,7 +151,7 @@ std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options
     jobs.push_back({engine.plan(request.options), {}, &request});
   }
   check_output(options, plan);
-  const RunInputs inputs = run_inputs(engine, options.model, pictures);
+  const RunInputs inputs = run_inputs(engine, options.model, pictures, &cancel);
   for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
   if (plan.is_set)
     std::erase_if(jobs, [&](const Job& job) { return with_resolved_dtype(recipe_text_of(job.request->file), engine) == job.recipe.to_text(); });
@@ -164,7 +164,7 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   const auto begin = std::chrono::steady_clock::now();
   GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
-  const std::vector<Job> jobs = missing_pictures(engine, options, plan);
+  const std::vector<Job> jobs = missing_pictures(engine, options, plan, cancel);
   GenerateReport report;
   report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
   for (const auto& request : plan.requests) {

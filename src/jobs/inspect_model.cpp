@@ -43,7 +43,7 @@ std::string check_part(const ModelFiles& files, const std::string& part, const W
 
 }  // namespace
 
-ModelReport inspect_model(const std::filesystem::path& path) {
+ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* cancel) {
   const ModelFiles files = open_model(path);
   ModelReport report;
   report.name = files.name;
@@ -66,7 +66,7 @@ ModelReport inspect_model(const std::filesystem::path& path) {
   report.scheduler = fmt::format("{}, {}", default_sampler(scheduler), default_grid(scheduler));
   for (const auto& file : files.files())
     report.files.emplace_back(files.layout == ModelFiles::folder ? std::filesystem::relative(file, files.path).generic_string() : file.filename().string(),
-                              cached_sha256_file(file));
+                              cached_sha256_file(file, cancel));
   report.unused_keys = files.unused_keys();
   return report;
 }

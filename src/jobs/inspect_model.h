@@ -19,7 +19,7 @@ struct ModelReport {
 };
 
 // Reads headers and configs and checks every key of every part against its config; hashes the files (cached). Throws as loading would.
-ModelReport inspect_model(const std::filesystem::path& path);
+ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
 std::string report_text(const ModelReport& report);
 std::string report_json(const ModelReport& report);

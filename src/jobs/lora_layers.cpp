@@ -49,7 +49,7 @@ std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::s
   return paths;
 }
 
-GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched) {
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched, const CancelToken* cancel) {
   GivenLoras given;
   std::map<Path, std::shared_ptr<const LoraFile>> files;
   for (const auto& text : specs) {
@@ -57,7 +57,7 @@ GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& 
     auto& file = files[spec.path];
     if (!file) file = std::make_shared<const LoraFile>(read_lora(spec.path, targets, allow_unmatched));
     given.loras.push_back({file, spec.weight});
-    given.inputs.push_back(lora_input(spec.path));
+    given.inputs.push_back(lora_input(spec.path, cancel));
   }
   return given;
 }

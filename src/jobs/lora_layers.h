@@ -24,7 +24,8 @@ struct GivenLoras {
 
 // From texts FILE[:WEIGHT]; a file given twice is read once. Throws as parse_weighted_lora and read_lora do.
 std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::string& where);
-GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched = false);
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched = false,
+                      const CancelToken* cancel = nullptr);
 
 // Canonical JSON [{"name", "sha256", "weight"}]: where a file says what it was made of.
 std::string loras_json(const GivenLoras& given);

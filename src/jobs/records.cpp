@@ -58,42 +58,42 @@ void check_png_name(const fs::path& file) {
 namespace {
 
 // A list's hash is that of a line a file: its hash, after its name below `folder` where one is given.
-std::string hash_of_list(const std::vector<fs::path>& files, const fs::path& folder = {}) {
+std::string hash_of_list(const std::vector<fs::path>& files, const CancelToken* cancel, const fs::path& folder = {}) {
   std::string listing;
-  for (const auto& file : files) listing += (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file) + "\n";
+  for (const auto& file : files) listing += (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file, cancel) + "\n";
   return sha256_hex(listing);
 }
 
 }  // namespace
 
-RecipeInput model_input(const std::string& role, const ModelFiles& files) {
-  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path);
-  return {role, files.name, hash_of_list(files.files(), files.path)};
+RecipeInput model_input(const std::string& role, const ModelFiles& files, const CancelToken* cancel) {
+  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path, cancel);
+  return {role, files.name, hash_of_list(files.files(), cancel, files.path)};
 }
 
-RecipeInput vae_input(const fs::path& path) {
+RecipeInput vae_input(const fs::path& path, const CancelToken* cancel) {
   const VaeFiles vae = open_vae(path);
-  return {"vae", vae.name, vae.files.size() == 1 ? cached_sha256_file(vae.files.front()) : hash_of_list(vae.files)};
+  return {"vae", vae.name, vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), cancel) : hash_of_list(vae.files, cancel)};
 }
 
-RecipeInput lora_input(const fs::path& path) {
+RecipeInput lora_input(const fs::path& path, const CancelToken* cancel) {
   const auto files = lora_weights_paths(path);
-  return {"lora", last_name(path), files.size() == 1 ? cached_sha256_file(files.front()) : hash_of_list(files, path)};
+  return {"lora", last_name(path), files.size() == 1 ? cached_sha256_file(files.front(), cancel) : hash_of_list(files, cancel, path)};
 }
 
-RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures) {
+RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures, const CancelToken* cancel) {
   RunInputs inputs;
   const Models& models = engine.models();
-  inputs.models.push_back(model_input("model", models.files()));
-  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files()));
-  if (!options.vae.empty()) inputs.models.push_back(vae_input(options.vae));
-  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).first));
+  inputs.models.push_back(model_input("model", models.files(), cancel));
+  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), cancel));
+  if (!options.vae.empty()) inputs.models.push_back(vae_input(options.vae, cancel));
+  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).first, cancel));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
       if (!inputs.loras.contains(path)) {
         engine.lora(path);
-        inputs.loras[path] = lora_input(path);
+        inputs.loras[path] = lora_input(path, cancel);
       }
     }
   return inputs;

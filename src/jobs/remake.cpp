@@ -14,16 +14,16 @@ fs::path plain(const fs::path& path) {
   return whole.has_filename() ? whole : whole.parent_path();
 }
 
-std::string hash_of(const std::string& role, const fs::path& path) {
-  if (role == "model" || role == "refiner") return model_input(role, open_model(path)).sha256;
-  if (role == "vae") return vae_input(path).sha256;
-  return lora_input(path).sha256;  // embeddings too: one file, and no pickle
+std::string hash_of(const std::string& role, const fs::path& path, const CancelToken* cancel) {
+  if (role == "model" || role == "refiner") return model_input(role, open_model(path), cancel).sha256;
+  if (role == "vae") return vae_input(path, cancel).sha256;
+  return lora_input(path, cancel).sha256;  // embeddings too: one file, and no pickle
 }
 
 // Looks for the file or folder a recipe names.
 class Search {
  public:
-  explicit Search(const GenerateOptions& given) {
+  Search(const GenerateOptions& given, const CancelToken* cancel) : cancel_(cancel) {
     for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
     for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).first);
     for (const auto& model : {given.model.model, given.model.refiner})
@@ -45,7 +45,7 @@ class Search {
     bool other = false;
     for (const auto& path : places(name)) {
       if (!fs::exists(path)) continue;
-      if (hash_of(wanted.role, path) == wanted.sha256) return path;
+      if (hash_of(wanted.role, path, cancel_) == wanted.sha256) return path;
       other = true;
     }
     const std::string option = wanted.role == "model" ? "-m" : "--" + wanted.role;
@@ -69,6 +69,7 @@ class Search {
     return paths;
   }
 
+  const CancelToken* cancel_;
   std::vector<fs::path> files_, folders_;
 };
 
@@ -127,14 +128,14 @@ std::string with_path(const std::string& role, const std::string& record, const 
 
 }  // namespace
 
-void set_from_picture(Fields& fields, const GenerateOptions& options) {
+void set_from_picture(Fields& fields, const GenerateOptions& options, const CancelToken* cancel) {
   const std::string where = options.output.from.filename().string();
   const Recipe recipe = read_recipe(options.output.from);
   Json settings = checked_settings(recipe, where);
   const bool new_loras = replaces(fields, "lora", options.picture.lora, recipe);
   const bool new_embeddings = replaces(fields, "embedding", options.model.embedding, recipe);
 
-  Search search(options);
+  Search search(options, cancel);
   Found found;
   for (const auto& input : recipe.inputs) {
     const bool replaced = input.role == "lora" ? new_loras : input.role == "embedding" ? new_embeddings : is_typed(fields, input.role);

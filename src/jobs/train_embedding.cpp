@@ -22,7 +22,7 @@ TrainReport train_embedding(const TrainEmbeddingOptions& options, const std::str
   check_can_write(options.run.out);
   const TrainHooks hooks = training_hooks(cancel);
   EmbeddingTraining training = plan_embedding_training(options, model_path(options), hooks.data);
-  const Recipe recipe = training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump());
+  const Recipe recipe = training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump(), cancel);
   const auto train = [&](RunFolder& run, const TrainHooks& with) { return train_embedding(training, run, with); };
   const auto write = [&](const TrainingResult& result) {
     write_embedding(options.run.out, result.trained.embeddings.front(), embedding_metadata(facts_of(training, recipe, result.epochs)));

@@ -8,10 +8,10 @@ namespace negativa {
 
 namespace {
 
-Recipe recipe_of(const LoraTraining& training) {
+Recipe recipe_of(const LoraTraining& training, const CancelToken& cancel) {
   TrainLoraOptions stored = training.options;
   stored.alpha = training.alpha;
-  return training_recipe("train lora", training, stored, to_json(fields_of(stored)).dump());
+  return training_recipe("train lora", training, stored, to_json(fields_of(stored)).dump(), cancel);
 }
 
 TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64_t epochs) {
@@ -34,7 +34,7 @@ TrainReport train_lora(const TrainLoraOptions& options, const std::string& confi
   draw_class_pictures(options, cancel);
   const TrainHooks hooks = training_hooks(cancel);
   const LoraTraining training = plan_lora_training(options, model_path(options), hooks.data);
-  const Recipe recipe = recipe_of(training);
+  const Recipe recipe = recipe_of(training, cancel);
   const auto train = [&](RunFolder& run, const TrainHooks& with) { return train_lora(training, run, with); };
   const auto write = [&](const TrainingResult& result) {
     write_lora(options.run.out, result.trained.lora, {dialect, training.targets.layout, training_metadata(facts_of(training, recipe, result.epochs))});

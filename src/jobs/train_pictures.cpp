@@ -5,6 +5,7 @@
 #include "io/image_tensor.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
+#include "pipeline/prediction.h"
 
 namespace negativa {
 
@@ -48,6 +49,15 @@ PictureOptions class_picture(const TrainOptions& options, int64_t number) {
   return picture;
 }
 
+PictureOptions preview_picture(const TrainOptions& options) {
+  PictureOptions picture;
+  picture.prompt = options.run.validation_prompt;
+  picture.cfg_scale = guidance_scale;
+  picture.steps = preview_steps;
+  picture.seed = options.step.seed;
+  return picture;
+}
+
 }  // namespace
 
 void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel) {
@@ -67,7 +77,7 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   }
   const ModelOptions model = model_options(options);
   Engine engine(model, pictures.size());
-  const RunInputs inputs = run_inputs(engine, model, pictures);
+  const RunInputs inputs = run_inputs(engine, model, pictures, &cancel);
   std::vector<Plan> plans;
   for (auto& picture : pictures) {
     picture = engine.resolved(picture);
@@ -79,21 +89,22 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   });
 }
 
-PreviewPainter::PreviewPainter(const TrainOptions& options) : engine_(model_options(options), 1) {
-  picture_.prompt = options.run.validation_prompt;
-  picture_.cfg_scale = guidance_scale;
-  picture_.steps = preview_steps;
-  picture_.seed = options.step.seed;
-}
-
-Image8 PreviewPainter::draw(const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel) {
-  engine_.models().lend_unet(unet);
-  Plan plan = engine_.plan(picture_);
+Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel) {
+  Engine engine(model_options(options), 1);
+  engine.models().lend_unet(unet);
+  Plan plan = engine.plan(preview_picture(options));
   if (!trained.lora.modules.empty()) plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
   plan.embeddings = trained.embeddings;
   RunHooks hooks;
   hooks.cancel = &cancel;
-  return tensor_to_images(text_to_image(engine_.models(), plan, hooks).image).front();
+  return tensor_to_images(text_to_image(engine.models(), plan, hooks).image).front();
+}
+
+int64_t preview_bytes(const TrainOptions& options) {
+  if (options.run.validation_prompt.empty()) return 0;
+  Engine engine(model_options(options), 1);
+  const PictureMemory memory = picture_memory(engine.models(), {engine.plan(preview_picture(options))}, engine.workers(), true);
+  return memory.weights + memory.activations;
 }
 
 }  // namespace negativa

@@ -109,9 +109,9 @@ void find_trigger(LoraReport& report) {
   report.trigger_source.clear();
 }
 
-void hash(const std::filesystem::path& path, const SafetensorsFile& file, LoraReport& report) {
-  report.sha256 = sha256_file(path);
-  report.data_sha256 = file.data_sha256();
+void hash(const std::filesystem::path& path, const SafetensorsFile& file, LoraReport& report, const CancelToken* cancel) {
+  report.sha256 = sha256_file(path, cancel);
+  report.data_sha256 = file.data_sha256(cancel);
   const MappedFile mapped(path);
   const auto bytes = mapped.bytes();
   const size_t begin = std::min<size_t>(0x100000, bytes.size()), length = std::min<size_t>(0x10000, bytes.size() - begin);
@@ -157,7 +157,7 @@ void append_parts(const LoraReport& report, std::string& text) {
 
 }  // namespace
 
-LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets) {
+LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets, const CancelToken* cancel) {
   LoraReport report;
   const auto files = lora_weights_paths(path);
   const auto& weights = files[0];
@@ -171,7 +171,7 @@ LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* ta
   else
     describe(*file, report);
   find_trigger(report);
-  hash(weights, *file, report);
+  hash(weights, *file, report, cancel);
   return report;
 }
 

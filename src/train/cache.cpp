@@ -232,9 +232,9 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
   return result;
 }
 
-std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts) {
+std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const CancelToken* cancel) {
   const bool single = files.layout == ModelFiles::single_file;
-  std::string listing = single ? cached_sha256_file(files.path) + "\n" : "";
+  std::string listing = single ? cached_sha256_file(files.path, cancel) + "\n" : "";
   const auto all = files.files();
   for (const auto& part : parts) {
     if (!files.has(part)) continue;
@@ -243,15 +243,15 @@ std::string parts_sha256(const ModelFiles& files, std::span<const std::string> p
     if (single && !apart) continue;
     const auto folder = apart ? std::optional(files.tokenizer_folder(part)) : find_part_folder(files.path, part);
     for (const auto& file : apart ? sorted_files(*folder) : all)
-      if (folder && file.parent_path() == *folder) listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file) + "\n";
+      if (folder && file.parent_path() == *folder) listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file, cancel) + "\n";
   }
   return sha256_hex(listing);
 }
 
-std::string vae_sha256(const ModelFiles& files) { return parts_sha256(files, std::array<std::string, 1>{names::vae}); }
+std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel) { return parts_sha256(files, std::array<std::string, 1>{names::vae}, cancel); }
 
-std::string text_sha256(const ModelFiles& files) {
-  return parts_sha256(files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2});
+std::string text_sha256(const ModelFiles& files, const CancelToken* cancel) {
+  return parts_sha256(files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2}, cancel);
 }
 
 }  // namespace negativa
