@@ -3,7 +3,8 @@
     goldens_vision.py MODEL OUT
 
 Writes OUT/clip_models.json: config.json, names and shapes of the published ViT-L/14, ViT-H/14 and ViT-bigG/14, `*` for the number of a layer; and OUT/vision/*.png and *.jpg, and OUT/vision.safetensors: `scores` [8,4] (100 times the cosine), `probabilities` [8,4], and `pixels.CASE`, what
-CLIPImageProcessorPil makes of one of the pictures by the configuration in the metadata's `processors`; `texts` and `files` are there too.
+CLIPImageProcessorPil makes of one of the pictures by the configuration in the metadata's `processors`; `texts` and `files` are there too; `cmmd.*`: two
+sets of vectors, a resample of the first, and their CMMD by NumPy.
 """
 import argparse
 import json
@@ -11,6 +12,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
@@ -78,6 +80,26 @@ def published():
     return models
 
 
+def cmmd(x, y, pairs):
+    """Unbiased (arXiv:2401.09603: different pictures alone, of a resample those that are no copies of each other) and, as the released code sums it, biased."""
+    kernel = lambda a, b: np.exp(-((a[:, None].astype(np.float64) - b[None].astype(np.float64)) ** 2).sum(-1) / (2 * 10 ** 2))
+    m = len(y)
+    kyy = kernel(y, y)
+    unbiased = (kernel(x, x) * pairs).sum() / pairs.sum() + kyy[~np.eye(m, dtype=bool)].mean() - 2 * kernel(x, y).mean()
+    return 1000 * unbiased, 1000 * (kernel(x, x).mean() + kyy.mean() - 2 * kernel(x, y).mean())
+
+
+def cmmd_tensors():
+    random = np.random.default_rng(7)
+    unit = lambda rows: (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    x, y = unit(random.normal(0.2, 1, (12, 16))), unit(random.normal(0, 1, (9, 16)))
+    resample = random.integers(0, len(x), len(x))
+    unbiased, biased = cmmd(x, y, ~np.eye(len(x), dtype=bool))
+    of_resample, _ = cmmd(x[resample], y, resample[:, None] != resample[None])
+    values = {"cmmd.x": x, "cmmd.y": y, "cmmd.resample": resample, "cmmd.unbiased": unbiased, "cmmd.biased": biased, "cmmd.unbiased_resample": of_resample}
+    return {name: torch.from_numpy(np.array(value)) for name, value in values.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, metavar="MODEL")
@@ -97,6 +119,7 @@ def main():
         for name in SHOWN:
             pixels = judge.pixels(folder / name, CLIPImageProcessorPil(**{key: value for key, value in config.items() if key != "feature_extractor_type"}))
             tensors[f"pixels.{case}.{name}"] = pixels.float()
+    tensors |= cmmd_tensors()
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     out = args.out / "vision.safetensors"
     save_file(tensors, out, metadata={"files": json.dumps([name for name, *_ in PICTURES]), "texts": json.dumps(TEXTS), "processors": json.dumps(PROCESSORS),
