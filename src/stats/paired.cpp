@@ -57,7 +57,7 @@ std::vector<int64_t> trainings_of(std::span<const Measurement> rows, std::string
 }
 
 void find_cells(Arm& arm, size_t prompts) {
-  std::sort(arm.entries.begin(), arm.entries.end());
+  if (!std::is_sorted(arm.entries.begin(), arm.entries.end())) std::sort(arm.entries.begin(), arm.entries.end());
   arm.begins.assign(prompts * arm.columns() + 1, 0);
   for (const auto& entry : arm.entries) ++arm.begins[entry.prompt * arm.columns() + entry.training + 1];
   for (size_t i = 1; i < arm.begins.size(); ++i) arm.begins[i] += arm.begins[i - 1];
@@ -66,10 +66,11 @@ void find_cells(Arm& arm, size_t prompts) {
 Arm arranged(std::span<const Measurement> rows, std::string_view name, const PromptNumbers& numbers) {
   Arm arm{name, trainings_of(rows, name), {}, {}};
   arm.entries.reserve(rows.size());
+  auto number = numbers.end();  // of the row before, which mostly has the same prompt
   for (const auto& row : rows) {
     check(std::isfinite(row.value), ErrorKind::input, "[statistics] \"{}\", seed {}, of the {} has the value {}, expected a finite number", row.prompt, row.seed, name,
           row.value);
-    const auto number = numbers.find(row.prompt);
+    if (number == numbers.end() || number->first != row.prompt) number = numbers.find(row.prompt);
     check(number != numbers.end(), ErrorKind::input, "[statistics] \"{}\" is a prompt of the {} only, expected the same prompts in both arms", row.prompt, name);
     const size_t training = row.training ? static_cast<size_t>(std::lower_bound(arm.trainings.begin(), arm.trainings.end(), *row.training) - arm.trainings.begin()) : 0;
     arm.entries.push_back({number->second, training, row.seed, row.value});
@@ -126,8 +127,10 @@ DifferenceTable paired_differences(std::span<const Measurement> baseline_rows, s
         count_text(baseline_rows.size(), "picture"), count_text(arm_rows.size(), "picture"));
   DifferenceTable table;
   PromptNumbers numbers;
-  for (const auto& row : arm_rows)
+  for (const auto& row : arm_rows) {
+    if (!table.prompts.empty() && table.prompts.back() == row.prompt) continue;
     if (numbers.emplace(row.prompt, table.prompts.size()).second) table.prompts.push_back(row.prompt);
+  }
   const Arm arm = arranged(arm_rows, "arm", numbers), baseline = arranged(baseline_rows, "baseline", numbers);
   table.trainings = common_trainings(baseline, arm);
   table.values.reserve(table.prompts.size() * table.columns());

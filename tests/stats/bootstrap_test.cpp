@@ -80,7 +80,7 @@ TEST(Bootstrap, LeavesOutAFewResamplesWithoutAValueAndGivesUpOnMany) {
 
 TEST(Bootstrap, HasNoIntervalWithoutSpread) {
   const auto constant = [](std::span<const size_t>) -> std::optional<double> { return 0.3; };
-  EXPECT_THAT(sentence(bootstrap(counts, constant)), testing::HasSubstr("0.30; no interval: all resamples have the same value"));
+  EXPECT_THAT(sentence(bootstrap(counts, constant)), testing::HasSubstr("0.300; no interval: all resamples have the same value"));
   EXPECT_THAT(bootstrap(std::vector<size_t>{5}, constant).why_absent, testing::HasSubstr("one prompt"));
 }
 
