@@ -9,6 +9,7 @@ define HELP
 make demo       installs what is needed, builds, shows a first picture, trains a LoRA on wrong pictures, draws labelled sheets of what it does
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
+make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
 make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size
 make goldens    remakes the tests' numbers from the reference libraries
@@ -18,7 +19,7 @@ make clean      removes what was compiled and drawn; keeps what was downloaded (
 GPU=1 adds the CUDA libraries; PRESET=dev or asan builds another way; NEGATIVA_LIBTORCH=DIR uses your libtorch. More: docs/building.md
 endef
 
-.PHONY: help setup configure build test demo reference prove bench goldens format clean distclean
+.PHONY: help setup configure build test check demo reference prove bench goldens format clean distclean
 
 help:
 	$(info $(HELP))
@@ -37,6 +38,11 @@ build: configure
 test: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh)
 	@tools/test.sh $(BUILD)
+
+check: configure
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_stats
+	@CHECK_SIMULATIONS=$${CHECK_SIMULATIONS:-4000} $(BUILD)/test_stats --gtest_filter='Simulation.*'
+	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
 
 demo: build
 	@tools/demo.sh $(BUILD)/negativa

@@ -11,8 +11,7 @@ python=python3
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
   { echo "reference: Python 3.11 to 3.13 expected, got $("$python" -V 2>&1); put one first in PATH" >&2; exit 1; }
 echo "reference: installing tools/reference.txt into $folder (about 5 GB)" >&2
-rm -rf $folder
-"$python" -m venv $folder
+"$folder"/bin/python -m pip --version >/dev/null 2>&1 || { rm -rf $folder; "$python" -m venv $folder; }  # one that works gets what it lacks
 quiet=(-q)
 [ ! -t 2 ] || quiet=()
 $folder/bin/python -m pip install "${quiet[@]}" --disable-pip-version-check --no-cache-dir --only-binary=:all: -r tools/reference.txt >&2 ||

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/recipe.h"
 #include "base/terminal.h"
+#include "jobs/without_effect.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -16,6 +17,8 @@ int run_compare(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"compare", "shows what a negative word and LoRA do to a prompt, side by side", args}, fields, common)) return 0;
+  remember_choices(fields, options.picture);
+  options.typed = typed_names(fields);
   if (common.print_config) {
     std::printf("%s", print_config(fields).c_str());
     return 0;

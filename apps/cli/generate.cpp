@@ -8,6 +8,7 @@
 #include "base/terminal.h"
 #include "jobs/engine.h"
 #include "jobs/records.h"
+#include "jobs/without_effect.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -43,7 +44,9 @@ int run_generate(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"generate", "draws pictures", args}, fields, common)) return 0;
-  if (!options.output.from.empty()) set_from_picture(fields, options);
+  if (!options.output.from.empty()) set_from_picture(fields, options, &interrupt_token());
+  remember_choices(fields, options.picture);
+  options.typed = typed_names(fields);
   if (common.print_config) {
     take_defaults_from_model(fields, options);
     std::printf("%s", print_config(fields).c_str());
@@ -53,8 +56,6 @@ int run_generate(const Arguments& args) {
     std::printf("%s", describe_generate(options, common.json).c_str());
     return 0;
   }
-  if (options.model.refiner.empty() && find_field(fields, "refiner_start")->source.rank >= Source::flag)
-    notice("--refiner-start has no effect without --refiner");
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
   const auto on_file = [&](const Path& file, const Image8& image) {
     if (common.json) return;  // one document at the end

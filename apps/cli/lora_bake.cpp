@@ -23,7 +23,7 @@ void print_report(const LoraBakeReport& report, bool dry_run, bool json) {
   std::string changed;
   for (const auto& [part, count] : report.baked.changed) changed += fmt::format("{}{} weights of {}", changed.empty() ? "" : ", ", count, part);
   if (dry_run)
-    std::printf("%s changed, %.1f MiB -> %s\n", changed.c_str(), mebibytes, report.out.c_str());
+    std::printf("%s\n", fmt::format("{} changed, {:.1f} MiB -> {}", changed, mebibytes, report.out.string()).c_str());
   else
     std::printf("%s\n", report.out.c_str());
   if (!dry_run) notice("{} changed, {:.1f} MiB, peak memory {:.2f} GiB", changed, mebibytes, static_cast<double>(peak_memory_bytes()) / double(1 << 30));

@@ -20,7 +20,6 @@ void print_report(const LoraConvertReport& report, bool dry_run, bool json) {
   }
   int layers = 0;
   for (const auto& [component, count] : report.layers) layers += count;
-  for (const auto& key : report.left_out) notice("left out {}", key);
   if (dry_run)
     std::printf("%d layers of %s, %s -> %s %s\n", layers, report.model.c_str(), report.from.c_str(), report.to.c_str(), report.out.c_str());
   else

@@ -14,7 +14,7 @@ struct InspectOptions {
   bool json = false;
   static void visit(auto& self, auto& v) {
     v("file", self.file, flag("FILE"), "LoRA file or peft folder");
-    v("model", self.model, flag("-m,--model"), "compare with this model's layers; default: the bundled emoji-xl or, if it fits that, full-size SDXL");
+    v("model", self.model, flag("-m,--model"), "compare with this model's layers; default: the bundled emoji-xl or full-size SDXL, whichever fits best");
     v("json", self.json, "as JSON");
   }
 };
@@ -27,7 +27,8 @@ int run_lora_inspect(const Arguments& args) {
   check(!options.file.empty(), ErrorKind::input, "[lora inspect] a LoRA file is needed");
   use_one_thread();
   const LoraLayers layers = lora_layers(options.model, {options.file});
-  const LoraReport report = inspect_lora(options.file, &layers.targets);
+  LoraReport report = inspect_lora(options.file, &layers.targets, &interrupt_token());
+  report.model = layers.model;
   std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
   return 0;
 }

@@ -112,6 +112,8 @@ bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& 
   if (!parse(line, fields, common_fields)) return false;
   if (!common.config.empty()) set_from_toml_file(fields, common.config);
   set_quiet(common.quiet);
+  const Field* show = find_field(fields, "show");
+  if (common.json && show && show->value_text() == "true") notice("--show has no effect: with --json there is one document at the end");
   return true;
 }
 

@@ -1,9 +1,10 @@
 #include <cstdio>
 
-#include "io/model_files.h"
+#include "base/log.h"
 #include "io/models_folder.h"
 #include "options.h"
 #include "text/tokens_report.h"
+#include "text/webui_syntax.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -28,8 +29,10 @@ int run_tokens(const Arguments& args) {
   if (!parse_command_line({"tokens", "how a prompt is read: ids, pieces, weights", args}, fields)) return 0;
   check(options.prompt.has_value(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a (big)++ lion\"");
   const auto path = options.model.empty() ? default_model() : find_model(options.model);
-  const TokensReport report = tokens_report(load_tokenizers(path), *options.prompt, options.weighting == "none" ? Weighting::none : Weighting::compel);
+  const bool grammar = options.weighting != "none";
+  const TokensReport report = tokens_report(load_tokenizers(path), *options.prompt, grammar ? Weighting::compel : Weighting::none);
   std::printf("%s", (options.json ? tokens_json(report) : tokens_table(report)).c_str());
+  if (const auto line = webui_notice(std::vector{*options.prompt}, grammar); !line.empty()) notice("{}", line);
   return 0;
 }
 

@@ -23,6 +23,7 @@ int run_train_embedding(const Arguments& args) {
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
+  outlive_readers();
   const TrainReport report = train_embedding(options, print_config(fields), interrupt_token());
   print_report(report, common.json);
   const std::string stem = report.file.stem().string(), name = options.name.empty() ? stem : options.name;

@@ -23,6 +23,7 @@ int run_train_lora(const Arguments& args) {
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
+  outlive_readers();
   print_report(train_lora(options, print_config(fields), interrupt_token()), common.json);
   return 0;
 }

@@ -1,11 +1,14 @@
 #include "train_report.h"
 
+#include <csignal>
 #include <cstdio>
 
 #include "base/json.h"
 #include "base/log.h"
 
 namespace negativa::cli {
+
+void outlive_readers() { std::signal(SIGPIPE, SIG_IGN); }
 
 void print_report(const TrainReport& report, bool json) {
   if (json) {

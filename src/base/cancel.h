@@ -15,7 +15,7 @@ class CancelToken {
 };
 
 // The first SIGINT or SIGTERM cancels the token, which must live as long as the program; the second ends the program at once with
-// exit code 130.
+// exit code 130. SIGHUP, of a terminal that is closed, cancels too, unless it is ignored (nohup).
 void install_interrupt_handler(CancelToken& token);
 
 }  // namespace negativa

@@ -11,7 +11,7 @@ namespace {
 
 // A float's shortest decimal text as a double: 0.1f is recorded as 0.1, and reads back as the same float.
 double double_from(float value) {
-  const double shortest = std::stod(fmt::format("{}", value));
+  const double shortest = number_from(fmt::format("{}", value)).value_or(value);
   return static_cast<float>(shortest) == value ? shortest : value;
 }
 
@@ -38,10 +38,15 @@ std::optional<Json> json_of_field(const Field& field) {
   return std::visit([](const auto* member) { return optional_json(*member); }, field.value);
 }
 
-// A scalar as the text that set_from_text reads; absent where the JSON type is not the field's.
+bool is_unsigned(const Field& field) {
+  return std::holds_alternative<uint64_t*>(field.value) || std::holds_alternative<std::optional<uint64_t>*>(field.value);
+}
+
+// A scalar as the text that set_from_text reads; absent where the JSON type is not the field's. Seeds may be texts: TOML's integers end at 2^63 - 1.
 std::optional<std::string> text_for(const Field& field, const Json& value) {
   const std::string type = field.type_name();
   if (type == "true or false") return value.is_boolean() ? std::optional<std::string>(value.dump()) : std::nullopt;
+  if (type == "integer" && is_unsigned(field) && value.is_string()) return value.get<std::string>();
   if (type == "integer") return value.is_number_integer() ? std::optional<std::string>(value.dump()) : std::nullopt;
   if (type == "number") {
     if (value.is_number_float()) return fmt::format("{}", value.get<double>());  // dump() would turn NaN into null
@@ -88,14 +93,21 @@ Json to_json(const Fields& fields) {
   return object;
 }
 
+namespace {
+// JSON's strings, numbers, booleans and lists of strings are TOML's too, but for integers above 2^63 - 1.
+std::string toml_text(const Json& value) {
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const bool too_large = value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  return too_large ? "\"" + text + "\"" : text;
+}
+}  // namespace
+
 std::string print_config(const Fields& fields) {
   std::vector<std::string> settings;
   size_t width = 0;
   for (const auto& field : fields) {
     const auto value = json_of_field(field);
-    // JSON's strings, numbers, booleans and lists of strings are TOML's too.
-    settings.push_back(value ? fmt::format("{} = {}", field.name, value->dump(-1, ' ', false, Json::error_handler_t::replace))
-                             : fmt::format("# {} is not set", field.name));
+    settings.push_back(value ? fmt::format("{} = {}", field.name, toml_text(*value)) : fmt::format("# {} is not set", field.name));
     if (settings.back().size() <= 60) width = std::max(width, settings.back().size());
   }
   std::string text;

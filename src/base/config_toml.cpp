@@ -35,7 +35,9 @@ Json parse_toml(std::string_view text, std::string_view where) {
   try {
     return json_from(toml::parse(text), where);
   } catch (const toml::parse_error& error) {
-    fail(ErrorKind::file_format, "[{}] is not valid TOML at line {}: {}", where, error.source().begin.line, error.description());
+    const bool too_large = error.description().find("not representable in 64 bits") != std::string_view::npos;
+    fail(ErrorKind::file_format, "[{}] is not valid TOML at line {}: {}{}", where, error.source().begin.line, error.description(),
+         too_large ? "; TOML's integers end at 2^63 - 1, so put it in quotes" : "");
   }
 }
 

@@ -1,85 +1,36 @@
 #include "base/exif.h"
 
+#include <libexif/exif-data.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 namespace negativa {
 
 namespace {
 
-// A view that is empty beyond its end, so that damaged offsets read nothing.
-std::string_view part(std::string_view bytes, size_t begin, size_t size = std::string_view::npos) {
-  return begin > bytes.size() ? std::string_view() : bytes.substr(begin, size);
-}
-
-// 0 beyond the end.
-uint32_t number(std::string_view bytes, size_t begin, size_t size, bool little_endian) {
-  const auto digits = part(bytes, begin, size);
-  if (digits.size() < size) return 0;
-  uint32_t value = 0;
-  for (size_t i = 0; i < size; ++i) value = value << 8 | static_cast<uint8_t>(digits[little_endian ? size - 1 - i : i]);
-  return value;
-}
-
 constexpr std::string_view exif_prefix("Exif\0\0", 6);
 
-// From the start of the picture to its first scan: 0xFF, kind, length (2 bytes, itself included), data. ITU-T T.81, B.1.
-std::string_view exif_of_jpeg(std::string_view bytes) {
-  size_t at = 2;
-  while (at + 4 <= bytes.size() && static_cast<uint8_t>(bytes[at]) == 0xff) {
-    const auto kind = static_cast<uint8_t>(bytes[at + 1]);
-    if (kind == 0xff) {  // fill byte
-      ++at;
-      continue;
-    }
-    if (kind == 0xda || kind == 0xd9) break;  // the first scan; the end
-    const size_t size = number(bytes, at + 2, 2, false);
-    if (size < 2) break;
-    const auto data = part(bytes, at + 4, size - 2);
-    if (kind == 0xe1 && data.starts_with(exif_prefix)) return part(data, exif_prefix.size());
-    at += 2 + size;
-  }
-  return {};
-}
-
-// Length, type, data, checksum; the chunk may stand behind the picture.
-std::string_view exif_of_png(std::string_view bytes) {
-  for (size_t at = 8; at + 12 <= bytes.size();) {
-    const size_t size = number(bytes, at, 4, false);
-    if (part(bytes, at + 4, 4) == "eXIf") {
-      const auto data = part(bytes, at + 8, size);
-      return data.starts_with(exif_prefix) ? part(data, exif_prefix.size()) : data;  // some writers keep JPEG's prefix
-    }
-    at += size + 12;
-  }
-  return {};
-}
-
-// TIFF 6.0, section 2: byte order, 42, offset of the first directory; that is a count and entries of 12 bytes: tag, type, count, value.
-int orientation_of_tiff(std::string_view tiff) {
-  constexpr uint32_t orientation_tag = 0x0112, short_type = 3, long_type = 4;
-  const bool little = tiff.starts_with("II");
-  if ((!little && !tiff.starts_with("MM")) || number(tiff, 2, 2, little) != 42) return 1;
-  const size_t directory = number(tiff, 4, 4, little);
-  const uint32_t entries = number(tiff, directory, 2, little);
-  for (size_t i = 0; i < entries; ++i) {
-    const auto entry = part(tiff, directory + 2 + 12 * i, 12);
-    if (entry.size() < 12) break;
-    if (number(entry, 0, 2, little) != orientation_tag) continue;
-    const uint32_t type = number(entry, 2, 2, little);
-    if (type != short_type && type != long_type) break;
-    const uint32_t value = number(entry, 8, type == short_type ? 2 : 4, little);
-    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
-  }
-  return 1;
-}
+struct Unref {
+  void operator()(ExifData* data) const { exif_data_unref(data); }
+};
 
 }  // namespace
 
-int exif_orientation(std::string_view file_bytes) {
-  if (file_bytes.starts_with("\xff\xd8")) return orientation_of_tiff(exif_of_jpeg(file_bytes));
-  if (file_bytes.starts_with("\x89PNG")) return orientation_of_tiff(exif_of_png(file_bytes));
-  return 1;
+int exif_orientation(std::string_view exif) {
+  const std::string block = (exif.starts_with(exif_prefix) ? "" : std::string(exif_prefix)) + std::string(exif);
+  const std::unique_ptr<ExifData, Unref> data(exif_data_new());
+  if (!data) return 1;
+  exif_data_unset_option(data.get(), EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);  // read, do not mend
+  exif_data_load_data(data.get(), reinterpret_cast<const unsigned char*>(block.data()), static_cast<unsigned>(block.size()));
+  const ExifEntry* entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
+  if (!entry || !entry->data || entry->components < 1) return 1;
+  const ExifByteOrder order = exif_data_get_byte_order(data.get());
+  uint32_t value = 1;
+  if (entry->format == EXIF_FORMAT_SHORT && entry->size >= 2) value = exif_get_short(entry->data, order);
+  if (entry->format == EXIF_FORMAT_LONG && entry->size >= 4) value = exif_get_long(entry->data, order);
+  return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
 }
 
 Image8 turned_upright(const Image8& image, int orientation) {

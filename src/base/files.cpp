@@ -98,7 +98,7 @@ std::filesystem::path final_target(const std::filesystem::path& path) {
   return error ? path : target;
 }
 
-enum class Target { file, stream };  // stream: a device or pipe, which renaming would replace by a file
+enum class Target { file, stream };  // stream: a character device, which renaming would replace by a file
 
 Target check_target(const std::filesystem::path& path) {
   check(!path.empty(), ErrorKind::input, "[write] got an empty file name, expected one; name the file to write");
@@ -109,6 +109,9 @@ Target check_target(const std::filesystem::path& path) {
   }
   check(!S_ISDIR(status.st_mode), ErrorKind::input, "[{}] is a folder, expected a file; name the file to write in it",
         path.string());
+  const bool waits = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
+  check(!waits && !S_ISBLK(status.st_mode), ErrorKind::input, "[{}] is {}, expected a file; choose another name", path.string(),
+        waits ? "a pipe or socket" : "a block device");
   return S_ISREG(status.st_mode) ? Target::file : Target::stream;
 }
 

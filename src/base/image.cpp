@@ -3,15 +3,30 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/colour_profile.h"
 #include "base/error.h"
 #include "base/exif.h"
+#include "base/file_names.h"
 #include "base/files.h"
+#include "base/picture_kind.h"
+#include "base/raw_picture.h"
 
 namespace negativa {
 
 namespace {
 
-constexpr std::string_view png_magic = "\x89PNG\r\n\x1a\n", jpeg_magic = "\xff\xd8\xff";
+constexpr std::string_view picture_extensions[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe",  ".jfif", ".webp", ".gif",
+                                                   ".bmp", ".tif",  ".tiff", ".avif", ".heic", ".heif", ".jxl",  ".jp2"};
+
+RawPicture read_raw(std::string_view bytes, std::string_view where) {
+  switch (picture_format(bytes)) {
+    case PictureFormat::png: return read_raw_png(bytes, where);
+    case PictureFormat::jpeg: return read_raw_jpeg(bytes, where);
+    case PictureFormat::webp: return read_raw_webp(bytes, where);
+    case PictureFormat::other: break;
+  }
+  fail(ErrorKind::file_format, "[{}] is {}, expected a PNG, JPEG or WebP picture", where, what_it_is(bytes));
+}
 
 // Which source pixels one target pixel covers along an axis, and how much of each.
 struct Span {
@@ -55,13 +70,37 @@ Image8 read_image(const std::filesystem::path& path, Colour background) {
 }
 
 Image8 decode_image(std::string_view bytes, std::string_view where, Colour background) {
-  if (bytes.starts_with(png_magic)) return decode_png(bytes, where, background).image;
-  if (bytes.starts_with(jpeg_magic)) return decode_jpeg(bytes, where);
-  fail(ErrorKind::file_format, "[{}] is neither a PNG nor a JPEG file; convert it first", where);
+  return flattened(read_raw(bytes, where), background);
 }
 
-Image8 decode_image_upright(std::string_view bytes, std::string_view where, Colour background) {
-  return turned_upright(decode_image(bytes, where, background), exif_orientation(bytes));
+SeenPicture see_picture(std::string_view bytes, std::string_view where, Colour background) {
+  RawPicture raw = read_raw(bytes, where);
+  const int orientation = exif_orientation(raw.exif);
+  SeenPicture seen;
+  seen.profile_fault = convert_to_srgb(raw);
+  seen.image = turned_upright(flattened(std::move(raw), background), orientation);
+  return seen;
+}
+
+bool has_picture_name(const std::filesystem::path& file) {
+  return std::find(std::begin(picture_extensions), std::end(picture_extensions), lower_extension(file)) != std::end(picture_extensions);
+}
+
+void check_pixels(int64_t width, int64_t height, std::string_view where) {
+  check(width * height <= max_image_pixels, ErrorKind::file_format, "[{}] has {}x{} pixels, expected at most {} million; make it smaller", where, width, height,
+        max_image_pixels >> 20);
+}
+
+Image8 flattened(RawPicture picture, Colour background) {
+  if (picture.channels == 3) return {picture.width, picture.height, std::move(picture.pixels)};
+  const auto& rgba = picture.pixels;
+  Image8 image{picture.width, picture.height, std::vector<uint8_t>(rgba.size() / 4 * 3)};
+  for (size_t i = 0; i < rgba.size() / 4; ++i) {
+    const int alpha = rgba[4 * i + 3];
+    for (size_t c = 0; c < 3; ++c)
+      image.rgb[3 * i + c] = static_cast<uint8_t>((rgba[4 * i + c] * alpha + background[c] * (255 - alpha) + 127) / 255);
+  }
+  return image;
 }
 
 Image8 resize_for_display(const Image8& image, int width, int height) {

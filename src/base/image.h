@@ -1,5 +1,5 @@
 #pragma once
-// 8-bit RGB pictures, PNG with text chunks, JPEG.
+// 8-bit RGB pictures: PNG with text chunks, JPEG, WebP.
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -41,11 +41,20 @@ std::string encode_png(const Image8& image, const TextChunks& text = {});
 PngFile read_png(const std::filesystem::path& path, Colour background = white);
 TextChunks read_png_text(const std::filesystem::path& path);  // without decoding the picture
 Image8 read_jpeg(const std::filesystem::path& path);
-Image8 read_image(const std::filesystem::path& path, Colour background = white);  // PNG or JPEG, told by the first bytes
+// PNG, JPEG or WebP, told by the first bytes; others and animated ones are refused with what they are. The numbers are those of the file.
+Image8 read_image(const std::filesystem::path& path, Colour background = white);
+Image8 decode_image(std::string_view bytes, std::string_view where, Colour background = white);
 
-Image8 decode_image(std::string_view bytes, std::string_view where, Colour background = white);  // as read_image
-// The same, turned as its EXIF orientation says (base/exif.h): pictures of a camera as a person sees them.
-Image8 decode_image_upright(std::string_view bytes, std::string_view where, Colour background = white);
+// The same as a person sees it: in sRGB, its colour profile applied (base/colour_profile.h), and turned as its EXIF orientation says (base/exif.h).
+struct SeenPicture {
+  Image8 image;
+  std::string profile_fault;  // why its profile could not be applied, worth a notice: the colours are taken as sRGB then; empty: all is well
+};
+SeenPicture see_picture(std::string_view bytes, std::string_view where, Colour background = white);
+
+// Whether a file's name says that it is meant as a picture, of a format that is read or not.
+bool has_picture_name(const std::filesystem::path& file);
+
 PngFile decode_png(std::string_view bytes, std::string_view where, Colour background = white);
 Image8 decode_jpeg(std::string_view bytes, std::string_view where);
 

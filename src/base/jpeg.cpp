@@ -6,9 +6,11 @@
 // clang-format on
 
 #include <csetjmp>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/image.h"
+#include "base/raw_picture.h"
 
 namespace negativa {
 
@@ -44,22 +46,24 @@ class JpegReader {
     errors_.manager.error_exit = on_jpeg_error;
     errors_.manager.emit_message = on_jpeg_message;
   }
-  ~JpegReader() { jpeg_destroy_decompress(&jpeg_); }
+  ~JpegReader() {
+    jpeg_destroy_decompress(&jpeg_);
+    std::free(profile_);
+  }
   JpegReader(const JpegReader&) = delete;
 
-  Image8 read() {
+  RawPicture read() {
     check(try_read_header(), ErrorKind::file_format, "[{}] is not a correct JPEG file: {}", where_, errors_.message);
-    const int64_t pixels = static_cast<int64_t>(jpeg_.image_width) * jpeg_.image_height;
-    check(pixels <= max_image_pixels, ErrorKind::file_format,
-          "[{}] has {}x{} pixels, expected at most {} million; make it smaller", where_, jpeg_.image_width, jpeg_.image_height,
-          max_image_pixels >> 20);
+    check_pixels(jpeg_.image_width, jpeg_.image_height, where_);
     check(jpeg_.num_components == 1 || jpeg_.num_components == 3, ErrorKind::file_format,
           "[{}] has {} colour components, expected grey or RGB (CMYK is not read); convert it first", where_,
           jpeg_.num_components);
-    Image8 image = Image8::filled(static_cast<int>(jpeg_.image_width), static_cast<int>(jpeg_.image_height), white);
-    check(try_read_rows(image.rgb.data()), ErrorKind::file_format, "[{}] is not a correct JPEG file: {}", where_,
-          errors_.message);
-    return image;
+    RawPicture picture{static_cast<int>(jpeg_.image_width), static_cast<int>(jpeg_.image_height), 3, jpeg_.num_components == 1, {}, "", "", exif()};
+    if (profile_) picture.profile.assign(reinterpret_cast<const char*>(profile_), profile_size_);
+    else if (marker_with(JPEG_APP0 + 2, profile_prefix)) picture.profile_fault = "parts of it are missing";
+    picture.pixels.resize(static_cast<size_t>(jpeg_.image_width) * jpeg_.image_height * 3);
+    check(try_read_rows(picture.pixels.data()), ErrorKind::file_format, "[{}] is not a correct JPEG file: {}", where_, errors_.message);
+    return picture;
   }
 
  private:
@@ -67,9 +71,24 @@ class JpegReader {
     if (setjmp(errors_.jump)) return false;
     jpeg_create_decompress(&jpeg_);
     jpeg_mem_src(&jpeg_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
+    for (const int marker : {1, 2}) jpeg_save_markers(&jpeg_, JPEG_APP0 + marker, 0xffff);
     jpeg_read_header(&jpeg_, TRUE);
+    jpeg_read_icc_profile(&jpeg_, &profile_, &profile_size_);  // joins its segments; null unless all are there
     return true;
   }
+
+  const jpeg_marker_struct* marker_with(int kind, std::string_view prefix) const {
+    for (const auto* marker = jpeg_.marker_list; marker; marker = marker->next)
+      if (marker->marker == kind && bytes_of(*marker).starts_with(prefix)) return marker;
+    return nullptr;
+  }
+
+  std::string exif() const {
+    const auto* marker = marker_with(JPEG_APP0 + 1, exif_prefix);
+    return marker ? std::string(bytes_of(*marker)) : "";
+  }
+
+  static std::string_view bytes_of(const jpeg_marker_struct& marker) { return {reinterpret_cast<const char*>(marker.data), marker.data_length}; }
 
   bool try_read_rows(uint8_t* rgb) {
     if (setjmp(errors_.jump)) return false;
@@ -83,13 +102,18 @@ class JpegReader {
     return true;
   }
 
+  static constexpr std::string_view exif_prefix{"Exif\0\0", 6}, profile_prefix{"ICC_PROFILE\0", 12};
   std::string_view bytes_, where_;
+  JOCTET* profile_ = nullptr;  // libjpeg's malloc
+  unsigned profile_size_ = 0;
   jpeg_decompress_struct jpeg_{};
   JpegErrors errors_;
 };
 
 }  // namespace
 
-Image8 decode_jpeg(std::string_view bytes, std::string_view where) { return JpegReader(bytes, where).read(); }
+RawPicture read_raw_jpeg(std::string_view bytes, std::string_view where) { return JpegReader(bytes, where).read(); }
+
+Image8 decode_jpeg(std::string_view bytes, std::string_view where) { return flattened(read_raw_jpeg(bytes, where), white); }
 
 }  // namespace negativa

@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <locale.h>
+
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -44,12 +46,62 @@ std::string readable(std::string message) {
   return message;
 }
 
-// Remembers the keys of every object that is open, and refuses a second one of the same name.
-class DuplicateKeyCheck {
- public:
-  explicit DuplicateKeyCheck(std::string_view where) : where_(where) {}
+// Numbers that JSON lacks and Python writes all the same: json.dumps(float("-inf")) is -Infinity. The parser is given a string in
+// their place that no file holds, and what it reads is turned back.
+struct PythonNumber {
+  std::string_view text;  // as in the file
+  double value;
+};
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr PythonNumber python_numbers[] = {{"NaN", std::numeric_limits<double>::quiet_NaN()}, {"-Infinity", -infinity}, {"Infinity", infinity}};
+constexpr std::string_view mark("\0", 1), mark_as_json = "\"\\u0000";
 
-  bool operator()(int, Json::parse_event_t event, Json& parsed) {
+const PythonNumber* python_number_at(std::string_view text, size_t at) {
+  for (const auto& number : python_numbers)
+    if (text.substr(at).starts_with(number.text)) return &number;
+  return nullptr;
+}
+
+std::string with_python_numbers_marked(std::string_view text) {
+  std::string marked;
+  marked.reserve(text.size());
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto* number = !in_string && (c == 'N' || c == 'I' || c == '-') ? python_number_at(text, i) : nullptr;
+    if (number) {
+      marked.append(mark_as_json).append(number->text).append("\"");
+      i += number->text.size() - 1;
+      continue;
+    }
+    if (c == '"') in_string = !in_string;
+    marked += c;
+    if (c == '\\' && in_string && i + 1 < text.size()) marked += text[++i];
+  }
+  return marked;
+}
+
+// nullptr: the value is what it seems.
+const PythonNumber* marked_number(const Json& value) {
+  if (!value.is_string()) return nullptr;
+  const std::string_view text = value.get_ref<const std::string&>();
+  if (!text.starts_with(mark)) return nullptr;
+  for (const auto& number : python_numbers)
+    if (text.substr(mark.size()) == number.text) return &number;
+  return nullptr;
+}
+
+// Remembers the keys of every object that is open, and refuses a second one of the same name.
+class ParseWatch {
+ public:
+  ParseWatch(std::string_view where, DuplicateKeys duplicates) : where_(where), duplicates_(duplicates) {}
+
+  bool operator()(Json::parse_event_t event, Json& parsed) {
+    if (const auto* number = marked_number(parsed)) {
+      check(event == Json::parse_event_t::value, ErrorKind::file_format, "[{}] is not valid JSON: {} for a key", where_, number->text);
+      parsed = number->value;
+    }
+    if (duplicates_ == DuplicateKeys::last_wins) return true;
     if (event == Json::parse_event_t::object_start) open_.emplace_back();
     if (event == Json::parse_event_t::object_end) open_.pop_back();
     if (event == Json::parse_event_t::key) {
@@ -62,6 +114,7 @@ class DuplicateKeyCheck {
 
  private:
   std::string_view where_;
+  DuplicateKeys duplicates_;
   std::vector<std::set<std::string>> open_;
 };
 
@@ -95,15 +148,29 @@ void append_canonical(std::string& out, const Json& value) {
   }
 }
 
+// A program that embeds this may have set a locale whose decimal point is a comma, or several bytes, which the parser's strtod would expect.
+class PlainNumbers {
+ public:
+  PlainNumbers() : before_(::uselocale(plain())) {}
+  ~PlainNumbers() { ::uselocale(before_); }
+  PlainNumbers(const PlainNumbers&) = delete;
+
+ private:
+  static locale_t plain() {
+    static const locale_t made = ::newlocale(LC_ALL_MASK, "C", nullptr);
+    return made;
+  }
+  const locale_t before_;  // of this thread
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view where, DuplicateKeys duplicates) {
   check_depth(text, where);
+  const PlainNumbers plain;
   try {
-    if (duplicates == DuplicateKeys::last_wins) return Json::parse(text);
-    DuplicateKeyCheck no_key_twice(where);
-    return Json::parse(text,
-                       [&](int depth, Json::parse_event_t event, Json& parsed) { return no_key_twice(depth, event, parsed); });
+    ParseWatch watch(where, duplicates);
+    return Json::parse(with_python_numbers_marked(text), [&](int, Json::parse_event_t event, Json& parsed) { return watch(event, parsed); });
   } catch (const Json::exception& error) {
     fail(ErrorKind::file_format, "[{}] is not valid JSON: {}", where, readable(error.what()));
   }

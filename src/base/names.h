@@ -20,6 +20,15 @@ inline constexpr const char* merges = "merges.txt";
 inline constexpr const char* diffusion_weights = "diffusion_pytorch_model.safetensors";
 inline constexpr const char* text_weights = "model.safetensors";
 
+// A judge: what transformers' CLIPModel and CLIPProcessor open, and what negativa knows of the pictures it judges.
+inline constexpr const char* preprocessor_config = "preprocessor_config.json";
+inline constexpr const char* processor_config = "processor_config.json";  // of transformers 5
+inline constexpr const char* judge_folder = "judge";                      // in a model's folder
+inline constexpr const char* judge_world = "world.toml";                  // in the judge's
+inline constexpr const char* judge_calibration = "calibration.json";      // likewise
+inline constexpr const char* reference_folder = "reference";              // in a model's folder: clean pictures
+inline constexpr const char* reference_damaged_folder = "reference_damaged";
+
 // What peft's PeftModel opens.
 inline constexpr const char* peft_config = "adapter_config.json";
 inline constexpr const char* peft_weights = "adapter_model.safetensors";

@@ -1,11 +1,14 @@
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/image.h"
+#include "base/picture_kind.h"
+#include "base/raw_picture.h"
 #include "base/text.h"
 
 namespace negativa {
@@ -20,6 +23,7 @@ struct PngStream {
   size_t in_position = 0;
   std::string* out = nullptr;
   char message[160] = {};
+  char profile_fault[160] = {};  // what libpng says of a colour profile that it does not hand out
   std::jmp_buf jump;
 };
 
@@ -30,7 +34,10 @@ static void on_png_error(png_structp png, png_const_charp message) {
   std::longjmp(stream->jump, 1);
 }
 
-static void on_png_warning(png_structp, png_const_charp) {}
+static void on_png_warning(png_structp png, png_const_charp message) {
+  auto* stream = static_cast<PngStream*>(png_get_error_ptr(png));
+  if (std::strncmp(message, "iCCP: ", 6) == 0) std::strncpy(stream->profile_fault, message + 6, sizeof stream->profile_fault - 1);
+}
 
 static void read_png_bytes(png_structp png, png_bytep to, size_t size) {
   auto* stream = static_cast<PngStream*>(png_get_io_ptr(png));
@@ -52,6 +59,8 @@ static void write_png_bytes(png_structp png, png_bytep from, size_t size) {
 static void flush_png(png_structp) {}
 }
 
+constexpr const char* exif_chunk = "eXIf";
+
 class PngReader {
  public:
   PngReader(std::string_view bytes, std::string_view where) : where_(where) {
@@ -65,10 +74,7 @@ class PngReader {
 
   void read_header() {
     check(try_read_header(), ErrorKind::file_format, "[{}] is not a correct PNG file: {}", where_, stream_.message);
-    const int64_t pixels = static_cast<int64_t>(width()) * height();
-    check(pixels <= max_image_pixels, ErrorKind::file_format,
-          "[{}] has {}x{} pixels, expected at most {} million; make it smaller", where_, width(), height(),
-          max_image_pixels >> 20);
+    check_pixels(width(), height(), where_);
   }
 
   // 8-bit RGBA rows.
@@ -93,6 +99,28 @@ class PngReader {
     return result;
   }
 
+  bool is_grey() const { return !(png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR); }  // of the file, before read_rgba
+
+  // The ICC profile as libpng checked and inflated it; empty: none, or fault() says why.
+  std::string profile() const {
+    png_charp name = nullptr;
+    png_bytep bytes = nullptr;
+    png_uint_32 size = 0;
+    int compression = 0;
+    if (!png_get_iCCP(png_, info_, &name, &compression, &bytes, &size)) return "";
+    return {reinterpret_cast<const char*>(bytes), size};
+  }
+  std::string profile_fault() const { return stream_.profile_fault; }
+
+  // A chunk that was kept as it is; empty: there is none.
+  std::string chunk(std::string_view name) const {
+    png_unknown_chunkp chunks = nullptr;
+    const int count = png_get_unknown_chunks(png_, info_, &chunks);
+    for (int i = 0; i < count; ++i)
+      if (name == reinterpret_cast<const char*>(chunks[i].name)) return {reinterpret_cast<const char*>(chunks[i].data), chunks[i].size};
+    return "";
+  }
+
   uint32_t width() const { return png_get_image_width(png_, info_); }
   uint32_t height() const { return png_get_image_height(png_, info_); }
 
@@ -104,6 +132,8 @@ class PngReader {
     png_set_chunk_malloc_max(png_, 32 << 20);     // an inflated text chunk
     png_set_chunk_cache_max(png_, 256);           // how many
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, 0);
+    // As it is: libpng takes none that begins with JPEG's prefix, which some writers keep.
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_ALWAYS, reinterpret_cast<png_const_bytep>(exif_chunk), 1);
     png_set_benign_errors(png_, 1);
     png_read_info(png_, info_);
     return true;
@@ -185,14 +215,33 @@ png_text text_chunk(const std::string& keyword, const std::string& text, std::st
   return chunk;
 }
 
-Image8 flattened(const std::vector<uint8_t>& rgba, int width, int height, Colour background) {
-  Image8 image{width, height, std::vector<uint8_t>(rgba.size() / 4 * 3)};
-  for (size_t i = 0; i < rgba.size() / 4; ++i) {
-    const int alpha = rgba[4 * i + 3];
-    for (size_t c = 0; c < 3; ++c)
-      image.rgb[3 * i + c] = static_cast<uint8_t>((rgba[4 * i + c] * alpha + background[c] * (255 - alpha) + 127) / 255);
+// Names lie: other programs save a JPEG under a PNG's.
+void check_is_png(std::string_view bytes, std::string_view where) {
+  if (picture_format(bytes) != PictureFormat::png) fail(ErrorKind::file_format, "[{}] is {}, expected a PNG picture", where, what_it_is(bytes));
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// How ImageMagick and exiftool keep what PNG had no chunk for: "\nNAME\n  SIZE\n", then digits in lines. Empty: not of this form.
+std::string raw_profile(const TextChunks& text, std::initializer_list<std::string_view> names) {
+  for (const auto& [keyword, value] : text) {
+    if (std::find(names.begin(), names.end(), keyword) == names.end()) continue;
+    std::string_view rest = value;
+    for (int line = 0; line < 3; ++line) {
+      const auto end = rest.find('\n');
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    std::string digits, bytes;
+    std::copy_if(rest.begin(), rest.end(), std::back_inserter(digits), [](char c) { return hex_digit(c) >= 0; });
+    for (size_t i = 0; i + 1 < digits.size(); i += 2) bytes += static_cast<char>(hex_digit(digits[i]) << 4 | hex_digit(digits[i + 1]));
+    return bytes;
   }
-  return image;
+  return "";
 }
 
 }  // namespace
@@ -217,15 +266,34 @@ std::string encode_png(const Image8& image, const TextChunks& text) {
 }
 
 PngFile decode_png(std::string_view bytes, std::string_view where, Colour background) {
+  check_is_png(bytes, where);
   PngReader reader(bytes, where);
   reader.read_header();
-  const auto rgba = reader.read_rgba();
-  return {flattened(rgba, static_cast<int>(reader.width()), static_cast<int>(reader.height()), background), reader.text()};
+  RawPicture picture{static_cast<int>(reader.width()), static_cast<int>(reader.height()), 4, reader.is_grey(), reader.read_rgba(), "", "", ""};
+  return {flattened(std::move(picture), background), reader.text()};
+}
+
+RawPicture read_raw_png(std::string_view bytes, std::string_view where) {
+  const auto frames = png_frames(bytes);
+  check(frames <= 1, ErrorKind::file_format, "[{}] is an animated PNG picture of {} frames, expected a still one; save the frames you want by themselves",
+        where, frames);
+  PngReader reader(bytes, where);
+  reader.read_header();
+  RawPicture picture{static_cast<int>(reader.width()), static_cast<int>(reader.height()), 4, reader.is_grey(), {}, reader.profile(), "", ""};
+  picture.pixels = reader.read_rgba();  // and all that stands behind the picture
+  const auto text = reader.text();
+  if (picture.profile.empty()) picture.profile = raw_profile(text, {"Raw profile type icc", "Raw profile type icm"});
+  if (picture.profile.empty()) picture.profile_fault = reader.profile_fault();
+  picture.exif = reader.chunk(exif_chunk);
+  if (picture.exif.empty()) picture.exif = raw_profile(text, {"Raw profile type exif", "Raw profile type APP1"});
+  return picture;
 }
 
 TextChunks read_png_text(const std::filesystem::path& path) {
   const std::string where = path.string();
-  const std::string bytes = without_picture(read_file(path), where);
+  const std::string file = read_file(path);
+  check_is_png(file, where);
+  const std::string bytes = without_picture(file, where);
   PngReader reader(bytes, where);
   reader.read_header();
   return reader.text();

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "base/sha256.h"
+#include "base/text.h"
 
 namespace negativa {
 
@@ -79,8 +80,8 @@ RunRecord RunRecord::from_text(std::string_view text, std::string_view where) {
   return record;
 }
 
-RecipeInput recipe_input(std::string role, const std::filesystem::path& file) {
-  return {std::move(role), file.filename().string(), cached_sha256_file(file)};
+RecipeInput recipe_input(std::string role, const std::filesystem::path& file, const CancelToken* cancel) {
+  return {std::move(role), nfc(file.filename().string()), cached_sha256_file(file, cancel)};
 }
 
 uint64_t peak_memory_bytes() { return bytes_after("/proc/self/status", "VmHWM"); }

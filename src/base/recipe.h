@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/json_fwd.h"
 
 namespace negativa {
@@ -51,7 +52,7 @@ struct RunRecord {
 };
 
 // An input's name is its file name, its hash that of its content. Throws like cached_sha256_file.
-RecipeInput recipe_input(std::string role, const std::filesystem::path& file);
+RecipeInput recipe_input(std::string role, const std::filesystem::path& file, const CancelToken* cancel = nullptr);
 
 uint64_t peak_memory_bytes();  // of this process so far: VmHWM of /proc/self/status; 0 where there is none
 std::string processor_name();  // "model name" of /proc/cpuinfo, or "unknown"

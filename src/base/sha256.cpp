@@ -92,10 +92,11 @@ struct OpenFile {
   ~OpenFile() { ::close(fd); }
 };
 
-std::string sha256_of(int fd, const std::filesystem::path& path) {
+std::string sha256_of(int fd, const std::filesystem::path& path, const CancelToken* cancel) {
   Sha256 hash;
   std::vector<uint8_t> buffer(read_size_bytes);
   while (true) {
+    if (cancel) cancel->throw_if_cancelled();
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     check(got >= 0, errno == EISDIR ? ErrorKind::input : ErrorKind::machine, "[{}] cannot be read: {}", path.string(),
@@ -194,15 +195,15 @@ std::string sha256_hex(std::string_view bytes) {
   return sha256_hex(std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
 }
 
-std::string sha256_file(const std::filesystem::path& path) { return sha256_of(OpenFile(path).fd, path); }
+std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel) { return sha256_of(OpenFile(path).fd, path, cancel); }
 
-std::string cached_sha256_file(const std::filesystem::path& path) {
+std::string cached_sha256_file(const std::filesystem::path& path, const CancelToken* cancel) {
   const OpenFile file(path);
   struct stat before {
   }, after{};
   const auto cache = cache_path();
   if (fstat(file.fd, &before) != 0 || !S_ISREG(before.st_mode) || before.st_size < cached_from_bytes || cache.empty())
-    return sha256_of(file.fd, path);
+    return sha256_of(file.fd, path, cancel);
 
   std::error_code ignored;
   const std::string key = std::filesystem::weakly_canonical(path, ignored).string();
@@ -214,7 +215,7 @@ std::string cached_sha256_file(const std::filesystem::path& path) {
       return wanted["sha256"];
   }
 
-  wanted["sha256"] = sha256_of(file.fd, path);
+  wanted["sha256"] = sha256_of(file.fd, path, cancel);
   const bool settled = before.st_mtim.tv_sec + settled_after_s < std::time(nullptr);
   if (!settled || fstat(file.fd, &after) != 0 || modification_time_ns(after) != modification_time_ns(before))
     return wanted["sha256"];

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/cancel.h"
+
 namespace negativa {
 
 class Sha256 {
@@ -25,12 +27,13 @@ class Sha256 {
 std::string sha256_hex(std::span<const uint8_t> bytes);
 std::string sha256_hex(std::string_view bytes);
 
-// Throws ErrorKind::input when the file cannot be opened, ErrorKind::machine when it cannot be read.
-std::string sha256_file(const std::filesystem::path& path);
+// Throws ErrorKind::input when the file cannot be opened, ErrorKind::machine when it cannot be read. `cancel` is asked before each MiB: a model of full size
+// takes seconds to minutes.
+std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
 // The same, remembered in $XDG_CACHE_HOME/negativa (else ~/.cache/negativa) under (path, size, modification time in ns, inode).
 // Small files are simply hashed; a cache that cannot be read or written only costs time.
-std::string cached_sha256_file(const std::filesystem::path& path);
+std::string cached_sha256_file(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
 // True when update() uses the processor's SHA instructions.
 bool sha256_is_accelerated();

@@ -1,7 +1,14 @@
 #include "base/text.h"
 
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
+
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+
+#include "base/error.h"
 
 namespace negativa {
 
@@ -89,6 +96,33 @@ std::optional<std::string> latin1_from_utf8(std::string_view utf8) {
     if (!valid || c > 0xff) return {};
     result += static_cast<char>(c);
   }
+  return result;
+}
+
+std::string nfc(std::string_view text) {
+  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+  if (ascii || valid_utf8(text) != text) return std::string(text);
+  UErrorCode status = U_ZERO_ERROR;
+  const auto* form = icu::Normalizer2::getNFCInstance(status);
+  std::string result;
+  icu::StringByteSink<std::string> sink(&result, static_cast<int32_t>(text.size()));
+  if (U_SUCCESS(status)) form->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
+  check(U_SUCCESS(status), ErrorKind::machine, "[unicode] ICU cannot normalise ({}); is its data installed?", u_errorName(status));
+  return result;
+}
+
+std::optional<double> number_from(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size() && !text.empty();
+  return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+std::string ascii_lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return result;
 }
 

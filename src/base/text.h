@@ -15,6 +15,14 @@ std::string valid_utf8(std::string_view bytes);
 std::string utf8_from_latin1(std::string_view latin1);
 std::optional<std::string> latin1_from_utf8(std::string_view utf8);  // absent: not UTF-8, or a character above U+00FF
 
+// Canonical composition: "e" + U+0301 -> "é" (Unicode Standard Annex 15, form C). What is not UTF-8 comes back as it is.
+std::string nfc(std::string_view text);
+
+// The whole text as a finite number, "1", "+.5" or "1e-3" in every locale; absent: it is none, or one that a double cannot hold.
+std::optional<double> number_from(std::string_view text);
+
+std::string ascii_lower(std::string_view text);  // A to Z alone, whatever the locale
+
 // The candidate with the smallest edit distance (Levenshtein), if it is near enough to be a slip of the keyboard.
 std::optional<std::string> nearest_name(std::string_view name, std::span<const std::string> candidates);
 

@@ -110,7 +110,7 @@ std::string unet_config_json(const Weights& weights) {
   return config.dump();
 }
 
-std::string vae_config_json(const Weights& weights) {
+std::string vae_config_json(const Weights& weights, const PredictionMarks& marks) {
   const auto names = names_of(weights);
   const auto layout = vae_layout(names);
   const auto levels = layout.encoder_resnets.size();
@@ -118,7 +118,7 @@ std::string vae_config_json(const Weights& weights) {
   std::vector<int64_t> channels;
   for (size_t i = 0; i < levels; ++i)
     channels.push_back(size_of(weights, fmt::format("encoder.down_blocks.{}.resnets.0.conv1.weight", i), 0));
-  return Json{
+  Json config = {
       {"_class_name", "AutoencoderKL"},
       {"in_channels", size_of(weights, "encoder.conv_in.weight", 1)},
       {"out_channels", size_of(weights, "decoder.conv_out.weight", 0)},
@@ -135,7 +135,10 @@ std::string vae_config_json(const Weights& weights) {
       {"sample_size", 1024},
       {"scaling_factor", 0.13025},
       {"force_upcast", true},
-  }.dump();
+  };
+  if (!marks.latents_mean.empty())  // of Playground 2.5; huggingface/diffusers single_file_utils.py, PLAYGROUND_VAE_SCALING_FACTOR
+    config.update(Json{{"latents_mean", marks.latents_mean}, {"latents_std", marks.latents_std}, {"scaling_factor", 0.5}});
+  return config.dump();
 }
 
 std::string text_config_json(const std::string& part, const Weights& weights) {
@@ -158,22 +161,6 @@ std::string text_config_json(const std::string& part, const Weights& weights) {
   };
   config["projection_dim"] = is_second ? size_of(weights, "text_projection.weight", 0) : width;
   return config.dump();
-}
-
-std::string scheduler_config_json(const SchedulerFacts& facts) {
-  return Json{
-      {"_class_name", "EulerDiscreteScheduler"},
-      {"num_train_timesteps", 1000},
-      {"beta_start", 0.00085},
-      {"beta_end", 0.012},
-      {"beta_schedule", "scaled_linear"},
-      {"prediction_type", facts.v_prediction ? "v_prediction" : "epsilon"},
-      {"rescale_betas_zero_snr", facts.zero_terminal_snr},
-      {"interpolation_type", "linear"},
-      {"timestep_spacing", "leading"},
-      {"steps_offset", 1},
-      {"use_karras_sigmas", false},
-  }.dump();
 }
 
 std::string model_index_json(bool is_refiner) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -168,7 +169,8 @@ ModelFiles open_model(const fs::path& path) {
   return model;
 }
 
-VaeFiles open_vae(const fs::path& path) {
+VaeFiles open_vae(const fs::path& given) {
+  const fs::path path = stored_path(given);
   check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a VAE's .safetensors file or folder", path.string());
   if (fs::is_directory(path)) return open_vae_folder(path);
   const auto file = SafetensorsFile::open(path);

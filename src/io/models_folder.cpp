@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/file_names.h"
 #include "base/names.h"
 #include "base/text.h"
 
@@ -21,24 +22,25 @@ bool is_model_folder(const fs::path& folder) { return fs::exists(folder / names:
 
 std::optional<fs::path> look_up(const std::string& name) {
   for (const auto& folder : models_folders()) {
-    if (fs::exists(folder / name)) return folder / name;
-    if (fs::exists(folder / (name + extension))) return folder / (name + extension);
+    for (const auto& path : {stored_path(folder / name), stored_path(folder / (name + extension))})
+      if (fs::exists(path)) return path;
   }
   return {};
 }
 
-std::vector<std::string> known_names() {
-  std::vector<std::string> names;
+// role: "vae" also names folders that hold no more than one.
+std::vector<std::string> known_names(std::string_view role) {
+  std::vector<std::string> known;
   for (const auto& folder : models_folders()) {
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-      if (entry->path().extension() == extension) names.push_back(entry->path().filename());
-      if (is_model_folder(entry->path())) names.push_back(entry->path().filename());
+      if (entry->path().extension() == extension) known.push_back(entry->path().filename());
+      if (is_model_folder(entry->path()) || (role == names::vae && fs::exists(entry->path() / names::config))) known.push_back(entry->path().filename());
     }
   }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  return known;
 }
 }  // namespace
 
@@ -67,17 +69,23 @@ std::vector<fs::path> models_folders() {
   return folders;
 }
 
-fs::path find_model(const std::string& name_or_path) {
-  if (!name_or_path.empty() && fs::exists(name_or_path)) return name_or_path;
+namespace {
+fs::path find(const char* role, const std::string& name_or_path) {
+  if (const fs::path given = stored_path(name_or_path); !given.empty() && fs::exists(given)) return given;
   check(!name_or_path.empty() && name_or_path.find('/') == std::string::npos, ErrorKind::input,
-        "[model] there is no \"{}\", expected a model folder or a .safetensors file", name_or_path);
+        "[{}] there is no \"{}\", expected a {} folder or a .safetensors file", role, name_or_path, role);
   if (const auto found = look_up(name_or_path)) return *found;
   std::vector<std::string> searched = {user_models_folder().string()};
   if (const auto bundled = bundled_models_folder()) searched.push_back(bundled->string());
-  const auto names = known_names();
-  fail(ErrorKind::input, "[model] there is no \"{}\" here nor in {}; there {}{}", name_or_path, joined(searched, " or "),
+  const auto names = known_names(role);
+  fail(ErrorKind::input, "[{}] there is no \"{}\" here nor in {}; there {}{}", role, name_or_path, joined(searched, " or "),
        names.empty() ? "are no models" : "is " + joined(names, ", "), did_you_mean(name_or_path, names));
 }
+}  // namespace
+
+fs::path find_model(const std::string& name_or_path) { return find("model", name_or_path); }
+
+fs::path find_vae(const std::string& name_or_path) { return find("vae", name_or_path); }
 
 fs::path default_model() {
   const auto bundled = bundled_models_folder();

@@ -17,9 +17,12 @@ std::optional<std::filesystem::path> bundled_models_folder();
 // Those of the two that exist, the user's first.
 std::vector<std::filesystem::path> models_folders();
 
-// A path that exists is taken as it is. A name without a slash is looked up in models_folders(), as folder or as NAME.safetensors.
+// Names compare in Unicode NFC (base/file_names.h). A path that exists is taken as it is. A name without a slash is looked up in models_folders(), as folder or as NAME.safetensors.
 // Throws ErrorKind::input listing what was searched and which names there are.
 std::filesystem::path find_model(const std::string& name_or_path);
+
+// The same for a VAE.
+std::filesystem::path find_vae(const std::string& name_or_path);
 
 // The bundled emoji-xl. Throws ErrorKind::input when it did not come along.
 std::filesystem::path default_model();

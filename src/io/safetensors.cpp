@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/sha256.h"
+#include "io/file_kind.h"
 #include "io/safetensors_header.h"
 
 namespace negativa {
@@ -35,6 +36,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
+  check_not_foreign(path);
   return std::shared_ptr<const SafetensorsFile>(new SafetensorsFile(path));
 }
 
@@ -80,10 +82,16 @@ Tensor SafetensorsFile::load_bytes(uint64_t begin, uint64_t end, const Shape& sh
   return result;
 }
 
-std::string SafetensorsFile::data_sha256() const {
-  const auto digest = sha256_hex(file_.bytes().subspan(data_begin_));
-  file_.drop_pages(data_begin_, file_.size());
-  return digest;
+std::string SafetensorsFile::data_sha256(const CancelToken* cancel) const {
+  constexpr uint64_t piece_bytes = 64 << 20;
+  Sha256 hash;
+  for (uint64_t begin = data_begin_; begin < file_.size(); begin += piece_bytes) {
+    if (cancel) cancel->throw_if_cancelled();
+    const uint64_t end = std::min(begin + piece_bytes, file_.size());
+    hash.update(file_.bytes().subspan(begin, end - begin));
+    file_.drop_pages(begin, end);
+  }
+  return hash.hex();
 }
 
 }  // namespace negativa

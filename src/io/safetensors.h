@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "base/cancel.h"
 #include "base/files.h"
 #include "core/device.h"
 #include "core/tensor.h"
@@ -25,6 +26,7 @@ class SafetensorsFile {
  public:
   // Reads and checks the whole header. Throws ErrorKind::file_format in one line for anything but a correct file:
   // truncated, holes, overlaps, sizes that do not fit the shape, header over 100,000,000 bytes, duplicate keys, JSON deeper than 64 …
+  // A file of another kind (file_kind.h) is called by its name.
   // ErrorKind::input if it cannot be opened.
   static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
 
@@ -41,7 +43,7 @@ class SafetensorsFile {
   Tensor load_rows(const TensorEntry& entry, int64_t begin, int64_t end, std::optional<DType> dtype = {}) const;
 
   // SHA-256 of the bytes after the header, hex (kohya's sshs_model_hash; its first 12 digits are Civitai's AutoV3).
-  std::string data_sha256() const;
+  std::string data_sha256(const CancelToken* cancel = nullptr) const;
 
  private:
   explicit SafetensorsFile(const std::filesystem::path& path);

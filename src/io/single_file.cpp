@@ -10,14 +10,13 @@
 #include "io/keys/sgm_unet.h"
 #include "io/keys/sgm_vae.h"
 #include "io/model_config.h"
+#include "io/prediction_marks.h"
 #include "io/safetensors_header.h"
 
 namespace negativa {
 
 namespace {
 constexpr const char* refiner_text_prefix = "conditioner.embedders.0.model.";
-// Tensors without a model's weights by which v-prediction checkpoints are marked.
-constexpr const char *v_prediction_key = "v_pred", *zero_terminal_snr_key = "ztsnr";
 
 struct PartPrefix {
   const char *part, *prefix;
@@ -100,6 +99,9 @@ Weights weights_under(const std::shared_ptr<const SafetensorsFile>& file, const 
     if (pairs.empty()) unknown.push_back(printable_name(prefix + name));
     for (const auto& pair : pairs) weights.emplace(pair.ours, source_of(file, prefix + name, pair));
   }
+  for (const auto& name : unknown)
+    check(sign_of_quantising(name).empty(), ErrorKind::file_format, "[{}] has a {} {} ({}), which is not read; give one in fp32, fp16, bf16 or plain fp8", file->path().string(), part,
+          sign_of_quantising(name), name);
   const std::vector<std::string> shown(unknown.begin(), unknown.begin() + std::min<size_t>(unknown.size(), 5));
   check(unknown.empty(), ErrorKind::file_format, "[{}] {} tensors of the {} have names that SDXL lacks: {}{}", file->path().string(),
         unknown.size(), part, joined(shown, ", "), unknown.size() > shown.size() ? " …" : "");
@@ -162,12 +164,11 @@ std::optional<std::string> metadata_config_json(const SafetensorsFile& file, con
 std::string single_file_config_json(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part) {
   if (auto given = metadata_config_json(*file, part)) return *given;
   if (part == "model_index") return model_index_json(is_sgm_refiner(*file));
-  if (part == "scheduler")
-    return scheduler_config_json({.v_prediction = file->find(v_prediction_key) != nullptr,
-                                  .zero_terminal_snr = file->find(zero_terminal_snr_key) != nullptr});
+  const auto marks = read_prediction_marks(*file);
+  if (part == "scheduler") return scheduler_config_json(marks);
   const auto weights = single_file_weights(file, part);
   if (part == "unet") return unet_config_json(weights);
-  if (part == "vae") return vae_config_json(weights);
+  if (part == "vae") return vae_config_json(weights, marks);
   return text_config_json(part, weights);
 }
 
@@ -178,9 +179,8 @@ std::vector<std::string> single_file_unused_keys(const SafetensorsFile& file) {
   for (const auto& entry : file.entries()) {
     const auto prefix = std::find_if(used_prefixes.begin(), used_prefixes.end(),
                                      [&](const std::string& used) { return entry.name.starts_with(used); });
-    const bool is_mark = entry.name == v_prediction_key || entry.name == zero_terminal_snr_key;
     const bool is_used = prefix != used_prefixes.end() && !is_vae_training_state(entry.name.substr(prefix->size()));
-    if (!is_used && !is_mark) unused.push_back(entry.name);
+    if (!is_used && !is_prediction_mark(entry.name)) unused.push_back(entry.name);
   }
   return unused;
 }

@@ -20,6 +20,9 @@ struct TensorSource {
 
 using Weights = std::map<std::string, TensorSource>;  // our key -> source
 
+// What a tensor of that name says of how its file was quantised: "bitsandbytes" …; empty: nothing.
+std::string_view sign_of_quantising(std::string_view key);
+
 // As they would lie in memory; storage absent: as in the files.
 int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage);
 // Numbers (not bytes) of the largest tensor: what a cast of one weight at a time takes.

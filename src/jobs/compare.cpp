@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/sheet.h"
 #include "io/image_tensor.h"
 #include "jobs/describe.h"
@@ -9,6 +10,7 @@
 #include "jobs/generate.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
+#include "jobs/without_effect.h"
 
 namespace negativa {
 
@@ -33,11 +35,15 @@ std::string with_word(const std::optional<std::string>& negative, const std::str
   return negative.value_or("").empty() ? word : *negative + ", " + word;
 }
 
+PictureOptions with_negative_word(PictureOptions picture, const std::string& word) {
+  picture.negative_prompt = with_word(picture.negative_prompt, word);
+  return picture;
+}
+
 std::vector<Arm> make_arms(const PictureOptions& picture, const std::string& negative_word) {
   PictureOptions plain = picture;
   plain.lora.clear();
-  PictureOptions worded = plain;
-  worded.negative_prompt = with_word(plain.negative_prompt, negative_word);
+  const PictureOptions worded = with_negative_word(plain, negative_word);
   const std::string word = "\"" + negative_word + "\"";
   std::vector<Arm> arms{{"nothing", plain}, {word, worded}};
   if (picture.lora.empty()) return arms;
@@ -51,6 +57,7 @@ std::vector<Arm> make_arms(const PictureOptions& picture, const std::string& neg
 
 struct Row {
   std::string label;
+  PictureOptions asked;   // with the word
   std::vector<Arm> arms;  // at one seed
 };
 
@@ -60,12 +67,13 @@ std::vector<Row> make_rows(const CompareOptions& options) {
   for (const auto& request : several ? read_prompts(options.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
     const uint64_t first_seed = request.seed.value_or(0);  // fixed, so that the same command gives the same sheet
     for (uint64_t i = 0; i < static_cast<uint64_t>(options.seeds); ++i) {
-      const uint64_t seed = first_seed + i;
+      const uint64_t seed = seed_plus(first_seed, i);
       PictureOptions picture = request;
       picture.seed = seed;
-      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt, seed) : fmt::format("seed {}", seed), make_arms(picture, options.negative_word)});
+      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt.value_or(""), seed) : fmt::format("seed {}", seed), with_negative_word(picture, options.negative_word),
+                      make_arms(picture, options.negative_word)});
       check(rows.back().arms.size() == rows.front().arms.size(), ErrorKind::input, "[--prompts] line with \"{}\" has LoRAs where others have none; give --lora for all",
-            picture.prompt);
+            picture.prompt.value_or(""));
     }
   }
   return rows;
@@ -79,13 +87,27 @@ std::string caption_of(const std::string& model, const PictureOptions& picture) 
 // Row by row, arm by arm.
 std::vector<Plan> plans_of(Engine& engine, const std::vector<Row>& rows) {
   std::vector<Plan> plans;
+  std::vector<PictureOptions> asked;
+  for (const auto& row : rows) asked.push_back(row.arms.front().options);  // arms differ in words and LoRAs alone
+  say_notices(engine, asked);
   for (const auto& row : rows)
     for (const auto& arm : row.arms) plans.push_back(engine.plan(arm.options));
   return plans;
 }
 
+// The arms choose the branches, so one that is written does nothing.
+void note_rows(const Engine& engine, const CompareOptions& options, const std::vector<Row>& rows, const std::vector<Plan>& plans) {
+  std::vector<AskedPicture> asked;
+  for (size_t i = 0; i < rows.size(); ++i) asked.push_back({rows[i].asked, plans[i * rows.front().arms.size()]});
+  note_asked(engine, options.model, asked, options.typed);
+  std::set<std::string> said;
+  for (const auto& row : rows)
+    for (const auto& text : row.asked.lora)
+      if (parse_lora_spec(text).branch != LoraBranch::both && said.insert(text).second) notice("--lora {}: its branch has no effect, since each arm has its own", text);
+}
+
 void check_has_prompt(const CompareOptions& options) {
-  check(!options.picture.prompt.empty() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  check(options.picture.prompt.has_value() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
 }
 
 }  // namespace
@@ -96,7 +118,9 @@ std::string describe_compare(const CompareOptions& options, bool as_json) {
   std::vector<std::string> arms;
   for (const auto& arm : rows.front().arms) arms.push_back(arm.label);
   Engine engine(options.model, arms.size() * rows.size());
-  return describe_pictures(engine, plans_of(engine, rows), {{"file", options.out.string()}, {"arms", arms}, {"rows", rows.size()}}, as_json);
+  const std::vector<Plan> plans = plans_of(engine, rows);
+  note_rows(engine, options, rows, plans);
+  return describe_pictures(engine, plans, {{"file", options.out.string()}, {"arms", arms}, {"rows", rows.size()}}, as_json);
 }
 
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel) {
@@ -107,6 +131,7 @@ CompareReport compare(const CompareOptions& options, const CancelToken& cancel) 
   const size_t columns = rows.front().arms.size();
   Engine engine(options.model, columns * rows.size());
   const std::vector<Plan> plans = plans_of(engine, rows);
+  note_rows(engine, options, rows, plans);
 
   Sheet sheet;
   sheet.cells.assign(rows.size(), std::vector<Image8>(columns));
@@ -115,11 +140,11 @@ CompareReport compare(const CompareOptions& options, const CancelToken& cancel) 
   CompareReport report;
   for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
   for (const auto& row : rows) {
-    report.prompts.push_back(row.arms.front().options.prompt);
+    report.prompts.push_back(row.arms.front().options.prompt.value_or(""));
     report.seeds.push_back(*row.arms.front().options.seed);
     sheet.row_labels.push_back(row.label);
   }
-  sheet.title = options.prompts.empty() ? options.picture.prompt : "Negative word and LoRA";
+  sheet.title = options.prompts.empty() ? options.picture.prompt.value_or("") : "Negative word and LoRA";
   sheet.caption = caption_of(engine.models().files().name, rows.front().arms.front().options);
   report.arms = sheet.column_labels;
   report.pictures = sheet.cells;

@@ -14,6 +14,7 @@ struct CompareOptions {
   bool show = false;
   ModelOptions model;
   PictureOptions picture;  // --lora: the LoRAs under test; --seed: the first seed
+  std::set<std::string> typed = {};  // as GenerateOptions::typed
 
   static void visit(auto& self, auto& v) {
     v("negative_word", self.negative_word, "word of the negative prompt in all arms but the first");

@@ -3,7 +3,14 @@
 #include <charconv>
 #include <thread>
 
+#include "base/file_names.h"
+#include "base/log.h"
+#include "base/names.h"
 #include "io/models_folder.h"
+#include "io/prediction_marks.h"
+#include "jobs/lora_notices.h"
+#include "jobs/records.h"
+#include "pipeline/stages.h"
 
 namespace negativa {
 
@@ -17,7 +24,8 @@ int64_t parse_number(std::string_view text, std::string_view flag, std::string_v
   return value;
 }
 
-constexpr std::string_view storage_names[] = {"fp32", "bf16", "fp16", "int8"};
+// fp8: of files that keep their weights so; Models refuses it for others.
+constexpr std::string_view storage_names[] = {"fp32", "bf16", "fp16", "int8", "fp8_e4m3", "fp8_e5m2"};
 constexpr std::string_view part_names[] = {"text_encoder", "text_encoder_2", "unet", "vae", "refiner/text_encoder", "refiner/text_encoder_2", "refiner/unet"};
 
 bool is_among(const auto& names, std::string_view name) { return std::find(std::begin(names), std::end(names), name) != std::end(names); }
@@ -39,7 +47,28 @@ void set_storage(const std::string& text, ModelRequest& request) {
   }
 }
 
+PictureReads reads_of(const Models& models, const Plan& plan) {
+  const auto course = make_course(models, plan);
+  const StepRange& steps = course.split.base;
+  bool guided = false;
+  for (int64_t i = steps.begin; i < steps.end; ++i) guided = guided || guidance_active(i, course.grid.steps(), plan.guidance_interval);
+  return {.negative = plan.guidance_scale > 1 && guided, .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative, .base = steps.size() > 0};
+}
+
+PredictionRequest prediction_of(const ModelOptions& options) {
+  PredictionRequest asked;
+  for (const auto type : {PredictionType::epsilon, PredictionType::v_prediction, PredictionType::sample})
+    if (options.prediction_type == prediction_name(type)) asked.type = type;
+  if (options.zero_snr) asked.zero_snr = true;
+  return asked;
+}
+
 }  // namespace
+
+void remember_choices(Fields& fields, PictureOptions& picture) {
+  for (const char* name : {"steps", "cfg_scale"})
+    if (find_field(fields, name)->source.rank > Source::model) picture.chose_steps_or_cfg = true;
+}
 
 SizePx parse_size(const std::string& text, char separator, std::string_view flag) {
   const auto at = text.find(separator);
@@ -63,33 +92,49 @@ GuidanceInterval parse_interval(const std::string& text) {
   return interval;
 }
 
-std::pair<std::filesystem::path, std::string> parse_embedding_spec(const std::string& text) {
+EmbeddingSpec parse_embedding_spec(const std::string& text) {
   const auto equals = text.rfind('=');
-  if (std::filesystem::exists(text) || equals == std::string::npos) return {text, std::filesystem::path(text).stem().string()};
+  const auto whole = stored_path(text);
+  if (std::filesystem::exists(whole) || equals == std::string::npos) return {whole, {}};
   check(equals + 1 < text.size() && equals > 0, ErrorKind::input, "[--embedding] got \"{}\", expected FILE or FILE=NAME", text);
-  return {text.substr(0, equals), text.substr(equals + 1)};
+  return {stored_path(text.substr(0, equals)), text.substr(equals + 1)};
 }
 
 Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts) : options_(options), device_(device_from_name(options.device)) {
   ModelRequest request;
   request.model = options.model.empty() ? default_model() : find_model(options.model);
   if (!options.refiner.empty()) request.refiner = find_model(options.refiner);
-  if (!options.vae.empty()) request.vae = options.vae;
+  if (!options.vae.empty()) request.vae = find_vae(options.vae);
   request.device = device_;
   request.keep_parts = keep_parts;
   request.compute = compute_from_name(options.dtype, device_);
+  request.prediction = prediction_of(options);
   set_storage(options.weights_dtype, request);
   const int cores = options.threads > 0 ? options.threads : hardware_threads();
   models_ = std::make_unique<Models>(std::move(request));
   weights_dtype_ = models_->weights_dtype();
-  for (const auto& spec : options.embedding) {
-    const auto [path, name] = parse_embedding_spec(spec);
-    embeddings_.push_back(load_embedding(path, name, models_->embedding_widths()));
-  }
+  load_embeddings();
   const bool side_by_side = models_->is_small() && device_.is_cpu();
   if (!side_by_side) threads_a_picture_ = cores;
   else if (models_->keeps_parts()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
   set_threads(threads_a_picture_);
+}
+
+// A token that a file stores acts beside the file's own name, unless it would take a word of the vocabulary away.
+void Engine::load_embeddings() {
+  for (const auto& text : options_.embedding) {
+    const EmbeddingSpec spec = parse_embedding_spec(text);
+    Embedding& embedding = embeddings_.emplace_back(load_embedding(spec.path, spec.name, models_->embedding_widths()));
+    if (embedding.also.empty()) continue;
+    const auto is_free = [&](const char* part) { return !models_->files().has(part) || is_free_name(Tokenizer::load(models_->files().tokenizer_folder(part)), embedding.also); };
+    const std::string file = spec.path.filename().string();
+    if (is_free(names::tokenizer) && is_free(names::tokenizer_2)) {
+      notice("--embedding {}: write \"{}\", as the file says, or \"{}\"", file, embedding.also, embedding.name);
+    } else {
+      notice("--embedding {}: write \"{}\"; what the file says, \"{}\", is a word already", file, embedding.name, embedding.also);
+      embedding.also.clear();
+    }
+  }
 }
 
 std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& active) {
@@ -108,8 +153,19 @@ std::shared_ptr<const LoraFile> Engine::lora(const std::filesystem::path& path) 
   if (!file) {
     if (!targets_) targets_ = lora_targets(models_->files());
     file = std::make_shared<const LoraFile>(read_lora(path, *targets_, options_.allow_unmatched));
+    notice_skipped(*file, last_name(path));
   }
   return file;
+}
+
+void Engine::notice_loras_without_effect(const std::vector<std::string>& specs, const Plan& plan) {
+  if (specs.empty()) return;
+  const PictureReads reads = reads_of(*models_, plan);
+  for (const auto& text : specs) {
+    const LoraSpec spec = parse_lora_spec(text);
+    const auto why = why_without_effect({lora(spec.path), spec.weight, spec.branch}, reads);
+    if (!why.empty() && noticed_.insert(text + why).second) notice("{} has no effect: {}", last_name(spec.path), why);
+  }
 }
 
 std::shared_ptr<const PictureAdapters> Engine::adapters(const std::vector<std::string>& specs) {
@@ -123,6 +179,21 @@ std::shared_ptr<const PictureAdapters> Engine::adapters(const std::vector<std::s
     active.push_back({lora(spec.path), spec.weight, spec.branch});
   }
   return result = picture_adapters(active);
+}
+
+std::vector<std::string> Engine::notices(const PictureOptions& asked) const {
+  std::vector<std::string> lines;
+  const auto& scheduler = models_->facts().scheduler;
+  const auto& files = models_->files();
+  if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty()) lines.push_back(scheduler.replacement);
+  if (asked.chose_steps_or_cfg) return lines;
+  auto sign = sign_of_distilling(scheduler);
+  if (sign) sign = "its scheduler: " + *sign;
+  else sign = sign_of_distilling(files.name, files.file.get());
+  if (sign)
+    lines.push_back(fmt::format("{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps 8 --cfg-scale 1, or what its makers say", files.name, *sign,
+                                asked.steps, asked.cfg_scale));
+  return lines;
 }
 
 PictureOptions Engine::resolved(const PictureOptions& options) const {
@@ -144,8 +215,8 @@ Plan Engine::plan(const PictureOptions& options) {
   const PictureOptions done = resolved(options);
   check(done.seed.has_value(), ErrorKind::input, "[seed] a plan needs a seed");
   Plan plan;
-  plan.prompt = done.prompt;
-  plan.prompt_2 = done.prompt_2.value_or("").empty() ? done.prompt : *done.prompt_2;
+  plan.prompt = done.prompt.value_or("");
+  plan.prompt_2 = done.prompt_2.value_or("").empty() ? plan.prompt : *done.prompt_2;
   plan.negative_prompt = done.negative_prompt;
   if (!done.negative_prompt_2.value_or("").empty()) plan.negative_prompt_2 = done.negative_prompt_2;
   plan.weighting = done.weighting == "none" ? Weighting::none : Weighting::compel;
@@ -169,6 +240,7 @@ Plan Engine::plan(const PictureOptions& options) {
   plan.adapters = adapters(done.lora);
   plan.embeddings = embeddings_;
   check_plan(*models_, plan);
+  notice_loras_without_effect(done.lora, plan);
   return plan;
 }
 

@@ -8,8 +8,10 @@
 #include "base/names.h"
 #include "io/image_tensor.h"
 #include "jobs/describe.h"
+#include "jobs/lora_notices.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
+#include "jobs/without_effect.h"
 
 namespace negativa {
 
@@ -32,7 +34,8 @@ PictureOptions with_line(PictureOptions options, const std::string& line, const 
   check(json.is_object(), ErrorKind::input, "[{}] got {}, expected a JSON object as {{\"prompt\": \"…\"}}", where, json_excerpt(json));
   Fields fields = fields_of(options);
   set_from_json(fields, json, {Source::request, where});
-  check(!options.prompt.empty() || json.contains("prompt"), ErrorKind::input, "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p",
+  remember_choices(fields, options);
+  check(options.prompt.has_value(), ErrorKind::input, "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p",
         where);
   return options;
 }
@@ -49,7 +52,7 @@ std::string metadata_line(const PictureRequest& request) {
   line.erase("prompt");
   line.erase("lora");  // paths
   line["file_name"] = request.file.filename().string();
-  line["text"] = options.prompt;
+  line["text"] = options.prompt.value_or("");
   return line.dump() + "\n";
 }
 
@@ -79,11 +82,17 @@ void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
     check(plan.requests.size() == 1, ErrorKind::input, "[--save-tensors] is for one picture, got {}", plan.requests.size());
     check_can_write(tensors);
   }
-  if (plan.is_set || means_folder(options.output.out)) make_folder(plan.folder);
+  if (plan.is_set || plan.makes_folder) make_folder(plan.folder);
   check_can_write(plan.requests.front().file);
 }
 
 }  // namespace
+
+uint64_t seed_plus(uint64_t seed, uint64_t i) {
+  constexpr auto last = std::numeric_limits<uint64_t>::max();
+  check(seed <= last - i, ErrorKind::input, "[--seed] got {} for a picture and {} after it, expected seeds up to {}; try a smaller one", seed, i, last);
+  return seed + i;
+}
 
 std::vector<PictureOptions> read_prompts(const Path& file, const PictureOptions& flags) {
   std::vector<PictureOptions> requests;
@@ -106,21 +115,22 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
   GeneratePlan plan;
   plan.is_set = !output.prompts.empty();
   for (const auto& request : plan.is_set ? read_prompts(output.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
-    check(!request.prompt.empty() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+    check(request.prompt.has_value() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
     plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), {request, {}});
   }
-  // A set lies in a folder of its own: `-o wrong/` or `-o wrong`; `-o wrong/w.png` gives wrong/w-0000.png.
-  const bool folder = means_folder(output.out) || (plan.is_set && output.out.extension().empty());
+  // Several pictures lie in a folder of their own: `-o wrong/`, `-o wrong` or `-o wrong.v2`; `-o wrong/w.png` gives wrong/w-0000.png.
+  const bool several = plan.is_set || plan.requests.size() > 1;
+  const bool folder = means_folder(output.out) || (several && !is_png_name(output.out));
   if (!folder) check_png_name(output.out);
+  plan.makes_folder = folder;
   plan.folder = folder ? output.out : output.out.parent_path().empty() ? Path(".") : output.out.parent_path();
-  const bool several = plan.is_set || folder || plan.requests.size() > 1;
-  for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several ? numbered(output.out, i, folder) : output.out;
+  for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several || folder ? numbered(output.out, i, folder) : output.out;
 
   const auto of_set = plan.is_set ? seed_of_set(plan, output.batch_count) : std::nullopt;
   const uint64_t drawn = of_set ? *of_set : drawn_seed();
   for (size_t i = 0; i < plan.requests.size(); ++i) {
     auto& seed = plan.requests[i].options.seed;
-    seed = seed.value_or(drawn) + i % static_cast<uint64_t>(output.batch_count);
+    seed = seed_plus(seed.value_or(drawn), i % static_cast<uint64_t>(output.batch_count));
   }
   return plan;
 }
@@ -133,6 +143,12 @@ struct Job {
   const PictureRequest* request;
 };
 
+std::vector<AskedPicture> asked_of(const GeneratePlan& plan, const std::vector<Job>& jobs) {
+  std::vector<AskedPicture> asked;
+  for (size_t i = 0; i < jobs.size(); ++i) asked.push_back({plan.requests[i].options, jobs[i].plan});
+  return asked;
+}
+
 // Earlier recipes say "auto", which is resolved now. A text inside the JSON cannot hold these quotes as they stand.
 std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
   constexpr std::string_view unresolved = "\"weights_dtype\":\"auto\"";
@@ -141,17 +157,21 @@ std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
   return recipe;
 }
 
+std::vector<PictureOptions> asked_of(const GeneratePlan& plan) {
+  std::vector<PictureOptions> asked;
+  for (const auto& request : plan.requests) asked.push_back(request.options);
+  return asked;
+}
+
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
-std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan) {
+std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan, const CancelToken& cancel) {
   std::vector<Job> jobs;
+  for (const auto& request : plan.requests) jobs.push_back({engine.plan(request.options), {}, &request});
+  note_asked(engine, options.model, asked_of(plan, jobs), options.typed);
   std::vector<PictureOptions> pictures;
-  for (auto& request : plan.requests) {
-    request.options = engine.resolved(request.options);
-    pictures.push_back(request.options);
-    jobs.push_back({engine.plan(request.options), {}, &request});
-  }
+  for (auto& request : plan.requests) pictures.push_back(request.options = engine.resolved(request.options));
   check_output(options, plan);
-  const RunInputs inputs = run_inputs(engine, options.model, pictures);
+  const RunInputs inputs = run_inputs(engine, options.model, pictures, &cancel);
   for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
   if (plan.is_set)
     std::erase_if(jobs, [&](const Job& job) { return with_resolved_dtype(recipe_text_of(job.request->file), engine) == job.recipe.to_text(); });
@@ -164,7 +184,10 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   const auto begin = std::chrono::steady_clock::now();
   GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
-  const std::vector<Job> jobs = missing_pictures(engine, options, plan);
+  say_notices(engine, asked_of(plan));
+  const std::vector<Job> jobs = missing_pictures(engine, options, plan, cancel);
+  if (!options.output.from.empty())
+    for (const auto& spec : plan.requests.front().options.lora) notice_changed_meaning(*engine.lora(parse_lora_spec(spec).path), last_name(parse_lora_spec(spec).path));
   GenerateReport report;
   report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
   for (const auto& request : plan.requests) {
@@ -199,8 +222,12 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
 std::string describe_generate(const GenerateOptions& options, bool as_json) {
   const GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
+  say_notices(engine, asked_of(plan));
   std::vector<Plan> plans;
+  std::vector<AskedPicture> asked;
   for (const auto& request : plan.requests) plans.push_back(engine.plan(request.options));
+  for (size_t i = 0; i < plans.size(); ++i) asked.push_back({plan.requests[i].options, plans[i]});
+  note_asked(engine, options.model, asked, options.typed);
   return describe_pictures(engine, plans, {{"first_file", plan.requests.front().file.string()}}, as_json);
 }
 

@@ -15,8 +15,12 @@ struct PictureRequest {
 struct GeneratePlan {
   std::vector<PictureRequest> requests;
   bool is_set = false;  // from a prompts file: pictures that are there are kept, metadata.jsonl is written
-  Path folder;          // of the set
+  bool makes_folder = false;  // pictures are numbered in `folder`, which need not be there yet
+  Path folder;
 };
+
+// Seed of the picture number i. Throws ErrorKind::input beyond 2^64 - 1, where counting ends.
+uint64_t seed_plus(uint64_t seed, uint64_t i);
 
 // The requests of a prompts file (docs/formats.md), each over `flags`. Throws ErrorKind::input naming file and line.
 std::vector<PictureOptions> read_prompts(const Path& file, const PictureOptions& flags);

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "jobs/lora_layers.h"
+#include "jobs/lora_notices.h"
+#include "jobs/records.h"
 #include "lora/lora_writer.h"
 
 namespace negativa {
@@ -26,6 +28,11 @@ Conversion read(const LoraConvertOptions& options) {
   Conversion conversion;
   conversion.layers = lora_layers(options.model, {options.file});
   conversion.lora = read_lora(options.file, conversion.layers.targets, options.allow_unmatched);
+  const std::string name = last_name(options.file);
+  notice_skipped(conversion.lora, name);
+  notice_left_out(conversion.lora, name);
+  check(!conversion.lora.modules.empty(), ErrorKind::input, "[lora convert] {}: all its {} layers are switched off (alpha 0), expected one that is not; there is nothing to write", name,
+        conversion.lora.coverage.off.size());
   auto& report = conversion.report;
   report.out = options.out;
   report.from = dialect_name(conversion.lora.dialect);

@@ -13,8 +13,8 @@ struct LoraConvertOptions {
   static void visit(auto& self, auto& v) {
     v("file", self.file, flag("FILE"), "LoRA file or peft folder, of any dialect");
     v("out", self.out, flag("-o,--out"), "file to write; with --format peft a name without .safetensors is a folder for PeftModel");
-    v("format", self.format, choices({"diffusers", "kohya", "peft"}), "dialect to write");
-    v("model", self.model, flag("-m,--model"), "model whose layers the LoRA is for; default: the bundled emoji-xl or, if it fits that, full-size SDXL");
+    v("format", self.format, choices({"diffusers", "kohya", "peft"}), "dialect to write: diffusers and kohya open in diffusers' load_lora_weights, peft in PeftModel");
+    v("model", self.model, flag("-m,--model"), "model whose layers the LoRA is for; default: the bundled emoji-xl or full-size SDXL, whichever fits best");
     v("allow_unmatched", self.allow_unmatched, "keys that fit no layer are left out and listed instead of refused");
   }
 };

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "io/models_folder.h"
+#include "jobs/lora_notices.h"
 #include "jobs/records.h"
 #include "lora/key_index.h"
 #include "lora/lora_spec.h"
@@ -18,12 +19,21 @@ LoraLayers layers_of(const Path& model) {
   return {files.name, lora_targets(files)};
 }
 
-bool fits(const LoraTargets& targets, const std::vector<Path>& files) {
+struct Fit {
+  int64_t fitting = 0, unfit = 0;  // keys of all files
+};
+
+Fit fit_of(const LoraTargets& targets, const std::vector<Path>& files) {
   const LoraKeyIndex index(targets);
+  Fit fit;
   for (const auto& path : files)
-    for (const auto& file : lora_weights_paths(path))
-      if (count_unfit_keys(*SafetensorsFile::open(file), index) > 0) return false;
-  return true;
+    for (const auto& weights : lora_weights_paths(path)) {
+      const auto file = SafetensorsFile::open(weights);
+      const int64_t unfit = count_unfit_keys(*file, index);
+      fit.unfit += unfit;
+      fit.fitting += static_cast<int64_t>(file->entries().size()) - unfit;
+    }
+  return fit;
 }
 
 }  // namespace
@@ -38,9 +48,10 @@ LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files)
   if (!model.empty()) return layers_of(find_model(model));
   LoraLayers bundled = layers_of(default_model());
   const auto folder = sdxl_layers_folder();
-  if (!folder || fits(bundled.targets, files)) return bundled;
+  const Fit of_bundled = fit_of(bundled.targets, files);
+  if (!folder || of_bundled.unfit == 0) return bundled;
   LoraLayers sdxl = layers_of(*folder);
-  return fits(sdxl.targets, files) ? sdxl : bundled;
+  return fit_of(sdxl.targets, files).fitting > of_bundled.fitting ? sdxl : bundled;
 }
 
 std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::string& where) {
@@ -49,15 +60,21 @@ std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::s
   return paths;
 }
 
-GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched) {
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched, const CancelToken* cancel) {
   GivenLoras given;
   std::map<Path, std::shared_ptr<const LoraFile>> files;
   for (const auto& text : specs) {
     const LoraSpec spec = parse_weighted_lora(text, where);
     auto& file = files[spec.path];
-    if (!file) file = std::make_shared<const LoraFile>(read_lora(spec.path, targets, allow_unmatched));
+    const bool is_new = !file;
+    if (is_new) file = std::make_shared<const LoraFile>(read_lora(spec.path, targets, allow_unmatched));
     given.loras.push_back({file, spec.weight});
-    given.inputs.push_back(lora_input(spec.path));
+    given.inputs.push_back(lora_input(spec.path, cancel));
+    const auto& name = given.inputs.back().name;
+    notice_without_effect({file, spec.weight, LoraBranch::both}, name);
+    if (!is_new) continue;
+    notice_skipped(*file, name);
+    notice_left_out(*file, name);
   }
   return given;
 }

@@ -59,7 +59,7 @@ Merging merge(const LoraMergeOptions& options, const CancelToken& cancel) {
   use_one_thread();
   Merging merging;
   merging.layers = lora_layers(options.model, paths);
-  merging.given = read_loras(options.loras, "lora merge", merging.layers.targets, options.allow_unmatched);
+  merging.given = read_loras(options.loras, "lora merge", merging.layers.targets, options.allow_unmatched, &cancel);
   auto& report = merging.report;
   report.out = options.out;
   report.model = merging.layers.model;

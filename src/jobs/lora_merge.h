@@ -18,8 +18,8 @@ struct LoraMergeOptions {
     v("method", self.method, choices({"concat", "svd"}), "concat: the exact sum, ranks add up; svd: the nearest matrix of --rank");
     v("rank", self.rank, range(1, 4096), "of every layer, with --method svd; default: the largest that a LoRA has there");
     v("format", self.format, choices({"diffusers", "kohya", "peft"}), "dialect to write; default: that of the first LoRA");
-    v("model", self.model, flag("-m,--model"), "model whose layers the LoRAs are for; default: the bundled emoji-xl or, if they fit that, full-size SDXL");
-    v("allow_unmatched", self.allow_unmatched, "keys that fit no layer are left out instead of refused");
+    v("model", self.model, flag("-m,--model"), "model whose layers the LoRAs are for; default: the bundled emoji-xl or full-size SDXL, whichever fits best");
+    v("allow_unmatched", self.allow_unmatched, "keys that fit no layer are left out and listed instead of refused");
   }
 };
 

@@ -2,6 +2,7 @@
 // What a person sets, in three groups: the model (one for a whole run), a picture (may differ from line to line of a prompts file), and
 // where results go. Names are those of the command line (docs: `negativa generate --help`).
 #include <optional>
+#include <set>
 
 #include "base/config.h"
 
@@ -13,13 +14,18 @@ struct ModelOptions {
   bool allow_unmatched = false;
   std::vector<std::string> embedding;
   std::string dtype = "auto", weights_dtype = "auto", device = "auto", rng = "cpu";
+  std::string prediction_type = "auto";
+  bool zero_snr = false;
   int threads = 0;
 
   static void visit(auto& self, auto& v) {
     v("model", self.model, flag("-m,--model"), "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("refiner", self.refiner, "refiner model that draws the last steps");
-    v("vae", self.vae, "VAE file or folder instead of the model's own");
-    v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt; may be repeated");
+    v("vae", self.vae, "VAE instead of the model's own: file, folder or a name in $NEGATIVA_MODELS");
+    v("prediction_type", self.prediction_type, choices({"auto", "epsilon", "v_prediction", "sample"}),
+      "what the model was trained to predict; auto: what its files say (negativa model inspect shows it)");
+    v("zero_snr", self.zero_snr, "the noise schedule is stretched to zero terminal SNR (arXiv:2305.08891), whatever the model's files say");
+    v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt: NAME, or the file's stem or the token it stores; may be repeated");
     v("allow_unmatched", self.allow_unmatched, "LoRA keys that fit no layer are skipped and listed instead of refused");
     v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}), "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
     v("weights_dtype", self.weights_dtype,
@@ -32,7 +38,7 @@ struct ModelOptions {
 };
 
 struct PictureOptions {
-  std::string prompt;
+  std::optional<std::string> prompt;  // "" is a prompt
   std::optional<std::string> negative_prompt, prompt_2, negative_prompt_2;
   int64_t steps = 50;
   double cfg_scale = 7;
@@ -47,6 +53,7 @@ struct PictureOptions {
   std::string guidance_interval = "0:1";
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
   std::optional<std::string> original_size, crop_top_left, target_size;
+  bool chose_steps_or_cfg = false;  // no setting: whether steps or cfg_scale are a person's choice; remember_choices() sets it
 
   static void visit(auto& self, auto& v) {
     v("prompt", self.prompt, flag("-p,--prompt"), "what to draw; weights as in (word)1.3, (word)++, word-");
@@ -61,7 +68,7 @@ struct PictureOptions {
     v("refiner_start", self.refiner_start, range(0.0, 1.0), "share of the schedule after which the refiner takes over");
     v("refiner_cfg_scale", self.refiner_cfg_scale, range(0.0, 100.0), "guidance of the refiner; default: --cfg-scale");
     v("sampler", self.sampler, choices({"euler", "euler_ancestral", "dpmpp_2m"}), "default: the model's scheduler_config.json");
-    v("schedule", self.schedule, choices({"leading", "linspace", "trailing", "karras"}), "sigma grid; default: the model's scheduler_config.json");
+    v("schedule", self.schedule, choices({"leading", "linspace", "trailing", "karras", "exponential"}), "sigma grid; default: the model's scheduler_config.json");
     v("lora", self.lora, "FILE[:WEIGHT[:BRANCH]], BRANCH both, negative or positive; may be repeated");
     v("weighting", self.weighting, choices({"compel", "none"}), "prompt weighting; none: the text as it stands");
     v("pooled", self.pooled, choices({"raw", "clean"}), "pooled vector from the raw text, as Compel does it, or from the words without the syntax");
@@ -74,6 +81,9 @@ struct PictureOptions {
     v("target_size", self.target_size, unit("px"), "HxW the model is told to aim at; default: its size");
   }
 };
+
+// `fields`: of a struct that holds `picture`, after the sources have written.
+void remember_choices(Fields& fields, PictureOptions& picture);
 
 struct OutputOptions {
   Path out = "out.png";
@@ -95,6 +105,7 @@ struct GenerateOptions {
   ModelOptions model;
   PictureOptions picture;
   OutputOptions output;
+  std::set<std::string> typed = {};  // names of the options that a person typed: those count as given even at their default
 
   static void visit(auto& self, auto& v) {
     PictureOptions::visit(self.picture, v);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "io/models_folder.h"
 
 namespace negativa {
@@ -17,9 +18,10 @@ std::string lora_record(const std::string& spec_text) {
   return fmt::format("{}:{}:{}", last_name(spec.path), spec.weight, branch_name(spec.branch));
 }
 
-std::string embedding_record(const std::string& spec) {
-  const auto [path, name] = parse_embedding_spec(spec);
-  return fmt::format("{}={}", last_name(path), name);
+// Without a name where the file's own token acts too: NAME would be the only one.
+std::string embedding_record(const std::string& text, const Embedding& embedding) {
+  const std::string file = last_name(parse_embedding_spec(text).path);
+  return embedding.also.empty() ? fmt::format("{}={}", file, nfc(embedding.name)) : file;
 }
 
 std::string short_hash(const std::string& sha256) { return sha256.substr(0, 10); }
@@ -45,55 +47,55 @@ void add_input(Recipe& recipe, const RecipeInput& input) {
 
 std::string last_name(const fs::path& path) {
   const fs::path whole = fs::absolute(path).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  return nfc((whole.has_filename() ? whole : whole.parent_path()).filename().string());
 }
 
+bool is_png_name(const fs::path& file) { return ascii_lower(file.native()).ends_with(".png"); }
+
 void check_png_name(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  check(extension.empty() || extension == ".png", ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}", file.string(),
+  check(file.extension().empty() || is_png_name(file), ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}", file.string(),
         fs::path(file).replace_extension(".png").string());
 }
 
 namespace {
 
 // A list's hash is that of a line a file: its hash, after its name below `folder` where one is given.
-std::string hash_of_list(const std::vector<fs::path>& files, const fs::path& folder = {}) {
+std::string hash_of_list(const std::vector<fs::path>& files, const CancelToken* cancel, const fs::path& folder = {}) {
   std::string listing;
-  for (const auto& file : files) listing += (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file) + "\n";
+  for (const auto& file : files) listing += (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file, cancel) + "\n";
   return sha256_hex(listing);
 }
 
 }  // namespace
 
-RecipeInput model_input(const std::string& role, const ModelFiles& files) {
-  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path);
-  return {role, files.name, hash_of_list(files.files(), files.path)};
+RecipeInput model_input(const std::string& role, const ModelFiles& files, const CancelToken* cancel) {
+  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path, cancel);
+  return {role, nfc(files.name), hash_of_list(files.files(), cancel, files.path)};
 }
 
-RecipeInput vae_input(const fs::path& path) {
+RecipeInput vae_input(const fs::path& path, const CancelToken* cancel) {
   const VaeFiles vae = open_vae(path);
-  return {"vae", vae.name, vae.files.size() == 1 ? cached_sha256_file(vae.files.front()) : hash_of_list(vae.files)};
+  return {"vae", nfc(vae.name), vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), cancel) : hash_of_list(vae.files, cancel)};
 }
 
-RecipeInput lora_input(const fs::path& path) {
+RecipeInput lora_input(const fs::path& path, const CancelToken* cancel) {
   const auto files = lora_weights_paths(path);
-  return {"lora", last_name(path), files.size() == 1 ? cached_sha256_file(files.front()) : hash_of_list(files, path)};
+  return {"lora", last_name(path), files.size() == 1 ? cached_sha256_file(files.front(), cancel) : hash_of_list(files, cancel, path)};
 }
 
-RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures) {
+RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures, const CancelToken* cancel) {
   RunInputs inputs;
   const Models& models = engine.models();
-  inputs.models.push_back(model_input("model", models.files()));
-  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files()));
-  if (!options.vae.empty()) inputs.models.push_back(vae_input(options.vae));
-  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).first));
+  inputs.models.push_back(model_input("model", models.files(), cancel));
+  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), cancel));
+  if (!options.vae.empty()) inputs.models.push_back(vae_input(find_vae(options.vae), cancel));
+  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path, cancel));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
       if (!inputs.loras.contains(path)) {
         engine.lora(path);
-        inputs.loras[path] = lora_input(path);
+        inputs.loras[path] = lora_input(path, cancel);
       }
     }
   return inputs;
@@ -106,9 +108,13 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   stored_model.rng = model.rng;
   stored_model.weights_dtype = engine.weights_dtype();
   for (auto& text : stored.lora) text = lora_record(text);
-  for (const auto& text : model.embedding) stored_model.embedding.push_back(embedding_record(text));
+  for (size_t i = 0; i < model.embedding.size(); ++i) stored_model.embedding.push_back(embedding_record(model.embedding[i], engine.embeddings().at(i)));
   Json settings = to_json(fields_of(stored));
-  const Json of_model = to_json(fields_of(stored_model));
+  stored_model.prediction_type = model.prediction_type;
+  stored_model.zero_snr = model.zero_snr;
+  Json of_model = to_json(fields_of(stored_model));
+  if (model.prediction_type == "auto") of_model.erase("prediction_type");  // younger than some recipes: written where it says something
+  if (!model.zero_snr) of_model.erase("zero_snr");
   for (const char* key : recipe_model_settings)
     if (of_model.contains(key)) settings[key] = of_model[key];
 
@@ -134,8 +140,9 @@ std::string webui_sampler(const std::string& sampler) {
 }
 std::string webui_schedule(const std::string& schedule) {
   if (schedule == "karras") return "Karras";
-  if (schedule == "leading") return "SGM Uniform";
-  return "Uniform";
+  if (schedule == "exponential") return "Exponential";
+  if (schedule == "trailing") return "SGM Uniform";
+  return schedule == "leading" ? "DDIM" : "Uniform";
 }
 
 // A value with a comma, colon or line end stands in quotes, JSON-escaped.
@@ -144,7 +151,7 @@ std::string webui_value(const std::string& value) {
 }
 
 std::string webui_parameters(const PictureOptions& options, const Recipe& recipe) {
-  std::string text = options.prompt;
+  std::string text = options.prompt.value_or("");
   if (options.negative_prompt && !options.negative_prompt->empty()) text += "\nNegative prompt: " + *options.negative_prompt;
   const RecipeInput* model = find_role(recipe, "model");
   Json hashes = {{"model", short_hash(model->sha256)}};

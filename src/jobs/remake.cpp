@@ -1,5 +1,8 @@
+#include "base/file_names.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "base/picture_kind.h"
 #include "io/models_folder.h"
 #include "jobs/records.h"
 
@@ -14,28 +17,28 @@ fs::path plain(const fs::path& path) {
   return whole.has_filename() ? whole : whole.parent_path();
 }
 
-std::string hash_of(const std::string& role, const fs::path& path) {
-  if (role == "model" || role == "refiner") return model_input(role, open_model(path)).sha256;
-  if (role == "vae") return vae_input(path).sha256;
-  return lora_input(path).sha256;  // embeddings too: one file, and no pickle
+std::string hash_of(const std::string& role, const fs::path& path, const CancelToken* cancel) {
+  if (role == "model" || role == "refiner") return model_input(role, open_model(path), cancel).sha256;
+  if (role == "vae") return vae_input(path, cancel).sha256;
+  return lora_input(path, cancel).sha256;  // embeddings too: one file, and no pickle
 }
 
 // Looks for the file or folder a recipe names.
 class Search {
  public:
-  explicit Search(const GenerateOptions& given) {
+  Search(const GenerateOptions& given, const CancelToken* cancel) : cancel_(cancel) {
     for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
-    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).first);
+    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).path);
     for (const auto& model : {given.model.model, given.model.refiner})
       if (!model.empty()) add(find_model(model));
-    if (!given.model.vae.empty()) add(given.model.vae);
+    if (!given.model.vae.empty()) add(find_vae(given.model.vae));
     for (const auto& folder : models_folders()) folders_.push_back(folder);
   }
 
   void look_in(const fs::path& folder) { folders_.insert(folders_.begin(), folder); }
 
   bool was_given(const std::string& name) const {
-    return std::any_of(files_.begin(), files_.end(), [&](const fs::path& file) { return file.filename() == name; });
+    return std::any_of(files_.begin(), files_.end(), [&](const fs::path& file) { return same_name(file.filename().native(), name); });
   }
 
   fs::path find(const RecipeInput& wanted) const {
@@ -45,7 +48,7 @@ class Search {
     bool other = false;
     for (const auto& path : places(name)) {
       if (!fs::exists(path)) continue;
-      if (hash_of(wanted.role, path) == wanted.sha256) return path;
+      if (hash_of(wanted.role, path, cancel_) == wanted.sha256) return path;
       other = true;
     }
     const std::string option = wanted.role == "model" ? "-m" : "--" + wanted.role;
@@ -63,17 +66,21 @@ class Search {
   std::vector<fs::path> places(const fs::path& name) const {
     std::vector<fs::path> paths;
     for (const auto& file : files_)
-      if (file.filename() == name) paths.push_back(file);
+      if (same_name(file.filename().native(), name.native())) paths.push_back(file);
     if (paths.empty())  // a file that was given is meant, fit or not
-      for (const auto& folder : folders_) paths.push_back(folder / name);
+      for (const auto& folder : folders_) paths.push_back(stored_path(folder / name));
     return paths;
   }
 
+  const CancelToken* cancel_;
   std::vector<fs::path> files_, folders_;
 };
 
 Recipe read_recipe(const fs::path& png) {
   const std::string where = png.filename().string();
+  const std::string bytes = read_file(png);
+  if (picture_format(bytes) != PictureFormat::png)
+    fail(ErrorKind::input, "[--from] {} is {}, expected a PNG made by negativa: other formats carry no recipe", where, what_it_is(bytes));
   const auto chunks = read_png_text(png);
   const auto chunk = std::find_if(chunks.begin(), chunks.end(), [](const auto& c) { return c.first == names::png_recipe; });
   check(chunk != chunks.end(), ErrorKind::input, "[--from] {} carries no recipe; it was not made by negativa, or another program saved it again", where);
@@ -106,9 +113,9 @@ bool is_typed(Fields& fields, const std::string& name) { return find_field(field
 // Whether --lora or --embedding says more than where files of the recipe lie.
 bool replaces(Fields& fields, const std::string& role, const std::vector<std::string>& texts, const Recipe& recipe) {
   const auto is_place = [&](const std::string& text) {  // no weight, no name
-    const fs::path path = role == "lora" ? parse_lora_spec(text).path : parse_embedding_spec(text).first;
-    return path == text && std::any_of(recipe.inputs.begin(), recipe.inputs.end(), [&](const RecipeInput& input) {
-             return input.role == role && input.name == last_name(path);
+    const fs::path path = role == "lora" ? parse_lora_spec(text).path : parse_embedding_spec(text).path;
+    return path == stored_path(text) && std::any_of(recipe.inputs.begin(), recipe.inputs.end(), [&](const RecipeInput& input) {
+             return input.role == role && same_name(input.name, last_name(path));
            });
   };
   return is_typed(fields, role) && !std::all_of(texts.begin(), texts.end(), is_place);
@@ -116,8 +123,9 @@ bool replaces(Fields& fields, const std::string& role, const std::vector<std::st
 
 using Found = std::map<std::pair<std::string, std::string>, fs::path>;  // role and name -> path
 
-// "name:weight:branch" or "name=NAME" of the recipe with the path that was found for the name.
+// "name:weight:branch", "name=NAME" or "name" of the recipe with the path that was found for the name.
 std::string with_path(const std::string& role, const std::string& record, const Found& found) {
+  if (const auto place = found.find({role, record}); place != found.end()) return place->second.string();
   auto end = record.rfind(role == "lora" ? ':' : '=');
   if (role == "lora" && end != std::string::npos && end > 0) end = record.rfind(':', end - 1);
   const auto place = end == std::string::npos ? found.end() : found.find({role, record.substr(0, end)});
@@ -127,14 +135,14 @@ std::string with_path(const std::string& role, const std::string& record, const 
 
 }  // namespace
 
-void set_from_picture(Fields& fields, const GenerateOptions& options) {
+void set_from_picture(Fields& fields, const GenerateOptions& options, const CancelToken* cancel) {
   const std::string where = options.output.from.filename().string();
   const Recipe recipe = read_recipe(options.output.from);
   Json settings = checked_settings(recipe, where);
   const bool new_loras = replaces(fields, "lora", options.picture.lora, recipe);
   const bool new_embeddings = replaces(fields, "embedding", options.model.embedding, recipe);
 
-  Search search(options);
+  Search search(options, cancel);
   Found found;
   for (const auto& input : recipe.inputs) {
     const bool replaced = input.role == "lora" ? new_loras : input.role == "embedding" ? new_embeddings : is_typed(fields, input.role);

@@ -14,6 +14,13 @@ int all_steps(const Models& models, const std::vector<Plan>& plans) {
 
 }  // namespace
 
+void say_notices(const Engine& engine, const std::vector<PictureOptions>& asked) {
+  std::set<std::string> said;
+  for (const auto& picture : asked)
+    for (const auto& line : engine.notices(picture))
+      if (said.insert(line).second) notice("{}", line);
+}
+
 RunWatch::RunWatch(const std::string& label, const Models& models, const std::vector<Plan>& plans, const CancelToken& cancel)
     : progress_(label, all_steps(models, plans)), cancel_(cancel) {}
 

@@ -8,6 +8,9 @@
 
 namespace negativa {
 
+// Engine::notices of all of them, each once.
+void say_notices(const Engine& engine, const std::vector<PictureOptions>& asked);
+
 class RunWatch {
  public:
   RunWatch(const std::string& label, const Models& models, const std::vector<Plan>& plans, const CancelToken& cancel);

@@ -2,6 +2,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "jobs/without_effect.h"
 
 namespace negativa {
 
@@ -20,9 +22,11 @@ TrainReport train_embedding(const TrainEmbeddingOptions& options, const std::str
   check(options.run.out.empty() || options.run.out.extension() == ".safetensors", ErrorKind::input, "[--out] got {}, expected a name that ends in .safetensors",
         options.run.out.string());
   check_can_write(options.run.out);
+  for (const auto& line : without_effect(options)) notice("{}", line);
   const TrainHooks hooks = training_hooks(cancel);
   EmbeddingTraining training = plan_embedding_training(options, model_path(options), hooks.data);
-  const Recipe recipe = training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump());
+  note_training_texts(training, options, {training.options.name, training.captions});
+  const Recipe recipe = training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump(), cancel);
   const auto train = [&](RunFolder& run, const TrainHooks& with) { return train_embedding(training, run, with); };
   const auto write = [&](const TrainingResult& result) {
     write_embedding(options.run.out, result.trained.embeddings.front(), embedding_metadata(facts_of(training, recipe, result.epochs)));
@@ -31,7 +35,9 @@ TrainReport train_embedding(const TrainEmbeddingOptions& options, const std::str
 }
 
 std::string describe_train_embedding(const TrainEmbeddingOptions& options, bool as_json) {
+  for (const auto& line : without_effect(options)) notice("{}", line);
   const EmbeddingTraining training = plan_embedding_training(options, model_path(options));
+  note_training_texts(training, options, {training.options.name, training.captions});
   return describe_training(memory_request(training), options, {"vectors", options.vectors}, as_json);
 }
 

@@ -3,8 +3,10 @@
 #include "base/files.h"
 #include "base/names.h"
 #include "io/image_tensor.h"
+#include "jobs/generate.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
+#include "pipeline/prediction.h"
 
 namespace negativa {
 
@@ -26,15 +28,9 @@ ModelOptions model_options(const TrainOptions& options) {
   return model;
 }
 
-bool is_picture(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
-
 int64_t pictures_in(const fs::path& folder) {
   int64_t count = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) count += is_picture(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder)) count += has_picture_name(entry.path());
   return count;
 }
 
@@ -43,8 +39,18 @@ PictureOptions class_picture(const TrainOptions& options, int64_t number) {
   picture.prompt = options.data.class_prompt;
   picture.weighting = "none";
   picture.cfg_scale = guidance_scale;
-  picture.seed = options.step.seed + static_cast<uint64_t>(number);
+  picture.chose_steps_or_cfg = true;
+  picture.seed = seed_plus(options.step.seed, static_cast<uint64_t>(number));
   if (options.data.resolution) picture.width = picture.height = *options.data.resolution;
+  return picture;
+}
+
+PictureOptions preview_picture(const TrainOptions& options) {
+  PictureOptions picture;
+  picture.prompt = options.run.validation_prompt;
+  picture.cfg_scale = guidance_scale;
+  picture.steps = preview_steps;
+  picture.seed = options.step.seed;
   return picture;
 }
 
@@ -67,7 +73,8 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   }
   const ModelOptions model = model_options(options);
   Engine engine(model, pictures.size());
-  const RunInputs inputs = run_inputs(engine, model, pictures);
+  say_notices(engine, {pictures.front()});
+  const RunInputs inputs = run_inputs(engine, model, pictures, &cancel);
   std::vector<Plan> plans;
   for (auto& picture : pictures) {
     picture = engine.resolved(picture);
@@ -79,21 +86,22 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   });
 }
 
-PreviewPainter::PreviewPainter(const TrainOptions& options) : engine_(model_options(options), 1) {
-  picture_.prompt = options.run.validation_prompt;
-  picture_.cfg_scale = guidance_scale;
-  picture_.steps = preview_steps;
-  picture_.seed = options.step.seed;
-}
-
-Image8 PreviewPainter::draw(const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel) {
-  engine_.models().lend_unet(unet);
-  Plan plan = engine_.plan(picture_);
+Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel) {
+  Engine engine(model_options(options), 1);
+  engine.models().lend_unet(unet);
+  Plan plan = engine.plan(preview_picture(options));
   if (!trained.lora.modules.empty()) plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
   plan.embeddings = trained.embeddings;
   RunHooks hooks;
   hooks.cancel = &cancel;
-  return tensor_to_images(text_to_image(engine_.models(), plan, hooks).image).front();
+  return tensor_to_images(text_to_image(engine.models(), plan, hooks).image).front();
+}
+
+int64_t preview_bytes(const TrainOptions& options) {
+  if (options.run.validation_prompt.empty()) return 0;
+  Engine engine(model_options(options), 1);
+  const PictureMemory memory = picture_memory(engine.models(), {engine.plan(preview_picture(options))}, engine.workers(), true);
+  return memory.weights + memory.activations;
 }
 
 }  // namespace negativa

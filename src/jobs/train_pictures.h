@@ -11,15 +11,11 @@ namespace negativa {
 // Draws --class-prompt into --class-data until there are class_count pictures; those that are there stay. Picture i has seed + i, 50 steps and guidance 5.
 void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel);
 
-// Draws the validation prompt with what is trained by a step, always from the same noise.
-class PreviewPainter {
- public:
-  explicit PreviewPainter(const TrainOptions& options);
-  Image8 draw(const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel);
+// Draws the validation prompt with what is trained by a step, always from the same noise. Encoders and VAE are loaded for it and freed again: between previews
+// the training has the memory to itself.
+Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel);
 
- private:
-  PictureOptions picture_;
-  Engine engine_;
-};
+// What that takes at its peak, as MemoryRequest::preview_bytes. 0 without --validation-prompt. Throws what drawing would throw before its first step.
+int64_t preview_bytes(const TrainOptions& options);
 
 }  // namespace negativa

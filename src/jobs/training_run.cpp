@@ -32,12 +32,18 @@ std::map<std::string, int64_t> tag_frequency(const Dataset& dataset) {
   return counts;
 }
 
+MemoryRequest with_previews(MemoryRequest request, const TrainOptions& options) {
+  request.preview_bytes = preview_bytes(options);
+  return request;
+}
+
 // Refuses rather than spills: a machine that swaps takes days for hours.
-void check_memory(const MemoryRequest& request, bool force) {
+void check_memory(const TrainingRun& training) {
+  const MemoryRequest request = with_previews(training.memory, training.options);
   const MemoryPlan memory = plan_memory(request);
   notice("predicted peak memory {:.2f} GiB (weights {:.2f}, activations {:.2f}), available {:.2f} GiB", gibibytes(memory.peak()), gibibytes(memory.weights),
          gibibytes(memory.activations), gibibytes(memory.available));
-  if (memory.fits() || force) return;
+  if (memory.fits() || training.options.run.force) return;
   const auto advice = memory_advice(request);
   fail(ErrorKind::input, "[memory] the run needs about {:.1f} GiB and {:.1f} are available; try {}, or --force", gibibytes(memory.peak()), gibibytes(memory.available),
        advice.empty() ? "a smaller model" : joined(advice, " or "));
@@ -49,11 +55,9 @@ void add_progress(const TrainingRun& training, RunFolder& run, TrainHooks& hooks
     progress->tick(counted ? 1 : static_cast<int>(step.step));  // a resumed run starts where it stopped
     counted = true;
   };
-  const auto painter = std::make_shared<std::optional<PreviewPainter>>();
   const auto& options = training.options;
-  hooks.on_preview = [&run, &options, painter, cancel = hooks.data.cancel](int64_t step, const std::shared_ptr<const UNet>& unet, const Trained& trained) {
-    if (!*painter) painter->emplace(options);
-    const Image8 image = (*painter)->draw(unet, trained, *cancel);
+  hooks.on_preview = [&run, &options, cancel = hooks.data.cancel](int64_t step, const std::shared_ptr<const UNet>& unet, const Trained& trained) {
+    const Image8 image = draw_preview(options, unet, trained, *cancel);
     run.save_preview(step, image, {{"Title", options.run.validation_prompt}, {"Description", fmt::format("step {} of {}", step, options.step.steps)}});
   };
 }
@@ -93,6 +97,8 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   const auto begin = std::chrono::steady_clock::now();
   const auto& options = training.options;
   check_trace(options.run);
+  const bool is_new = options.run.resume == "never" || !std::filesystem::exists(RunFolder::beside(options.run.out));
+  if (is_new) check_memory(training);  // a run that is refused leaves no folder, which would refuse the advice that is given
   RunFolder run(options.run.out, training.recipe, options.run.resume == "never");
   TrainReport report;
   report.file = options.run.out;
@@ -103,7 +109,7 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
     report.sha256 = trained_sha256(options.run.out);
     return report;
   }
-  check_memory(training.memory, options.run.force);
+  if (!is_new) check_memory(training);
   run.save_config(training.config_toml);
   add_progress(training, run, hooks);
   const TrainingResult result = training.train(run, hooks);
@@ -115,7 +121,7 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   return report;
 }
 
-Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options, const std::string& settings_json) {
+Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options, const std::string& settings_json, const CancelToken& cancel) {
   Json settings = parse_json(settings_json, verb);
   for (const char* key : not_in_recipe) settings.erase(key);
   settings["resolution"] = training.resolution_px;
@@ -127,8 +133,8 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
   recipe.device = training.device.is_cuda() ? "cuda" : "cpu";
   recipe.dtype = dtype_name(training.compute);
   recipe.threads = training.threads;
-  recipe.inputs.push_back(model_input("model", training.files));
-  if (!options.model.vae.empty()) recipe.inputs.push_back(vae_input(options.model.vae));
+  recipe.inputs.push_back(model_input("model", training.files, &cancel));
+  if (!options.model.vae.empty()) recipe.inputs.push_back(vae_input(find_vae(options.model.vae), &cancel));
   recipe.inputs.push_back(data_input("data", training.pictures));
   if (training.class_pictures) recipe.inputs.push_back(data_input("class_data", *training.class_pictures));
   return recipe;
@@ -164,7 +170,8 @@ TrainingFacts training_facts(const Training& training, const TrainOptions& optio
   return facts;
 }
 
-std::string describe_training(const MemoryRequest& request, const TrainOptions& options, const std::pair<std::string, int64_t>& what, bool as_json) {
+std::string describe_training(const MemoryRequest& given, const TrainOptions& options, const std::pair<std::string, int64_t>& what, bool as_json) {
+  const MemoryRequest request = with_previews(given, options);
   const Training& training = request.training;
   const MemoryPlan memory = plan_memory(request);
   const auto& step = options.step;
@@ -183,6 +190,7 @@ std::string describe_training(const MemoryRequest& request, const TrainOptions& 
                      {"weights_gib", gibibytes(memory.weights)},
                      {"adapters_gib", gibibytes(memory.adapters)},
                      {"activations_gib", gibibytes(memory.activations)},
+                     {"previews_gib", gibibytes(memory.previews)},
                      {"peak_gib", gibibytes(memory.peak())},
                      {"available_gib", gibibytes(memory.available)},
                      {"fits", memory.fits()},

@@ -34,7 +34,7 @@ TrainHooks training_hooks(const CancelToken& cancel);
 Path model_path(const TrainOptions& options);
 
 // `settings`: the options' fields as JSON text, with all that was resolved; what decides no byte of the file is left out here.
-Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options, const std::string& settings);
+Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options, const std::string& settings, const CancelToken& cancel);
 
 // What all kinds of training say of themselves in the file's header.
 TrainingFacts training_facts(const Training& training, const TrainOptions& options, const Recipe& recipe, int64_t epochs);

@@ -31,9 +31,9 @@ bool matches(const std::string& pattern, const std::string& module) {
 }  // namespace
 
 std::optional<AdapterConfig> AdapterConfig::from(const Json& fields, const std::string& prefix, const std::string& where) {
-  if (!fields.contains(prefix + "lora_alpha")) return {};
   check(!get_or<bool>(fields, prefix + "use_dora", false, where), ErrorKind::input,
         "[{}] is a DoRA (use_dora), expected a plain LoRA: magnitudes are not supported; train or export it without DoRA", where);
+  if (!fields.contains(prefix + "lora_alpha")) return {};
   AdapterConfig config;
   config.lora_alpha_ = get<double>(fields, prefix + "lora_alpha", where);
   config.use_rslora_ = get_or<bool>(fields, prefix + "use_rslora", false, where);

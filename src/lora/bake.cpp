@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "io/keys/diffusers_names.h"
 #include "io/model_config.h"
+#include "io/prediction_marks.h"
 #include "lora/merge_weights.h"
 
 namespace negativa {
@@ -191,6 +192,11 @@ int64_t bytes_of_part(const std::vector<BakedFile>& files, const std::string& pa
   return bytes;
 }
 
+std::string scheduler_text(const ModelFiles& model) {
+  const auto text = model.config_json(names::scheduler);
+  return model.layout == ModelFiles::single_file ? plain_scheduler_config(text) : text;
+}
+
 // Everything of a model but weights: configurations, vocabularies, the scheduler, the index of shards, licences.
 void write_the_rest(const ModelFiles& model, const std::vector<BakedFile>& files, const fs::path& folder) {
   for (const char* part : {names::unet, names::vae, names::text_encoder, names::text_encoder_2}) {
@@ -207,7 +213,7 @@ void write_the_rest(const ModelFiles& model, const std::vector<BakedFile>& files
       if (entry.is_regular_file()) copy_whole(entry.path(), folder / part / entry.path().filename());
   }
   make_folder(folder / names::scheduler);
-  write_atomically(folder / names::scheduler / names::scheduler_config, model.config_json("scheduler"));
+  write_atomically(folder / names::scheduler / names::scheduler_config, scheduler_text(model));
   const bool has_index = model.has("model_index");
   write_atomically(folder / names::model_index, has_index ? model.config_json("model_index") : model_index_json(!model.has(names::text_encoder)));
   if (model.layout == ModelFiles::single_file) return;
@@ -217,11 +223,16 @@ void write_the_rest(const ModelFiles& model, const std::vector<BakedFile>& files
 
 }  // namespace
 
-BakeReport plan_bake(const ModelFiles& model, const BakeRequest& request) { return report_of(baked_files(model, request)); }
+BakeReport plan_bake(const ModelFiles& model, const BakeRequest& request) {
+  const auto files = baked_files(model, request);
+  scheduler_text(model);
+  return report_of(files);
+}
 
 BakeReport bake(const ModelFiles& model, const BakeRequest& request, const fs::path& folder, const CancelToken& cancel,
                 const std::function<void()>& on_tensor) {
   const auto files = baked_files(model, request);
+  scheduler_text(model);  // a model that is not understood is refused before anything is written
   for (const auto& file : files) {
     make_folder(folder / file.part);
     write_weights(file, request, folder, [&] {

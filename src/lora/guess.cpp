@@ -1,7 +1,10 @@
 #include "lora/guess.h"
 
 #include <algorithm>
+#include <set>
 
+#include "base/text.h"
+#include "io/safetensors_header.h"
 #include "lora/key_index.h"
 
 namespace negativa {
@@ -10,25 +13,37 @@ namespace {
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-// A part of a key that only one kind of file has. The first that any key contains wins.
+// A part of a key that only one kind of file has, and what to do with such a file. The first that any key has wins.
 struct Sign {
   const char *part, *meaning;
+  bool at_end = false;  // of the key
 };
+#define UNSUPPORTED ", which is not supported; train or export it as a plain LoRA, or take another file"
 constexpr Sign signs[] = {
-    {".dora_scale", "a DoRA (LoRA with magnitudes), which is not supported"},
-    {".lora_magnitude_vector", "a DoRA (LoRA with magnitudes), which is not supported"},
-    {".hada_w1", "a LyCORIS LoHa, which is not supported"},
-    {".lokr_w", "a LyCORIS LoKr, which is not supported"},
-    {".oft_", "an OFT or BOFT adapter, which is not supported"},
-    {".on_input", "a LyCORIS IA3, which is not supported"},
-    {".ia3_l", "an IA3 adapter, which is not supported"},
-    {".a1.weight", "a LyCORIS GLoRA, which is not supported"},
-    {".lora_mid.", "a convolution LoRA in Tucker form (LoCon), which is not supported yet"},
-    {".w_norm", "a LyCORIS file with trained norms, which is not supported"},
-    {"controlnet", "a ControlNet, not a LoRA"},
-    {"control_model.", "a ControlNet, not a LoRA"},
-    {"lllite_", "a ControlNet-LLLite, not a LoRA"},
-    {"input_hint_block", "a ControlNet, not a LoRA"},
+    {"dora_scale", "a DoRA (LoRA with magnitudes)" UNSUPPORTED},
+    {"magnitude", "a DoRA (LoRA with magnitudes)" UNSUPPORTED},
+    {".hada_", "a LyCORIS LoHa" UNSUPPORTED},
+    {".lokr_", "a LyCORIS LoKr" UNSUPPORTED},
+    {".oft_", "an OFT or BOFT adapter" UNSUPPORTED},
+    {".boft_", "an OFT or BOFT adapter" UNSUPPORTED},
+    {".on_input", "a LyCORIS (IA)3, IA3 for short," UNSUPPORTED},
+    {".ia3_l", "a peft (IA)3, IA3 for short," UNSUPPORTED},
+    {".a1.weight", "a LyCORIS GLoRA" UNSUPPORTED},
+    {".b1.weight", "a LyCORIS GLoRA" UNSUPPORTED},
+    {".vera_lambda", "a VeRA adapter" UNSUPPORTED},
+    {".lora_E", "an AdaLoRA adapter" UNSUPPORTED},
+    {".lora_mid.", "a convolution LoRA in Tucker form (LoCon), which is not supported yet; take a LoRA without convolution layers"},
+    {".w_norm", "a LyCORIS file with trained norms (differences of norm layers)" UNSUPPORTED, true},
+    {".b_norm", "a LyCORIS file with trained norms (differences of norm layers)" UNSUPPORTED, true},
+    {".diff", "a file of full weight differences" UNSUPPORTED, true},
+    {".diff_b", "a file of full weight differences" UNSUPPORTED, true},
+    {"lycoris_", "a LyCORIS file" UNSUPPORTED},
+    {"controlnet", "a ControlNet, not a LoRA; ControlNets are not supported"},
+    {"control_model.", "a ControlNet, not a LoRA; ControlNets are not supported"},
+    {"lllite_", "a ControlNet-LLLite, not a LoRA; ControlNets are not supported"},
+    {"input_hint_block", "a ControlNet, not a LoRA; ControlNets are not supported"},
+    {"ip_adapter.", "an IP-Adapter, not a LoRA; IP-Adapters are not supported"},
+    {"image_proj.", "an IP-Adapter, not a LoRA; IP-Adapters are not supported"},
     {"double_blocks", "a LoRA for Flux"},
     {"single_transformer_blocks", "a LoRA for Flux"},
     {"joint_blocks", "a LoRA for Stable Diffusion 3"},
@@ -39,8 +54,8 @@ constexpr Sign signs[] = {
     {"model.diffusion_model.", "a whole checkpoint, not a LoRA; use -m"},
     {"first_stage_model.", "a whole checkpoint, not a LoRA; use -m"},
     {"conditioner.embedders.", "a whole checkpoint, not a LoRA; use -m"},
-    {".diff", "a file of full weight differences, which is not supported"},
 };
+#undef UNSUPPORTED
 
 // Layers of the UNet that are convolutions here: ours and SGM's names, as they end a LoRA's stem.
 bool is_convolution(const TensorEntry& entry) {
@@ -100,6 +115,19 @@ std::string guess_by_width(const SafetensorsFile& file, const LoraTargets& targe
   return fmt::format("a LoRA for an SDXL of another size ({})", against);
 }
 
+// Of "bundle_emb.WORD.clip_l" and "bundle_emb.WORD.string_to_param.*", as OneTrainer and the webui put embeddings into a LoRA.
+std::vector<std::string> bundled_words(const SafetensorsFile& file) {
+  constexpr std::string_view prefix = "bundle_emb.";
+  std::set<std::string> words;
+  for (const auto& entry : file.entries()) {
+    if (!entry.name.starts_with(prefix)) continue;
+    std::string rest = entry.name.substr(prefix.size());
+    for (const char* end : {".clip_l", ".clip_g", ".string_to_param", ".emb_params"}) rest = rest.substr(0, rest.find(end));
+    words.insert(printable_name(rest));
+  }
+  return {words.begin(), words.end()};
+}
+
 // A part of a pipeline saved by itself has our own key names.
 bool is_model_part(const SafetensorsFile& file, const LoraTargets& targets) {
   for (const auto& [component, layers] : targets.components)
@@ -112,15 +140,32 @@ bool is_model_part(const SafetensorsFile& file, const LoraTargets& targets) {
 
 std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& targets) {
   const auto& entries = file.entries();
+  if (const auto words = bundled_words(file); !words.empty())
+    return fmt::format(
+        "a LoRA with the textual inversion {} bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it, and its vectors, as clip_l and clip_g "
+        "of a file of their own, go to --embedding",
+        joined(words, ", "));
   for (const auto& sign : signs)
     for (const auto& entry : entries)
-      if (contains(entry.name, sign.part)) return sign.meaning;
+      if (sign.at_end ? entry.name.ends_with(sign.part) : contains(entry.name, sign.part)) return sign.meaning;
   const auto any = [&](auto condition) { return std::any_of(entries.begin(), entries.end(), condition); };
   if (any([](const TensorEntry& entry) { return is_embedding(entry.name); }))
     return "a textual-inversion embedding, not a LoRA; use --embedding";
-  if (is_model_part(file, targets)) return "a whole model, not a LoRA";
+  if (is_model_part(file, targets)) return "a whole model, not a LoRA; use -m";
   if (const auto family = guess_by_width(file, targets); !family.empty()) return family;
   if (any(is_convolution)) return "a LoRA with convolution layers (LoCon): convolution LoRA is not supported yet";
+  return {};
+}
+
+std::string remark_on(const SafetensorsFile& file) {
+  const auto& entries = file.entries();
+  const auto is_kohya = [](const TensorEntry& entry) { return entry.name.starts_with("lora_unet_") || entry.name.starts_with("lora_te"); };
+  if (std::any_of(entries.begin(), entries.end(), [&](const TensorEntry& entry) { return is_kohya(entry) && contains(entry.name, ".lora_A."); }))
+    return "has peft's suffixes (lora_A, lora_B) under kohya's names, which few programs read; taken as lora_down and lora_up; negativa lora convert writes it properly";
+  const bool one_encoder = !entries.empty() && std::all_of(entries.begin(), entries.end(), [](const TensorEntry& entry) { return entry.name.starts_with("lora_te_"); });
+  if (one_encoder)
+    return "is a LoRA of one text encoder without a number (lora_te_), as those for Stable Diffusion 1.x are; SDXL's first encoder has the same layers, but its last is not "
+           "read here, so the effect may be another";
   return {};
 }
 

@@ -27,6 +27,8 @@ void compare_with(const LoraTargets& targets, const std::filesystem::path& path,
   report.compared = true;
   report.dialect = dialect_name(lora.dialect);
   report.guess = lora.coverage.guess;
+  report.remark = lora.coverage.remark;
+  for (const auto& off : lora.coverage.off) report.off.push_back(off.component + " " + off.module);
   for (const auto& [component, keys] : lora.coverage.matched) report.parts[component].matched = keys;
   for (const auto* keys : {&lora.coverage.unmatched, &lora.coverage.magnitudes})
     for (const auto& key : *keys) {
@@ -68,10 +70,10 @@ void describe(const SafetensorsFile& file, LoraReport& report) {
     if (!is_pair(found)) continue;
     LoraModule module{file.load(*found.down, at::kFloat).reshape(matrix_shape(found.down->shape)),
                       file.load(*found.up, at::kFloat).reshape(matrix_shape(found.up->shape)), 0};
-    if (found.alpha && c10::multiply_integers(found.alpha->shape) == 1)
-      module.alpha = file.load(*found.alpha, at::kDouble).item<double>();
-    if (module.alpha == 0) module.alpha = static_cast<double>(module.rank());
-    add_layer(report, component_of_key(stem), stem, module);
+    const bool has_alpha = found.alpha && c10::multiply_integers(found.alpha->shape) == 1;
+    module.alpha = has_alpha ? file.load(*found.alpha, at::kDouble).item<double>() : static_cast<double>(module.rank());
+    if (module.alpha == 0) report.off.push_back(component_of_key(stem) + " " + stem);
+    else add_layer(report, component_of_key(stem), stem, module);
   }
   const auto most =
       std::max_element(dialects.begin(), dialects.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -109,9 +111,9 @@ void find_trigger(LoraReport& report) {
   report.trigger_source.clear();
 }
 
-void hash(const std::filesystem::path& path, const SafetensorsFile& file, LoraReport& report) {
-  report.sha256 = sha256_file(path);
-  report.data_sha256 = file.data_sha256();
+void hash(const std::filesystem::path& path, const SafetensorsFile& file, LoraReport& report, const CancelToken* cancel) {
+  report.sha256 = sha256_file(path, cancel);
+  report.data_sha256 = file.data_sha256(cancel);
   const MappedFile mapped(path);
   const auto bytes = mapped.bytes();
   const size_t begin = std::min<size_t>(0x100000, bytes.size()), length = std::min<size_t>(0x10000, bytes.size() - begin);
@@ -148,6 +150,7 @@ void append_parts(const LoraReport& report, std::string& text) {
     text += "keys: not compared with a model; -m MODEL does\n";
     return;
   }
+  if (!report.model.empty()) text += fmt::format("compared with the layers of {}\n", report.model);
   for (const auto& [component, part] : report.parts)
     text += fmt::format("keys of {}: {} matched, {} unmatched; {} layers misshapen\n", component, part.matched, part.unmatched,
                         part.misshapen);
@@ -157,7 +160,7 @@ void append_parts(const LoraReport& report, std::string& text) {
 
 }  // namespace
 
-LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets) {
+LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets, const CancelToken* cancel) {
   LoraReport report;
   const auto files = lora_weights_paths(path);
   const auto& weights = files[0];
@@ -171,13 +174,16 @@ LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* ta
   else
     describe(*file, report);
   find_trigger(report);
-  hash(weights, *file, report);
+  hash(weights, *file, report, cancel);
   return report;
 }
 
 std::string report_text(const LoraReport& report) {
   std::string text = fmt::format("{}: {} keys, {} bytes\n", report.name, report.dialect, report.size_bytes);
   append_parts(report, text);
+  for (const auto& layer : report.off) text += fmt::format("  off (alpha 0) {}\n", one_line(layer));
+  if (report.layers.empty() && !report.off.empty()) text += "it has no effect: all its layers are switched off by alpha 0\n";
+  if (!report.remark.empty()) text += fmt::format("it {}\n", report.remark);
   if (!report.guess.empty()) text += fmt::format("it seems to be {}\n", report.guess);
   text += report.trigger.empty() ? "trigger word: not recorded\n"
                                  : fmt::format("trigger word: {} ({})\n", one_line(report.trigger), report.trigger_source);
@@ -202,6 +208,8 @@ std::string report_json(const LoraReport& report) {
                {"dialect", report.dialect},     {"compared", report.compared},
                {"unmatched", report.unmatched}, {"faults", report.faults},
                {"guess", report.guess},         {"metadata", report.metadata},
+               {"model", report.model},         {"off", report.off},
+               {"remark", report.remark},
                {"trigger", report.trigger},     {"trigger_source", report.trigger_source},
                {"sha256", report.sha256},       {"data_sha256", report.data_sha256},
                {"auto_v1", report.auto_v1},     {"auto_v2", report.auto_v2()},

@@ -20,9 +20,12 @@ struct LoraReport {
   uint64_t size_bytes = 0;
   std::string dialect;
   bool compared = false;              // with a model: parts, unmatched and faults say something
+  std::string model;                  // whose layers; left to the caller
   std::map<std::string, Part> parts;  // component ("other": keys that name none) -> counts
   std::vector<std::string> unmatched, faults;
-  std::string guess;  // what the file seems to be when it does not fit
+  std::vector<std::string> off;  // layers of alpha 0: "unet mid_block.attentions.0.proj_in"
+  std::string guess;   // what the file seems to be when it does not fit
+  std::string remark;  // what is odd about it though it fits
   std::vector<Layer> layers;
   Metadata metadata;
   std::string trigger;         // the word to write in a prompt; empty: unknown
@@ -36,7 +39,7 @@ struct LoraReport {
 };
 
 // targets nullptr: no model to compare with. Throws what survey_lora throws.
-LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets);
+LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets, const CancelToken* cancel = nullptr);
 
 std::string report_text(const LoraReport& report);
 std::string report_json(const LoraReport& report);  // indented by 2, keys sorted

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "io/keys/kohya.h"
+
 namespace negativa {
 
 namespace {
@@ -20,6 +22,14 @@ std::string without_adapter_name(const std::string& key) {
   return key;
 }
 
+// "lora_unet_….lora_down.weight" -> "lora_unet_….lora_A.weight", as some programs write it; any other key as it is.
+std::string with_pefts_suffix(const std::string& key) {
+  constexpr std::string_view down = ".lora_down.weight", up = ".lora_up.weight";
+  if (key.ends_with(down)) return key.substr(0, key.size() - down.size()) + ".lora_A.weight";
+  if (key.ends_with(up)) return key.substr(0, key.size() - up.size()) + ".lora_B.weight";
+  return key;
+}
+
 bool fits(const LoraPlace& place, const TensorEntry& entry) {
   const Shape shape = matrix_shape(entry.shape);
   if (place.side == LoraSide::down) return shape.size() == 2 && shape[1] == place.target->in_features;
@@ -35,12 +45,14 @@ Shape matrix_shape(const Shape& shape) {
 }
 
 LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) {
+  const KohyaNames kohya(targets.layout);
   for (const auto& [component, layers] : targets.components) {
     for (const auto& layer : layers) {
       for (const LoraSide side : sides) {
-        for (const auto dialect : {LoraDialect::diffusers, LoraDialect::kohya, LoraDialect::peft})
-          for (const auto& key : lora_names(dialect, component, layer.name, side, targets.layout))
-            add(key, {component, &layer, side, dialect});
+        for (const auto& key : diffusers_lora_names(component, layer.name, side)) add(key, {component, &layer, side, LoraDialect::diffusers});
+        for (const auto& key : kohya.keys(component, layer.name, side))
+          for (const auto& spelling : {key, with_pefts_suffix(key)}) add(spelling, {component, &layer, side, LoraDialect::kohya});
+        for (const auto& key : peft_lora_names(component, layer.name, side)) add(key, {component, &layer, side, LoraDialect::peft});
         if (component == "unet") continue;
         // A PeftModel of a text encoder: the UNet's spellings, but for the encoder's modules, with and without their root.
         const auto flat = layer.name.starts_with("text_model.") ? layer.name.substr(11) : layer.name;

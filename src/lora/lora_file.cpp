@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/file_names.h"
 #include "base/names.h"
 #include "lora/adapter_config.h"
 #include "lora/guess.h"
@@ -39,6 +40,9 @@ std::filesystem::path config_beside(const std::filesystem::path& weights) {
   return weights.filename() == names::peft_weights && std::filesystem::exists(config) ? config : std::filesystem::path();
 }
 
+// DoRA's: kohya's dora_scale, diffusers' and peft's lora_magnitude_vector, with and without an adapter's name or ".weight", on whatever layer.
+bool is_magnitude(const std::string& key) { return key.find("dora_scale") != std::string::npos || key.find("magnitude") != std::string::npos; }
+
 // Sorts the file's keys: pieces of layers, DoRA's magnitudes, and what fits nothing.
 PiecesByName sort_keys(const SafetensorsFile& file, const LoraTargets& targets, LoraFile& lora) {
   const LoraKeyIndex index(targets);
@@ -47,12 +51,8 @@ PiecesByName sort_keys(const SafetensorsFile& file, const LoraTargets& targets, 
   auto& coverage = lora.coverage;
   for (const auto& entry : file.entries()) {
     const auto* place = index.find(entry);
-    if (!place) {
-      (entry.name.ends_with(".dora_scale") ? coverage.magnitudes : coverage.unmatched).push_back(entry.name);
-      continue;
-    }
-    if (place->side == LoraSide::magnitude) {
-      coverage.magnitudes.push_back(entry.name);
+    if (is_magnitude(entry.name) || !place) {
+      (is_magnitude(entry.name) ? coverage.magnitudes : coverage.unmatched).push_back(entry.name);
       continue;
     }
     ++coverage.matched[place->component];
@@ -96,14 +96,10 @@ Tensor load_matrix(const SafetensorsFile& file, const TensorEntry& entry) {
   return file.load(entry, at::kFloat).reshape(shape).contiguous();
 }
 
-// alpha of the file, else of peft's config, else the rank; kohya writes 0 for "the rank".
+// alpha of the file, else of peft's config, else the rank.
 double alpha_of(const SafetensorsFile& file, const Pieces& pieces, const AdapterConfig* config, int64_t rank) {
-  double alpha = static_cast<double>(rank);
-  if (pieces.alpha)
-    alpha = file.load(*pieces.alpha, at::kDouble).item<double>();
-  else if (config)
-    alpha = config->alpha(pieces.target->name, rank);
-  return alpha == 0 ? static_cast<double>(rank) : alpha;
+  if (pieces.alpha) return file.load(*pieces.alpha, at::kDouble).item<double>();
+  return config ? config->alpha(pieces.target->name, rank) : static_cast<double>(rank);
 }
 
 void load_modules(const SafetensorsFile& file, const PiecesByName& pieces, const AdapterConfigs& configs, LoraFile& lora) {
@@ -112,17 +108,19 @@ void load_modules(const SafetensorsFile& file, const PiecesByName& pieces, const
       std::string fault = shape_fault(found);
       LoraModule module;
       if (fault.empty()) {
-        module = {load_matrix(file, *found.down), load_matrix(file, *found.up), 0, found.down->dtype};
+        module = {load_matrix(file, *found.down), load_matrix(file, *found.up), 0, found.down->dtype, found.target->is_read};
         if (found.up->dtype != found.down->dtype) module.stored = at::kFloat;
         module.alpha = alpha_of(file, found, configs.of(component), module.rank());
         const bool finite = at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() &&
                             std::isfinite(module.alpha);
         if (!finite) fault = fmt::format("{} holds NaN or infinity", name);
       }
-      if (fault.empty())
-        lora.modules[component].emplace(name, std::move(module));
-      else
+      if (!fault.empty())
         lora.coverage.faults.push_back({component, std::move(fault)});
+      else if (module.alpha == 0)
+        lora.coverage.off.push_back({component, name, module.rank()});
+      else
+        lora.modules[component].emplace(name, std::move(module));
     }
   }
 }
@@ -140,6 +138,7 @@ LoraFile survey_file(const std::filesystem::path& path, const LoraTargets& targe
   const auto& coverage = lora.coverage;
   if (!coverage.unmatched.empty() || !coverage.faults.empty() || !coverage.magnitudes.empty())
     lora.coverage.guess = guess_purpose(*file, targets);
+  lora.coverage.remark = remark_on(*file);
   return lora;
 }
 
@@ -152,8 +151,10 @@ void append(LoraFile& whole, LoraFile part) {
   all.matched.merge(part.coverage.matched);
   all.unmatched.insert(all.unmatched.end(), part.coverage.unmatched.begin(), part.coverage.unmatched.end());
   all.faults.insert(all.faults.end(), part.coverage.faults.begin(), part.coverage.faults.end());
+  all.off.insert(all.off.end(), part.coverage.off.begin(), part.coverage.off.end());
   all.magnitudes.insert(all.magnitudes.end(), part.coverage.magnitudes.begin(), part.coverage.magnitudes.end());
   if (all.guess.empty()) all.guess = part.coverage.guess;
+  if (all.remark.empty()) all.remark = part.coverage.remark;
 }
 
 // "; it seems to be a LoRA for Flux"
@@ -173,8 +174,9 @@ void check_usable(const LoraFile& lora, bool allow_unmatched) {
     for (const auto& fault : coverage.faults) texts.push_back(fault.text);
     fail(ErrorKind::shape, "[lora] {}: {} layers do not fit this model ({}){}", name, texts.size(), some_of(texts), seems(lora));
   }
-  check(!lora.modules.empty() || !coverage.unmatched.empty(), ErrorKind::input, "[lora] {} holds no tensors, expected those of a LoRA; is the download complete?", name);
-  check(!lora.modules.empty(), ErrorKind::missing_key, "[lora] {}: got {} keys, none of which fits a layer of this model ({}){}",
+  const bool any = !lora.modules.empty() || !coverage.off.empty();
+  check(any || !coverage.unmatched.empty(), ErrorKind::input, "[lora] {} holds no tensors, expected those of a LoRA; is the download complete?", name);
+  check(any, ErrorKind::missing_key, "[lora] {}: got {} keys, none of which fits a layer of this model ({}){}",
         name, coverage.unmatched.size(), some_of(coverage.unmatched), seems(lora));
   check(allow_unmatched || coverage.unmatched.empty(), ErrorKind::missing_key,
         "[lora] {}: {} keys fit no layer of this model ({}){}; use a LoRA made for this model, or --allow-unmatched to skip them",
@@ -201,30 +203,30 @@ LoraDialect dialect_from_name(const std::string& name) {
   fail(ErrorKind::input, "[--format] got \"{}\", expected diffusers, kohya or peft", name);
 }
 
-void LoraTargets::add(const std::string& component, const nn::Walk& walk) {
+void LoraTargets::add(const std::string& component, const nn::Walk& walk, const std::string& unread) {
   auto& layers = components[component];
-  for (const auto& [name, linear] : walk.linears) layers.push_back({name, linear->in_features, linear->out_features});
+  for (const auto& [name, linear] : walk.linears)
+    layers.push_back({name, linear->in_features, linear->out_features, unread.empty() || !name.starts_with(unread)});
   if (component != "unet") return;
   std::vector<std::string> keys;
   for (const auto& slot : walk.slots) keys.push_back(slot.name);
   layout = unet_layout(std::move(keys));
 }
 
-std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& path) {
+std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& given) {
+  const auto path = stored_path(given);
   if (std::filesystem::is_directory(path)) {
     for (const char* name : {names::peft_weights, diffusers_weights})
       if (std::filesystem::exists(path / name)) return {path / name};
     std::vector<std::filesystem::path> several;
     for (const char* component : components)
       if (std::filesystem::exists(path / component / names::peft_weights)) several.push_back(path / component / names::peft_weights);
+    for (const char* pickle : {"adapter_model.bin", "pytorch_lora_weights.bin"})
+      if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};  // so that opening says what it is
     check(!several.empty(), ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),
           names::peft_weights, diffusers_weights);
     return several;
   }
-  for (const char* pickle : {".bin", ".pt", ".pth", ".ckpt"})
-    check(path.extension() != pickle, ErrorKind::input,
-          "[lora] {} is a pickle, which can run code when opened, expected safetensors; convert it to .safetensors first",
-          path.string());
   return {path};
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_names.h"
 
 namespace negativa {
 
@@ -45,7 +46,7 @@ LoraSpec parse(const std::string& text, const std::string& where) {
     return {path, *weight, *branch};
   }
   check(!weight, ErrorKind::input, "[{}] got branch \"{}\", expected both, negative or positive", where, last);
-  check(!std::filesystem::exists(before), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last, before);
+  check(!std::filesystem::exists(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last, before);
   return {text, 1, LoraBranch::both};
 }
 
@@ -64,8 +65,9 @@ std::string branch_name(LoraBranch branch) {
 }
 
 LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {
-  if (!text.empty() && std::filesystem::exists(text)) return {text, 1, LoraBranch::both};
+  if (const auto whole = stored_path(text); !whole.empty() && std::filesystem::exists(whole)) return {whole, 1, LoraBranch::both};
   LoraSpec spec = parse(text, where);
+  spec.path = stored_path(spec.path);
   check(!spec.path.empty(), ErrorKind::input, "[{}] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", where, text);
   check(std::isfinite(spec.weight), ErrorKind::input, "[{}] got weight {} for {}, expected a finite number", where, spec.weight,
         spec.path.string());

@@ -26,7 +26,7 @@ void check_module(const std::string& name, const LoraModule& module) {
         to_string(shape_of(module.up)));
   const bool finite = at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() && std::isfinite(module.alpha);
   check(finite, ErrorKind::input, "[lora] {} holds NaN or infinity and is not written; try a smaller --learning-rate where it is trained, a smaller weight where it is merged", name);
-  check(module.alpha != 0, ErrorKind::input, "[lora] {}: got alpha 0, expected another number: files use 0 for \"the rank\"", name);
+  check(module.alpha != 0, ErrorKind::input, "[lora] {}: got alpha 0, expected another number: a layer of alpha 0 is off and is to be left out", name);
 }
 
 bool is_folder_name(const fs::path& out) { return out.extension() != ".safetensors"; }

@@ -131,7 +131,7 @@ MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod metho
       merged.modules[component].emplace(name, std::move(module));
     }
   }
-  check(!merged.modules.empty(), ErrorKind::input, "[lora merge] every weight is 0, expected at least one other; there is nothing to merge");
+  check(!merged.modules.empty(), ErrorKind::input, "[lora merge] every weight is 0 or every layer switched off (alpha 0), expected at least one other; there is nothing to merge");
   return merged;
 }
 

@@ -28,10 +28,16 @@ Tensor as_int8(const Slot& slot, const Tensor& tensor) {
   return rows.div(scale.unsqueeze(1)).round_().to(at::kChar).view(tensor.sizes());
 }
 
+bool is_number_format_of_weights(DType dtype) {
+  for (const auto known : {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble, at::kFloat8_e4m3fn, at::kFloat8_e5m2})
+    if (dtype == known) return true;
+  return false;
+}
+
 }  // namespace
 
 void check_weights(const std::string& part, const Walk& module, const Weights& weights) {
-  std::vector<std::string> missing, misshapen, extra;
+  std::vector<std::string> missing, misshapen, extra, integer;
   std::set<std::string> known;
   for (const auto& slot : module.slots) {
     known.insert(slot.name);
@@ -40,11 +46,19 @@ void check_weights(const std::string& part, const Walk& module, const Weights& w
       missing.push_back(slot.name);
     } else if (const auto shape = found->second.shape(); shape != slot.shape) {
       misshapen.push_back(fmt::format("{} is {}, expected {}", slot.name, to_string(shape), to_string(slot.shape)));
+    } else if (!is_number_format_of_weights(found->second.dtype())) {
+      integer.push_back(fmt::format("{} as {}", slot.name, c10::toString(found->second.dtype())));
     }
   }
   for (const auto& [key, source] : weights)
     if (!known.contains(key)) extra.push_back(key);
-  if (missing.empty() && misshapen.empty() && extra.empty()) return;
+  if (missing.empty() && misshapen.empty() && extra.empty()) {
+    check(integer.empty(), ErrorKind::file_format, "[{}] {} weights are quantised to a format that is not read ({}), expected fp32, fp16, bf16 or fp8", part,
+          integer.size(), integer.empty() ? "" : some_of(integer));
+    return;
+  }
+  for (const auto& key : extra)
+    check(sign_of_quantising(key).empty(), ErrorKind::file_format, "[{}] is {} ({}), which is not read; give one in fp32, fp16, bf16 or plain fp8", part, sign_of_quantising(key), key);
   std::string message = fmt::format("[{}] weights do not fit the config:", part);
   if (!missing.empty()) message += fmt::format(" {} missing ({});", missing.size(), some_of(missing));
   if (!misshapen.empty()) message += fmt::format(" {} misshapen ({});", misshapen.size(), some_of(misshapen));

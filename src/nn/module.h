@@ -69,7 +69,8 @@ struct LoadOptions {
   const CancelToken* cancel = nullptr;  // asked before each tensor
 };
 
-// Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape.
+// Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape; weights that are no floating point
+// numbers another: ErrorKind::file_format. Reads headers only.
 void check_weights(const std::string& part, const Walk& module, const Weights& weights);
 
 // Fills every slot from `weights`, after check_weights.

@@ -11,9 +11,9 @@ ResnetBlock::ResnetBlock(const Shape& shape)
   if (shape.in_channels != shape.out_channels) conv_shortcut.emplace(shape.in_channels, shape.out_channels, 1, 1, 0);
 }
 
-Tensor ResnetBlock::forward(const Tensor& x, const Tensor& temb_silu) const {
+Tensor ResnetBlock::forward(const Tensor& x, const Tensor& temb_silu, const Adapters& adapters) const {
   Tensor h = conv1.forward(norm1.forward_silu(x));
-  if (time_emb_proj) h = h + time_emb_proj->forward(temb_silu).unsqueeze(-1).unsqueeze(-1);
+  if (time_emb_proj) h = h + time_emb_proj->forward(temb_silu, adapters).unsqueeze(-1).unsqueeze(-1);
   return conv2.forward(norm2.forward_silu(h), conv_shortcut ? conv_shortcut->forward(x) : x);
 }
 

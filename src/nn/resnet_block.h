@@ -22,7 +22,7 @@ struct ResnetBlock {
   explicit ResnetBlock(const Shape& shape);
 
   // x [B,in,H,W]; temb_silu [B,time_embed_dim], SiLU already applied (undefined for a block without one) -> [B,out,H,W]
-  Tensor forward(const Tensor& x, const Tensor& temb_silu = {}) const;
+  Tensor forward(const Tensor& x, const Tensor& temb_silu = {}, const Adapters& adapters = Adapters::none()) const;
 
   static void visit(auto& self, auto& v) {
     v("norm1", self.norm1);

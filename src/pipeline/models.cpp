@@ -13,10 +13,19 @@ namespace {
 
 constexpr const char* of_refiner = "refiner/";
 
-ModelFacts read_facts(const ModelFiles& files) {
+ModelFacts read_facts(const ModelFiles& files, const PredictionRequest& asked) {
   const auto index = parse_json(files.config_json("model_index"), files.name + "/" + names::model_index);
   return {UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json"),
-          scheduler_config_from_json(files.config_json("scheduler")), get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
+          scheduler_config_from_json(files.config_json("scheduler"), asked), get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
+}
+
+// How latents are scaled belongs to the UNet, whoever decodes them: Playground 2.5 also draws with SDXL's VAE.
+void take_latent_scale(const std::string& of_model, VaeConfig& vae) {
+  const auto own = VaeConfig::from_json(of_model, "vae/config.json");
+  if (own.latents_mean.empty() || own.latents_std.empty()) return;
+  vae.latents_mean = own.latents_mean;
+  vae.latents_std = own.latents_std;
+  vae.scaling_factor = own.scaling_factor;
 }
 
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
@@ -28,18 +37,48 @@ void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
 }  // namespace
 
 Models::Models(ModelRequest request) : request_(std::move(request)), files_(open_model(request_.model)) {
-  facts_ = read_facts(files_);
+  facts_ = read_facts(files_, request_.prediction);
   is_small_ = is_small_unet(facts_.unet);
   if (request_.refiner) {
     refiner_files_ = open_model(*request_.refiner);
-    refiner_facts_ = read_facts(*refiner_files_);
-    check(refiner_facts_->unet.in_channels == facts_.unet.in_channels, ErrorKind::shape, "[refiner] works on {} latent channels, the base on {}",
-          refiner_facts_->unet.in_channels, facts_.unet.in_channels);
+    refiner_facts_ = read_facts(*refiner_files_, {});
   }
   if (request_.vae) vae_files_ = open_vae(*request_.vae);
+  check(vae_files_ || files_.has("vae"), ErrorKind::input, "[{}] holds no VAE; give one with --vae", files_.path.string());
   vae_config_ = VaeConfig::from_json(vae_files_ ? vae_files_->config_json : files_.config_json("vae"), "vae/config.json");
-  check_fits(vae_config_, facts_.unet);
+  if (vae_files_ && facts_.scheduler.edm && vae_config_.latents_mean.empty() && files_.has("vae")) take_latent_scale(files_.config_json("vae"), vae_config_);
+  check_parts_fit();
+  for (const auto& [part, weights] : weights()) check_part(part, weights);
   open_parts();
+}
+
+void Models::check_parts_fit() const {
+  const auto check_text = [](const ModelFiles& files, const UNetConfig& unet) {
+    check_text_fits(files, {unet.cross_attention_dim(), unet.projection_class_embeddings_input_dim, unet.addition_time_embed_dim});
+    for (const char* tokenizer : {names::tokenizer, names::tokenizer_2})
+      if (files.has(tokenizer)) files.tokenizer_folder(tokenizer);
+  };
+  facts_.unet.check_draws_from_text(files_.path.string());
+  check_text(files_, facts_.unet);
+  check_fits(vae_config_, facts_.unet);
+  if (!refiner_facts_) return;
+  refiner_facts_->unet.check_draws_from_text(refiner_files_->path.string());
+  check(refiner_facts_->unet.in_channels == facts_.unet.in_channels, ErrorKind::shape, "[refiner] works on {} latent channels, the base on {}",
+        refiner_facts_->unet.in_channels, facts_.unet.in_channels);
+  check_text(*refiner_files_, refiner_facts_->unet);
+}
+
+void Models::check_part(const std::string& part, const Weights& weights) const {
+  const bool is_of_refiner = part.starts_with(of_refiner);
+  const std::string name = is_of_refiner ? part.substr(std::string_view(of_refiner).size()) : part;
+  const auto storage = storage_of(part, weights);
+  if (storage == at::kFloat8_e4m3fn || storage == at::kFloat8_e5m2)  // a recipe's word for what a file is; rounding to it is not done here
+    for (const auto& [key, source] : weights)
+      check(source.dtype() == *storage, ErrorKind::input, "[--weights-dtype] got {} for {}, whose file keeps {}; that is for files that keep it themselves, try int8", dtype_name(*storage),
+            part, dtype_name(source.dtype()));
+  if (name == names::vae) return Vae::check_weights(vae_config_, weights);
+  if (name == names::unet) return UNet::check_weights(is_of_refiner ? refiner_facts_->unet : facts_.unet, weights, part);
+  CLIPTextModel::check_weights(part, text_config(is_of_refiner ? *refiner_files_ : files_, name), weights);
 }
 
 std::optional<DType> Models::storage_of(const std::string& part, const Weights& weights) const {
@@ -150,7 +189,9 @@ LoraTargets lora_targets(const ModelFiles& files) {
   for (const char* part : {"text_encoder", "text_encoder_2"}) {
     if (!files.has(part)) continue;
     CLIPTextModel encoder(text_config(files, part));
-    targets.add(part, nn::walk(encoder));
+    // Pictures read the last layer but one of either encoder, and the pooled vector of the second, which has passed all its layers.
+    const std::string last = fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1);
+    targets.add(part, nn::walk(encoder), encoder.text_projection ? "" : last);
   }
   return targets;
 }

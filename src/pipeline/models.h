@@ -17,9 +17,10 @@ struct ModelRequest {
   std::optional<std::filesystem::path> refiner;
   std::optional<std::filesystem::path> vae;  // another VAE than the model's
   DType compute = at::kFloat;
-  std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype
+  std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype; fp8: of fp8 files only
   std::map<std::string, std::optional<DType>> part_storage;  // over `storage`, by part ("unet", "refiner/unet"); absent value: as in the file
   at::Device device = at::kCPU;
+  PredictionRequest prediction;              // over what the base's files say
   std::optional<bool> keep_parts;            // loaded parts stay; absent: those of a small model do
 };
 
@@ -32,7 +33,8 @@ struct ModelFacts {
 
 class Models {
  public:
-  // Opens files, checks headers and configs; loads no weights. Throws as open_model and the config readers do.
+  // Opens files, checks configs, and name, shape and number format of every tensor of every part; loads no weights. Throws as open_model and the
+  // config readers do.
   explicit Models(ModelRequest request);
 
   const ModelRequest& request() const { return request_; }
@@ -82,6 +84,8 @@ class Models {
   nn::LoadOptions load_options(const std::string& part, const Weights& weights, const CancelToken* cancel) const;
   std::optional<DType> storage_of(const std::string& part, const Weights& weights) const;
   void open_parts();
+  void check_part(const std::string& part, const Weights& weights) const;
+  void check_parts_fit() const;
 
   const ModelRequest request_;
   ModelFiles files_;

@@ -42,17 +42,13 @@ int64_t packed_bytes(const Models& models, const Weights& weights, int64_t held_
   return is_fp32 && models.request().device.is_cpu() ? nn::packed_bytes(weights) : 0;
 }
 
-struct Stage {
-  int64_t weights = 0, activations = 0;
-};
-
 // What each part holds, with the largest activations of any of the pictures.
-std::map<std::string, Stage> stages_of(const Models& models, const std::vector<Plan>& plans) {
+std::map<std::string, PictureMemory> stages_of(const Models& models, const std::vector<Plan>& plans) {
   const int64_t number = dtype_bytes(models.request().compute);
-  std::map<std::string, Stage> stages;
+  std::map<std::string, PictureMemory> stages;
   for (const auto& [part, weights] : models.weights()) {
     const bool text = part.find("text_encoder") != std::string::npos, refiner = part.starts_with("refiner/");
-    Stage& stage = stages[text ? (refiner ? "refiner/text" : "text") : part];
+    PictureMemory& stage = stages[text ? (refiner ? "refiner/text" : "text") : part];
     const int64_t held = models.weight_bytes(part, weights);
     stage.weights += held + packed_bytes(models, weights, held);
     const int64_t cast = largest_weight(weights) * number;  // one weight on its way, from the file or to a layer
@@ -98,6 +94,20 @@ double picture_flop(const Models& models, const Plan& plan) {
   return flop;
 }
 
+PictureMemory picture_memory(const Models& models, const std::vector<Plan>& plans, int workers, bool unet_is_lent) {
+  PictureMemory memory;
+  for (auto [name, stage] : stages_of(models, plans)) {
+    if (unet_is_lent && name == "unet") stage.weights = 0;
+    if (models.keeps_parts()) {
+      memory.weights += stage.weights;
+      memory.activations = std::max(memory.activations, stage.activations * workers);
+    } else if (stage.weights + stage.activations > memory.weights + memory.activations) {
+      memory = stage;
+    }
+  }
+  return memory;
+}
+
 Prediction predict(const Models& models, const std::vector<Plan>& plans, int workers) {
   Prediction prediction;
   prediction.rate = matrix_product_rate() * workers;
@@ -105,17 +115,9 @@ Prediction predict(const Models& models, const std::vector<Plan>& plans, int wor
   prediction.program_bytes = resident_bytes();
   prediction.available_bytes = available_bytes();
   for (const auto& plan : plans) prediction.flop += picture_flop(models, plan);
-  int64_t peak = 0;
-  for (const auto& [name, stage] : stages_of(models, plans)) {
-    if (models.keeps_parts()) {
-      prediction.weights_bytes += stage.weights;
-      prediction.activations_bytes = std::max(prediction.activations_bytes, stage.activations * workers);
-    } else if (stage.weights + stage.activations > peak) {
-      peak = stage.weights + stage.activations;
-      prediction.weights_bytes = stage.weights;
-      prediction.activations_bytes = stage.activations;
-    }
-  }
+  const PictureMemory memory = picture_memory(models, plans, workers);
+  prediction.weights_bytes = memory.weights;
+  prediction.activations_bytes = memory.activations;
   return prediction;
 }
 

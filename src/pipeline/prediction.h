@@ -25,6 +25,13 @@ struct Prediction {
   double seconds() const { return flop / (rate * efficiency); }  // of computing; reading files comes on top
 };
 
+// Bytes besides the program's own: weights of what is held at the peak, and what comes and goes with it.
+struct PictureMemory {
+  int64_t weights = 0, activations = 0;
+};
+// unet_is_lent: as Models::lend_unet has it; its weights are somebody else's then.
+PictureMemory picture_memory(const Models& models, const std::vector<Plan>& plans, int workers, bool unet_is_lent = false);
+
 // FLOP of one picture: texts, steps, decoding.
 double picture_flop(const Models& models, const Plan& plan);
 Prediction predict(const Models& models, const std::vector<Plan>& plans, int workers);

@@ -14,6 +14,7 @@ TextKey key_of(const Plan& plan, const Branch& branch) {
   std::vector<std::string> names;
   for (const auto& embedding : plan.embeddings) {
     names.push_back(embedding.name);
+    names.push_back(embedding.also);
     for (const Tensor* tensor : {&embedding.clip_l, &embedding.clip_g}) vectors.push_back(tensor->unsafeGetTensorImpl());
   }
   return {branch.prompt, branch.prompt_2, plan.weighting, plan.pooled, branch.adapters, vectors, names};
@@ -86,6 +87,7 @@ UNetCondition condition(const Conditioning& text, const Plan& plan, const UNet& 
 }
 
 struct Share {  // of a picture's steps
+  const Sampler& sampler;
   StepRange steps;
   const Conditioning& text;
   const nn::Adapters& adapters;
@@ -94,7 +96,7 @@ struct Share {  // of a picture's steps
 
 void run_steps(const UNet& unet, const ModelRequest& request, const Share& share, Drawing& drawing, const RunHooks& hooks) {
   const Plan& plan = drawing.plan;
-  drawing.latents = denoise({unet, *drawing.course.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request), share.adapters,
+  drawing.latents = denoise({unet, share.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request), share.adapters,
                              share.guidance_scale, plan.guidance_rescale, plan.guidance_interval, request.compute, hooks.on_step, hooks.cancel},
                             drawing.latents, drawing.generator);
 }
@@ -103,9 +105,25 @@ Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).conti
 
 }  // namespace
 
+namespace {
+// The refiner goes on from the base's latents, at noise levels and timesteps that mean the same to both.
+std::unique_ptr<const Sampler> make_refiner_sampler(const Models& models, const std::string& name) {
+  const auto &base = models.facts().scheduler, &refiner = models.refiner_facts()->scheduler;
+  check(!has_continuous_timesteps(base) && !has_continuous_timesteps(refiner), ErrorKind::input,
+        "[refiner] a model that is told ln(sigma) / 4 instead of timesteps shares no schedule with a refiner; draw without --refiner");
+  check(same_noise_levels(base, refiner), ErrorKind::input,
+        "[refiner] was trained on other noise levels than the base (beta {} to {}{}, the base {} to {}{}); draw without --refiner", refiner.beta_start, refiner.beta_end,
+        refiner.rescale_betas_zero_snr ? ", zero terminal SNR" : "", base.beta_start, base.beta_end, base.rescale_betas_zero_snr ? ", zero terminal SNR" : "");
+  SchedulerConfig config = base;
+  config.prediction_type = refiner.prediction_type;
+  return make_sampler(name, config);
+}
+}  // namespace
+
 Course make_course(const Models& models, const Plan& plan) {
   const auto schedule = make_noise_schedule(models.facts().scheduler);
-  Course course{make_sampler(plan.sampler, models.facts().scheduler), {}, {}};
+  Course course{make_sampler(plan.sampler, models.facts().scheduler), {}, {}, {}};
+  if (plan.refiner_start) course.refiner_sampler = make_refiner_sampler(models, plan.sampler);
   course.grid = make_grid(schedule, course.sampler->grid_rules(), plan.grid, plan.steps);
   course.split = {{0, course.grid.steps()}, {course.grid.steps(), course.grid.steps()}};
   if (plan.refiner_start) course.split = split_steps(course.grid, *plan.refiner_start, models.facts().scheduler.num_train_timesteps);
@@ -142,14 +160,14 @@ void draw_noise(const Models& models, Drawing& drawing) {
 void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
   if (course.split.base.size() > 0)
-    run_steps(models.unet(hooks.cancel), models.request(), {course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
+    run_steps(models.unet(hooks.cancel), models.request(), {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
   drawing.kept["base_latents"] = host(drawing.latents);
 }
 
 void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hooks) {
   if (drawing.refiner_text)
     run_steps(models.refiner_unet(hooks.cancel), models.request(),
-              {drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(), drawing.plan.refiner_guidance_scale}, drawing, hooks);
+              {*drawing.course.refiner_sampler, drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(), drawing.plan.refiner_guidance_scale}, drawing, hooks);
   drawing.kept["latents"] = host(drawing.latents);
 }
 

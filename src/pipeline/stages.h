@@ -10,7 +10,7 @@ struct Conditioning {
 };
 
 struct Course {  // how the noise falls: sampler, grid and who does which step
-  std::unique_ptr<const Sampler> sampler;
+  std::unique_ptr<const Sampler> sampler, refiner_sampler;  // one sampler, for what each model predicts; the latter empty without a refiner
   SigmaGrid grid;
   Split split;
 };

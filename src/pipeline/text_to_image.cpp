@@ -70,6 +70,7 @@ void check_plan(const Models& models, const Plan& plan) {
         listed(known));
   check(std::find(grids.begin(), grids.end(), plan.grid) != grids.end(), ErrorKind::input, "[schedule] got \"{}\", expected one of {}", plan.grid,
         listed(grids));
+  make_course(models, plan);  // throws where sampler, schedule, steps and model do not go together
 }
 
 }  // namespace negativa

@@ -5,11 +5,11 @@
 namespace negativa {
 
 namespace {
-// A noise level in variance-preserving terms: latents are alpha·x0 + sigma·noise with alpha² + sigma² = 1.
+// A noise level: latents are alpha·x0 + sigma·noise, with alpha² + sigma² = 1, or with alpha 1 where the model has EDM's preconditioning.
 // lambda is half the log signal-to-noise ratio, +inf at the end of the grid.
 struct Level {
-  explicit Level(float table_sigma)
-      : alpha(1 / std::sqrt(table_sigma * table_sigma + 1)),
+  Level(float table_sigma, bool is_edm)
+      : alpha(is_edm ? 1 : 1 / std::sqrt(table_sigma * table_sigma + 1)),
         sigma(table_sigma * alpha),
         lambda(std::log(alpha) - std::log(sigma)) {}
   float alpha, sigma, lambda;
@@ -20,16 +20,18 @@ class DpmPlusPlus2M : public Sampler {
  public:
   explicit DpmPlusPlus2M(const SchedulerConfig& config) : config_(config) {}
   GridRules grid_rules() const override { return GridRules::dpm_solver; }
-  float init_noise_sigma(const SigmaGrid&) const override { return 1; }
-  Tensor scale_model_input(int64_t, const SigmaGrid&, const Tensor& sample) const override { return sample; }
+  float init_noise_sigma(const SigmaGrid&) const override { return config_.edm ? edm_init_noise_sigma(*config_.edm) : 1; }
+  Tensor scale_model_input(int64_t index, const SigmaGrid& grid, const Tensor& sample) const override {
+    return config_.edm ? edm_model_input(*config_.edm, grid.sigmas.at(index), sample) : sample;
+  }
 
   Tensor step(const SamplerStep& step, Generator&, SamplerState& state) const override {
-    const Level here(step.grid.sigmas.at(step.index)), next(step.grid.sigmas.at(step.index + 1));
+    const Level here = level(step, step.index), next = level(step, step.index + 1);
     const auto x0 = predicted_x0(step, here);
     const float h = next.lambda - here.lambda, weight = next.alpha * (std::exp(-h) - 1);
     auto moved = step.sample.to(at::kFloat) * (next.sigma / here.sigma) - x0 * weight;
     if (state.previous_x0.defined() && !first_order_at(step.index, step.grid)) {
-      const Level before(step.grid.sigmas.at(step.index - 1));
+      const Level before = level(step, step.index - 1);
       const float r = (here.lambda - before.lambda) / h;
       moved = moved - (x0 - state.previous_x0) * (1 / r) * (0.5f * weight);
     }
@@ -38,8 +40,12 @@ class DpmPlusPlus2M : public Sampler {
   }
 
  private:
+  Level level(const SamplerStep& step, int64_t index) const { return {step.grid.sigmas.at(index), config_.edm.has_value()}; }
+
   Tensor predicted_x0(const SamplerStep& step, const Level& here) const {
     const auto sample = step.sample.to(at::kFloat);
+    if (config_.edm) return edm_x0(config_, here.sigma, sample, step.model_output);
+    if (config_.prediction_type == PredictionType::sample) return step.model_output;
     if (config_.prediction_type == PredictionType::epsilon) return (sample - step.model_output * here.sigma) / here.alpha;
     return sample * here.alpha - step.model_output * here.sigma;
   }

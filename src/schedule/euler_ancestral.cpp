@@ -8,7 +8,11 @@ namespace {
 // Euler steps below the next sigma, then fresh noise up to it: crowsonkb/k-diffusion, sample_euler_ancestral with eta 1.
 class EulerAncestral : public SigmaSpaceSampler {
  public:
-  using SigmaSpaceSampler::SigmaSpaceSampler;
+  explicit EulerAncestral(const SchedulerConfig& config) : SigmaSpaceSampler(config) {
+    check(config.prediction_type != PredictionType::sample, ErrorKind::input,
+          "[sampler] euler_ancestral does not draw with a model that predicts the sample; try --sampler euler or dpmpp_2m");
+  }
+  GridRules grid_rules() const override { return GridRules::euler_ancestral; }
 
   Tensor step(const SamplerStep& step, Generator& generator, SamplerState&) const override {
     const float from = step.grid.sigmas.at(step.index), to = step.grid.sigmas.at(step.index + 1);

@@ -33,23 +33,43 @@ std::vector<std::string> sampler_names() {
   return names;
 }
 
+Tensor edm_model_input(const Edm& edm, float sigma, const Tensor& sample) {
+  const auto data = static_cast<float>(edm.sigma_data);
+  return sample * (1 / std::sqrt(sigma * sigma + data * data));
+}
+
+Tensor edm_x0(const SchedulerConfig& config, float sigma, const Tensor& sample, const Tensor& model_output) {
+  const auto data = static_cast<float>(config.edm->sigma_data), variance = sigma * sigma + data * data;
+  const float sign = config.prediction_type == PredictionType::v_prediction ? -1 : 1;
+  return sample * (data * data / variance) + model_output * (sign * sigma * data / std::sqrt(variance));
+}
+
+float edm_init_noise_sigma(const Edm& edm) { return static_cast<float>(std::sqrt(edm.sigma_max * edm.sigma_max + 1)); }
+
 float SigmaSpaceSampler::init_noise_sigma(const SigmaGrid& grid) const {
+  if (config_.edm) return edm_init_noise_sigma(*config_.edm);
   const float sigma_max = *std::max_element(grid.sigmas.begin(), grid.sigmas.end());
   return grid.spacing == "leading" ? std::sqrt(sigma_max * sigma_max + 1) : sigma_max;
 }
 
 Tensor SigmaSpaceSampler::scale_model_input(int64_t index, const SigmaGrid& grid, const Tensor& sample) const {
   const float sigma = grid.sigmas.at(index);
+  if (config_.edm) return edm_model_input(*config_.edm, sigma, sample);
   return sample / std::sqrt(sigma * sigma + 1);
 }
 
+Tensor SigmaSpaceSampler::x0(float sigma, const Tensor& sample, const Tensor& model_output) const {
+  if (config_.edm) return edm_x0(config_, sigma, sample, model_output);
+  if (config_.prediction_type == PredictionType::epsilon) return sample - model_output * sigma;
+  if (config_.prediction_type == PredictionType::sample) return model_output;
+  const float variance = sigma * sigma + 1;
+  return model_output * (-sigma / std::sqrt(variance)) + sample / variance;
+}
+
 Tensor SigmaSpaceSampler::derivative(const SamplerStep& step) const {
-  const float sigma = step.grid.sigmas.at(step.index), variance = sigma * sigma + 1;
+  const float sigma = step.grid.sigmas.at(step.index);
   const auto sample = step.sample.to(at::kFloat);
-  const auto x0 = config_.prediction_type == PredictionType::epsilon
-                      ? sample - step.model_output * sigma
-                      : step.model_output * (-sigma / std::sqrt(variance)) + sample / variance;
-  return (sample - x0) / sigma;
+  return (sample - x0(sigma, sample, step.model_output)) / sigma;
 }
 
 }  // namespace negativa

@@ -8,6 +8,11 @@ std::unique_ptr<const Sampler> make_euler(const SchedulerConfig& config);
 std::unique_ptr<const Sampler> make_euler_ancestral(const SchedulerConfig& config);
 std::unique_ptr<const Sampler> make_dpmpp_2m(const SchedulerConfig& config);
 
+// EDM's preconditioning (schedule/scheduler_config.h): what the UNet is given, and the x0 that its output stands for. fp32.
+Tensor edm_model_input(const Edm& edm, float sigma, const Tensor& sample);
+Tensor edm_x0(const SchedulerConfig& config, float sigma, const Tensor& sample, const Tensor& model_output);
+float edm_init_noise_sigma(const Edm& edm);
+
 // Samplers whose latents are x0 + sigma·noise ("variance exploding"): what Euler and its ancestral form have in common.
 class SigmaSpaceSampler : public Sampler {
  public:
@@ -21,6 +26,8 @@ class SigmaSpaceSampler : public Sampler {
   Tensor derivative(const SamplerStep& step) const;
 
  private:
+  Tensor x0(float sigma, const Tensor& sample, const Tensor& model_output) const;
+
   SchedulerConfig config_;
 };
 

@@ -21,7 +21,9 @@ struct Request {
   GridRules rules;
   int64_t steps;
 
-  int64_t train_steps() const { return schedule.config.num_train_timesteps; }
+  const SchedulerConfig& config() const { return schedule.config; }
+  bool is_dpm_solver() const { return rules == GridRules::dpm_solver; }
+  int64_t train_steps() const { return config().num_train_timesteps; }
   double table(int64_t t) const { return schedule.sigmas.data_ptr<float>()[t]; }
 };
 
@@ -49,11 +51,23 @@ Points with_table_sigmas(const Request& request, const char* spacing, Doubles ti
   return points;
 }
 
+// How many timesteps of the table a run may visit: DPM-Solver clips those of too little signal.
+int64_t visited_steps(const Request& request) {
+  const double least = request.config().lambda_min_clipped;
+  if (!request.is_dpm_solver() || std::isinf(least)) return request.train_steps();
+  const auto& alphas = request.schedule.alphas_cumprod;
+  const auto lambda = (alphas.sqrt().log() - (1.0 - alphas).sqrt().log()).contiguous();  // falling
+  const float* begin = lambda.data_ptr<float>();
+  const auto visited = std::partition_point(begin, begin + lambda.numel(), [&](float value) { return value >= static_cast<float>(least); }) - begin;
+  check(visited > 0, ErrorKind::input, "[schedule] lambda_min_clipped {} leaves no timestep", least);
+  return visited;
+}
+
 Points leading(const Request& request) {
-  const int64_t dropped = request.rules == GridRules::dpm_solver ? 1 : 0;
-  const int64_t count = request.steps + dropped, stride = request.train_steps() / count;
+  const int64_t dropped = request.is_dpm_solver() ? 1 : 0, visited = visited_steps(request);
+  const int64_t count = request.steps + dropped, stride = visited / count;
   check(stride > 0, ErrorKind::input, "[schedule] got {} steps, expected at most {} with this sampler on the leading grid",
-        request.steps, request.train_steps() - dropped);
+        request.steps, visited - dropped);
   Doubles timesteps;
   for (int64_t i = count - 1; i >= dropped; --i)
     timesteps.push_back(static_cast<double>(i * stride + request.schedule.config.steps_offset));
@@ -61,8 +75,8 @@ Points leading(const Request& request) {
 }
 
 Points linspaced(const Request& request) {
-  const bool dpm_solver = request.rules == GridRules::dpm_solver;
-  auto timesteps = linspace(0, static_cast<double>(request.train_steps() - 1), request.steps + (dpm_solver ? 1 : 0));
+  const bool dpm_solver = request.is_dpm_solver();
+  auto timesteps = linspace(0, static_cast<double>(visited_steps(request) - 1), request.steps + (dpm_solver ? 1 : 0));
   std::reverse(timesteps.begin(), timesteps.end());
   if (dpm_solver) timesteps.pop_back();
   for (double& t : timesteps) t = dpm_solver ? std::nearbyint(t) : static_cast<float>(t);
@@ -72,8 +86,8 @@ Points linspaced(const Request& request) {
 // round(arange(T, 0, -T/N)) - 1 in numpy's arithmetic: its detour through delta decides ties (N = 48), its count may be N + 1 (N
 // = 61).
 Points trailing(const Request& request) {
-  const auto start = static_cast<double>(request.train_steps());
-  const double step = -start / static_cast<double>(request.steps);
+  const auto start = static_cast<double>(visited_steps(request));
+  const double step = -static_cast<double>(request.train_steps()) / static_cast<double>(request.steps);
   const auto count = static_cast<int64_t>(std::ceil(-start / step));
   const double delta = (start + step) - start;
   Doubles timesteps;
@@ -94,34 +108,59 @@ double timestep_of(const Tensor& log_sigmas, double sigma) {
 
 Points grid_points(const Request& request, std::string_view name);
 
-Points karras(const Request& request) {
-  Points points{request.schedule.config.timestep_spacing, {}, {}};
-  const bool dpm_solver = request.rules == GridRules::dpm_solver;
-  double sigma_max = request.table(request.train_steps() - 1), sigma_min = request.table(0);
-  if (!dpm_solver) {
-    const auto own = grid_points(request, points.spacing);
-    sigma_max = own.sigmas.front(), sigma_min = own.sigmas.back();
-  }
-  const double rho = 7, max_root = std::pow(sigma_max, 1 / rho), min_root = std::pow(sigma_min, 1 / rho);
+struct Ends {
+  double sigma_max, sigma_min;
+};
+
+Ends ends_of(const Request& request) {
+  const auto& config = request.config();
+  if (config.edm) return {config.edm->sigma_max, config.edm->sigma_min};
+  if (request.is_dpm_solver()) return {request.table(request.train_steps() - 1), request.table(0)};
+  const auto own = grid_points(request, config.timestep_spacing);
+  return {config.sigma_max.value_or(own.sigmas.front()), config.sigma_min.value_or(own.sigmas.back())};
+}
+
+Points with_table_timesteps(const Request& request, Doubles sigmas, double (*round)(double)) {
+  Points points{request.config().timestep_spacing, {}, std::move(sigmas)};
+  if (request.config().edm) return points;
   const auto log_sigmas = request.schedule.sigmas.log();
-  for (double ramp : linspace(0, 1, request.steps)) {
-    const double sigma = std::pow(max_root + ramp * (min_root - max_root), rho), t = timestep_of(log_sigmas, sigma);
-    points.sigmas.push_back(sigma);
-    points.timesteps.push_back(dpm_solver ? std::nearbyint(t) : t);
+  for (double sigma : points.sigmas) {
+    const double t = timestep_of(log_sigmas, sigma);
+    points.timesteps.push_back(request.is_dpm_solver() ? round(t) : t);
   }
   return points;
+}
+
+Points karras(const Request& request) {
+  const auto [sigma_max, sigma_min] = ends_of(request);
+  const double rho = request.config().edm ? request.config().edm->rho : 7, max_root = std::pow(sigma_max, 1 / rho), min_root = std::pow(sigma_min, 1 / rho);
+  Doubles sigmas;
+  for (double ramp : linspace(0, 1, request.steps)) sigmas.push_back(std::pow(max_root + ramp * (min_root - max_root), rho));
+  return with_table_timesteps(request, std::move(sigmas), [](double t) { return std::nearbyint(t); });
+}
+
+Points exponential(const Request& request) {
+  const auto [sigma_max, sigma_min] = ends_of(request);
+  Doubles sigmas = linspace(std::log(sigma_max), std::log(sigma_min), request.steps);
+  for (double& sigma : sigmas) sigma = std::exp(sigma);
+  return with_table_timesteps(request, std::move(sigmas), [](double t) { return std::trunc(t); });
 }
 
 struct NamedGrid {
   std::string_view name;
   Points (*make)(const Request&);
 };
-constexpr NamedGrid grids[] = {{"leading", leading}, {"linspace", linspaced}, {"trailing", trailing}, {"karras", karras}};
+constexpr NamedGrid grids[] = {{"leading", leading}, {"linspace", linspaced}, {"trailing", trailing}, {"karras", karras}, {"exponential", exponential}};
 
 Points grid_points(const Request& request, std::string_view name) {
   for (const auto& grid : grids)
     if (grid.name == name) return grid.make(request);
   fail(ErrorKind::input, "[schedule] got \"{}\", expected one of {}", name, fmt::join(grid_names(), ", "));
+}
+
+float final_sigma(const Request& request, float last) {
+  if (request.config().final_sigmas_type != "sigma_min" || request.rules == GridRules::euler_ancestral) return 0;
+  return request.config().edm ? last : static_cast<float>(request.table(0));
 }
 }  // namespace
 
@@ -129,11 +168,21 @@ SigmaGrid make_grid(const NoiseSchedule& schedule, GridRules rules, std::string_
   const Request request{schedule, rules, steps};
   check(steps >= 1 && steps <= request.train_steps(), ErrorKind::input, "[schedule] got {} steps, expected 1 to {}", steps,
         request.train_steps());
+  check(!schedule.config.edm || name == "karras" || name == "exponential", ErrorKind::input,
+        "[schedule] got \"{}\" for a model of EDM's preconditioning, which has no table of timesteps; try --schedule karras or exponential", name);
   const auto points = grid_points(request, name);
   SigmaGrid grid{
       {points.timesteps.begin(), points.timesteps.end()}, {points.sigmas.begin(), points.sigmas.end()}, points.spacing};
-  grid.sigmas.push_back(schedule.config.final_sigmas_type == "sigma_min" ? static_cast<float>(request.table(0)) : 0.f);
+  if (has_continuous_timesteps(schedule.config)) {
+    grid.timesteps.clear();
+    for (float sigma : grid.sigmas) grid.timesteps.push_back(0.25f * std::log(sigma));
+  }
+  grid.sigmas.push_back(final_sigma(request, grid.sigmas.back()));
   return grid;
+}
+
+bool has_continuous_timesteps(const SchedulerConfig& config) {
+  return config.edm || (config.continuous_timesteps && config.prediction_type == PredictionType::v_prediction);
 }
 
 std::vector<std::string> grid_names() {

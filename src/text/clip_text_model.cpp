@@ -9,15 +9,6 @@ namespace negativa {
 
 namespace {
 
-CLIPEncoderLayer encoder_layer(const CLIPTextConfig& config) {
-  const int64_t width = config.hidden_size;
-  CLIPEncoderLayer layer;
-  layer.layer_norm1 = layer.layer_norm2 = nn::LayerNorm(width, config.layer_norm_eps);
-  layer.self_attn = {{width, width}, {width, width}, {width, width}, {width, width}};
-  layer.mlp = {{width, config.intermediate_size}, {config.intermediate_size, width}};
-  return layer;
-}
-
 // Token embeddings; ids from vocab_size on take the rows a request adds.
 Tensor embed_tokens(const nn::Embedding& table, const Tensor& ids, const TextForward& request) {
   const auto count = table.weight.size(0);
@@ -79,9 +70,14 @@ CLIPTextConfig CLIPTextConfig::load(const std::filesystem::path& path) { return 
 CLIPTextModel::CLIPTextModel(const CLIPTextConfig& config) : config(config) {
   text_model.embeddings.token_embedding = {config.vocab_size, config.hidden_size};
   text_model.embeddings.position_embedding = {config.max_position_embeddings, config.hidden_size};
-  text_model.encoder.layers.assign(config.num_hidden_layers, encoder_layer(config));
+  text_model.encoder.layers.assign(config.num_hidden_layers, CLIPEncoderLayer(config.hidden_size, config.intermediate_size, config.layer_norm_eps));
   text_model.final_layer_norm = nn::LayerNorm(config.hidden_size, config.layer_norm_eps);
   if (config.with_projection) text_projection.emplace(config.hidden_size, config.projection_dim, false);
+}
+
+void CLIPTextModel::check_weights(const std::string& part, const CLIPTextConfig& config, const Weights& weights) {
+  CLIPTextModel model(config);
+  nn::check_weights(part, nn::walk(model), normalise_text_keys(weights, config));
 }
 
 CLIPTextModel CLIPTextModel::load(const std::string& part, const CLIPTextConfig& config, const Weights& weights,
@@ -98,20 +94,14 @@ TextOutput CLIPTextModel::forward(const Tensor& ids, const TextForward& request)
   if (request.attention_mask) check_shape("text encoder attention mask", *request.attention_mask, shape_of(ids));
   const auto& adapters = *request.adapters;
   const auto positions = at::arange(ids.size(1), ids.options());
-  const auto mask =
-      request.attention_mask ? std::optional(additive_mask(*request.attention_mask, request.compute)) : std::nullopt;
-
+  const Tensor mask = request.attention_mask ? additive_mask(*request.attention_mask, request.compute) : Tensor();
+  const CLIPLayerForward how{config.num_attention_heads, config.hidden_act, !mask.defined(), mask, adapters};
   TextOutput output;
   Tensor x = embed_tokens(text_model.embeddings.token_embedding, ids, request) +
              text_model.embeddings.position_embedding.forward(positions, request.compute);
   for (const auto& layer : text_model.encoder.layers) {
     output.penultimate = x;
-    Tensor h = layer.layer_norm1.forward(x);
-    h = nn::attention(layer.self_attn.q_proj.forward(h, adapters), layer.self_attn.k_proj.forward(h, adapters),
-                      layer.self_attn.v_proj.forward(h, adapters), config.num_attention_heads, !mask, mask);
-    x = x + layer.self_attn.out_proj.forward(h, adapters);
-    h = nn::activation(config.hidden_act, layer.mlp.fc1.forward(layer.layer_norm2.forward(x), adapters));
-    x = x + layer.mlp.fc2.forward(h, adapters);
+    x = layer.forward(x, how);
   }
   output.last = text_model.final_layer_norm.forward(x);
   if (text_projection) {

@@ -1,7 +1,7 @@
 #pragma once
 // CLIP's text encoder (Radford et al. 2021, arXiv:2103.00020), pre-norm transformer with a causal mask. Member names are the keys
 // of transformers' CLIPTextModel and CLIPTextModelWithProjection.
-#include "nn/layers.h"
+#include "text/clip_layers.h"
 
 namespace negativa {
 
@@ -26,45 +26,6 @@ struct CLIPEmbeddings {
     v("token_embedding", self.token_embedding);
     v("position_embedding", self.position_embedding);
   }
-};
-
-struct CLIPAttention {
-  nn::Linear q_proj, k_proj, v_proj, out_proj;
-
-  static void visit(auto& self, auto& v) {
-    v("q_proj", self.q_proj);
-    v("k_proj", self.k_proj);
-    v("v_proj", self.v_proj);
-    v("out_proj", self.out_proj);
-  }
-};
-
-struct CLIPMLP {
-  nn::Linear fc1, fc2;
-
-  static void visit(auto& self, auto& v) {
-    v("fc1", self.fc1);
-    v("fc2", self.fc2);
-  }
-};
-
-struct CLIPEncoderLayer {
-  nn::LayerNorm layer_norm1, layer_norm2;
-  CLIPAttention self_attn;
-  CLIPMLP mlp;
-
-  static void visit(auto& self, auto& v) {
-    v("self_attn", self.self_attn);
-    v("layer_norm1", self.layer_norm1);
-    v("mlp", self.mlp);
-    v("layer_norm2", self.layer_norm2);
-  }
-};
-
-struct CLIPEncoder {
-  std::vector<CLIPEncoderLayer> layers;
-
-  static void visit(auto& self, auto& v) { v("layers", self.layers); }
 };
 
 struct CLIPTextTransformer {
@@ -105,6 +66,7 @@ struct CLIPTextModel {
   // `part` names the encoder in messages. Takes keys with and without "text_model.". Throws as nn::load does.
   static CLIPTextModel load(const std::string& part, const CLIPTextConfig& config, const Weights& weights,
                             const nn::LoadOptions& options = {});
+  static void check_weights(const std::string& part, const CLIPTextConfig& config, const Weights& weights);  // what load would refuse, from headers alone
 
   // ids [B,T] int64, T at most max_position_embeddings.
   TextOutput forward(const Tensor& ids, const TextForward& request = {}) const;

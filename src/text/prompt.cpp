@@ -1,8 +1,7 @@
 #include "text/prompt.h"
 
-#include <cmath>
-
 #include "base/error.h"
+#include "base/text.h"
 #include "text/prompt_parser.h"
 #include "text/unicode.h"
 
@@ -80,11 +79,9 @@ std::string prepared(std::string_view text) {
 std::vector<double> weights_of(const std::vector<std::string>& options, size_t count, const std::string& operation) {
   std::vector<double> weights;
   for (const auto& option : options) {
-    const char* begin = option.c_str();
-    char* end = nullptr;
-    weights.push_back(std::strtod(begin, &end));
-    check(end != begin && !*end && std::isfinite(weights.back()), ErrorKind::input, "[prompt] {}: got \"{}\", expected a weight",
-          operation, option);
+    const auto weight = number_from(option);
+    check(weight.has_value(), ErrorKind::input, "[prompt] {}: got \"{}\", expected a weight", operation, option);
+    weights.push_back(*weight);
   }
   if (weights.empty()) weights.assign(count, 1.0);
   check(weights.size() == count, ErrorKind::input, "[prompt] {}: got {} weights for {} texts, expected one for each", operation,

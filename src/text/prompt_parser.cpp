@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "text/unicode.h"
 
 namespace negativa::prompt_syntax {
@@ -104,7 +105,9 @@ std::optional<double> Parser::number() {
   }
   if (!found) return {};
   at_ = end;
-  return std::strtod(std::string(text_.substr(begin, end - begin)).c_str(), nullptr);
+  const auto value = number_from(text_.substr(begin, end - begin));
+  check(value.has_value(), ErrorKind::input, "[prompt] got the weight {}, expected a number of usual size", text_.substr(begin, end - begin));
+  return value;
 }
 
 // name=value, number or name; of the first only the name.

@@ -110,7 +110,26 @@ void Tokenizer::add(const AddedToken& token) {
       if (base && match.ids.front() == *base && token.content.substr(dash + 1) == std::to_string(match.ids.size()))
         match.ids.push_back(*find(token.content));
   }
+  sort_by_length(matches);
+}
+
+void Tokenizer::sort_by_length(std::vector<Match>& matches) {
   std::stable_sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) { return a.text.size() > b.text.size(); });
+}
+
+void Tokenizer::check_free(const std::string& name) const {
+  const auto text = normalize(name);
+  const bool taken = find(name) || std::any_of(normalized_.begin(), normalized_.end(), [&](const Match& m) { return m.text == text; });
+  check(!taken, ErrorKind::input, "[embedding] the name \"{}\" is a token already; give it another name with FILE=NAME", name);
+}
+
+void Tokenizer::add_name(const std::string& other, const std::string& name) {
+  check_utf8(other, "embedding name");
+  check_free(other);
+  const auto known = std::find_if(normalized_.begin(), normalized_.end(), [text = normalize(name)](const Match& m) { return m.text == text; });
+  check(known != normalized_.end(), ErrorKind::input, "[embedding] got the second name \"{}\" for \"{}\", which was not added", other, name);
+  normalized_.push_back({normalize(other), known->ids});
+  sort_by_length(normalized_);
 }
 
 int64_t Tokenizer::add_token(const std::string& name, int64_t count) {
@@ -120,10 +139,7 @@ int64_t Tokenizer::add_token(const std::string& name, int64_t count) {
   const int64_t first = size();
   for (int64_t i = 0; i < count; ++i) {
     const auto each = i == 0 ? name : fmt::format("{}_{}", name, i);
-    const auto text = normalize(each);
-    const bool taken =
-        find(each) || std::any_of(normalized_.begin(), normalized_.end(), [&](const Match& m) { return m.text == text; });
-    check(!taken, ErrorKind::input, "[embedding] the name \"{}\" is a token already; give it another name with FILE=NAME", each);
+    check_free(each);
     add({each, -1, true});
   }
   return first;

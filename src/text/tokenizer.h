@@ -39,6 +39,9 @@ class Tokenizer {
   // also inside words, longest name first. Returns the first id; the others follow. Throws ErrorKind::input when a name is taken.
   int64_t add_token(const std::string& name, int64_t count = 1);
 
+  // Another name for the ids that `name`, added before, stands for. Throws ErrorKind::input when it is taken.
+  void add_name(const std::string& other, const std::string& name);
+
   int64_t size() const;  // ids are below it
   int64_t bos() const { return bos_; }
   int64_t eos() const { return eos_; }
@@ -52,6 +55,8 @@ class Tokenizer {
   };
   const int64_t* find(const std::string& piece) const;
   void add(const AddedToken& token);
+  void check_free(const std::string& name) const;
+  static void sort_by_length(std::vector<Match>& matches);
   void encode_normalized(std::string_view text, std::vector<int64_t>& ids) const;
   static const Match* match_at(const std::vector<Match>& matches, std::string_view text, size_t at);
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/names.h"
+#include "io/model_files.h"
 
 namespace negativa {
 
@@ -30,6 +31,11 @@ void append_row(std::string& table, const TokensReport::Part& part, size_t row) 
 }  // namespace
 
 Tokenizers load_tokenizers(const std::filesystem::path& model) {
+  if (!std::filesystem::is_directory(model)) {
+    const ModelFiles files = open_model(model);
+    const auto load = [&](const char* part) { return Tokenizer::load(files.tokenizer_folder(part)); };
+    return {files.has(names::tokenizer) ? std::optional(load(names::tokenizer)) : std::nullopt, load(names::tokenizer_2)};
+  }
   const auto first = model / names::tokenizer;
   return {std::filesystem::exists(first) ? std::optional(Tokenizer::load(first)) : std::nullopt,
           Tokenizer::load(model / names::tokenizer_2)};

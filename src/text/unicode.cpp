@@ -1,7 +1,5 @@
 #include "text/unicode.h"
 
-#include <unicode/bytestream.h>
-#include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
@@ -33,18 +31,6 @@ void append_utf8(std::string& text, char32_t code_point) {
   int32_t length = 0;
   U8_APPEND_UNSAFE(bytes, length, static_cast<UChar32>(code_point));
   text.append(reinterpret_cast<const char*>(bytes), length);
-}
-
-std::string nfc(std::string_view text) {
-  UErrorCode status = U_ZERO_ERROR;
-  const auto* form = icu::Normalizer2::getNFCInstance(status);
-  std::string result;
-  icu::StringByteSink<std::string> sink(&result, static_cast<int32_t>(text.size()));
-  if (U_SUCCESS(status))
-    form->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
-  check(U_SUCCESS(status), ErrorKind::machine, "[unicode] ICU cannot normalise ({}); is its data installed?",
-        u_errorName(status));
-  return result;
 }
 
 char32_t lower(char32_t code_point) { return static_cast<char32_t>(u_tolower(static_cast<UChar32>(code_point))); }

@@ -12,9 +12,6 @@ void check_utf8(std::string_view text, std::string_view where);
 char32_t next_code_point(std::string_view text, size_t& at);
 void append_utf8(std::string& text, char32_t code_point);
 
-// Canonical composition: "e" + U+0301 -> "é" (Unicode Standard Annex 15, form C).
-std::string nfc(std::string_view text);
-
 // Lower case of each code point by itself, as the Rust backend does: a final sigma stays U+03C3, U+0130 becomes "i" + U+0307.
 char32_t lower(char32_t code_point);
 std::string lowercase(std::string_view text);

@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Part of every key: raised when entries are laid out or computed in another way.
-constexpr int cache_version = 1;
+// Part of every key: raised when entries are laid out or computed in another way. Latents 2: colour profiles and raw EXIF profiles are heeded.
+constexpr int latents_version = 2, embeds_version = 1;
 
 using Tensors = std::map<std::string, Tensor>;
 
@@ -81,9 +81,9 @@ class CacheFolder {
   bool failed_ = false;
 };
 
-Json key_of(const char* kind, const ComputeFacts& facts) {
+Json key_of(const char* kind, int version, const ComputeFacts& facts) {
   return {{"kind", kind},
-          {"version", cache_version},
+          {"version", version},
           {"model_sha256", facts.model_sha256},
           {"storage", facts.storage ? dtype_name(*facts.storage) : "file"},
           {"compute", dtype_name(facts.compute)},
@@ -124,7 +124,7 @@ class Steps {
 };
 
 Json latent_key(const Example& example, bool mirrored, const ComputeFacts& facts) {
-  Json key = key_of("latents", facts);
+  Json key = key_of("latents", latents_version, facts);
   key["compute"] = "fp32";
   key["picture_sha256"] = example.sha256;
   key["mirrored"] = mirrored;
@@ -215,7 +215,7 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
   std::map<std::string, PromptEmbeds> result;
   for (const auto& text : distinct) {
     steps.begin();
-    Json key = key_of("embeds", facts);
+    Json key = key_of("embeds", embeds_version, facts);
     key["text_sha256"] = sha256_hex(text);
     const auto entry = cache.read(key);
     auto& embeds = result[text];
@@ -232,9 +232,9 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
   return result;
 }
 
-std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts) {
+std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const CancelToken* cancel) {
   const bool single = files.layout == ModelFiles::single_file;
-  std::string listing = single ? cached_sha256_file(files.path) + "\n" : "";
+  std::string listing = single ? cached_sha256_file(files.path, cancel) + "\n" : "";
   const auto all = files.files();
   for (const auto& part : parts) {
     if (!files.has(part)) continue;
@@ -243,15 +243,15 @@ std::string parts_sha256(const ModelFiles& files, std::span<const std::string> p
     if (single && !apart) continue;
     const auto folder = apart ? std::optional(files.tokenizer_folder(part)) : find_part_folder(files.path, part);
     for (const auto& file : apart ? sorted_files(*folder) : all)
-      if (folder && file.parent_path() == *folder) listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file) + "\n";
+      if (folder && file.parent_path() == *folder) listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file, cancel) + "\n";
   }
   return sha256_hex(listing);
 }
 
-std::string vae_sha256(const ModelFiles& files) { return parts_sha256(files, std::array<std::string, 1>{names::vae}); }
+std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel) { return parts_sha256(files, std::array<std::string, 1>{names::vae}, cancel); }
 
-std::string text_sha256(const ModelFiles& files) {
-  return parts_sha256(files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2});
+std::string text_sha256(const ModelFiles& files, const CancelToken* cancel) {
+  return parts_sha256(files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2}, cancel);
 }
 
 }  // namespace negativa

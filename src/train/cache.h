@@ -46,8 +46,8 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
                                                          const std::function<const TextModels&()>& text, const DataHooks& hooks = {});
 
 // Of the files that make up these parts of a model ("vae"; "text_encoder", "tokenizer", …); parts the model does without are passed over.
-std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts);
-std::string vae_sha256(const ModelFiles& files);
-std::string text_sha256(const ModelFiles& files);  // of encoders and tokenizers
+std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const CancelToken* cancel = nullptr);
+std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel = nullptr);
+std::string text_sha256(const ModelFiles& files, const CancelToken* cancel = nullptr);  // of encoders and tokenizers
 
 }  // namespace negativa

@@ -24,17 +24,23 @@ std::string stripped(std::string text) {
   return text;
 }
 
+// Symbolic links resolved.
+bool lies_inside(const fs::path& folder, const fs::path& file) {
+  std::error_code error;
+  const auto target = fs::weakly_canonical(file, error).lexically_relative(fs::canonical(folder));
+  return !error && !target.empty() && *target.begin() != "..";
+}
+
 // A training set may come from anywhere: its list must not make us read what lies outside of it.
-std::string name_inside(const fs::path& folder, const std::string& file_name, const std::string& where) {
+std::string name_inside(const fs::path& folder, const std::string& file_name, StoredNames& stored, const std::string& where) {
   const fs::path name(file_name);
   const bool leads_out = !name.has_filename() || name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end() ||
                          file_name.find('\0') != std::string::npos;
   check(!leads_out, ErrorKind::input, "[{}] got file_name {}, expected a file inside the folder", where, json_excerpt(file_name));
-  std::error_code error;
-  const auto target = fs::weakly_canonical(folder / name, error).lexically_relative(fs::canonical(folder));
-  check(!error && !target.empty() && *target.begin() != "..", ErrorKind::input,
+  const fs::path found = stored.path_of(folder / name);
+  check(lies_inside(folder, found), ErrorKind::input,
         "[{}] got file_name {}, a link that leads out of the folder; copy the file into it", where, json_excerpt(file_name));
-  return name.lexically_normal().generic_string();
+  return found.lexically_relative(folder).lexically_normal().generic_string();
 }
 
 fs::file_type type_of(const fs::path& path) {
@@ -44,34 +50,38 @@ fs::file_type type_of(const fs::path& path) {
 
 }  // namespace
 
-MetadataCaptions read_metadata_captions(const fs::path& folder) {
+MetadataCaptions read_metadata_captions(const fs::path& folder, StoredNames& stored) {
   const auto path = folder / names::metadata_jsonl;
   MetadataCaptions captions;
   if (type_of(path) == fs::file_type::not_found) return captions;
   check(type_of(path) == fs::file_type::regular, ErrorKind::input, "[{}] is no file", path.string());
+  check(lies_inside(folder, path), ErrorKind::input, "[{}] is a link that leads out of the folder; copy the file into it", path.string());
   std::istringstream lines(read_file(path, max_metadata_bytes));
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     const auto where = fmt::format("{}:{}", path.string(), ++number);
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const Json object = parse_json(line, where);
-    const auto name = name_inside(folder, get<std::string>(object, "file_name", where), where);
+    const auto name = name_inside(folder, get<std::string>(object, "file_name", where), stored, where);
     const auto text = object.contains("text") ? std::optional(get<std::string>(object, "text", where)) : std::nullopt;
     check(captions.emplace(name, text).second, ErrorKind::file_format, "[{}] names {} a second time; keep one of its lines", where, name);
   }
   return captions;
 }
 
-std::string caption_of(const fs::path& folder, const std::string& name, const MetadataCaptions& metadata) {
+std::string caption_of(const fs::path& folder, const std::string& name, const MetadataCaptions& metadata, StoredNames& stored) {
   const auto listed = metadata.find(name);
   const auto in_metadata = listed == metadata.end() ? std::nullopt : listed->second;
   const auto beside = fs::path(name).replace_extension(names::caption_extension).generic_string();
-  if (type_of(folder / beside) == fs::file_type::not_found) {
+  const fs::path file = stored.path_of(folder / beside);
+  if (type_of(file) == fs::file_type::not_found) {
     check(in_metadata.has_value(), ErrorKind::input, "[{}] has no caption: neither {} nor a \"text\" in {}", name, beside, names::metadata_jsonl);
     return *in_metadata;
   }
-  check(type_of(folder / beside) == fs::file_type::regular, ErrorKind::input, "[{}] has a caption {} that is no file", name, beside);
-  const auto text = read_file(folder / beside, max_caption_bytes);
+  check(type_of(file) == fs::file_type::regular, ErrorKind::input, "[{}] has a caption {} that is no file", name, beside);
+  // Captions end in the trained file: a set that comes from anywhere must not put other files of this machine there.
+  check(lies_inside(folder, file), ErrorKind::input, "[{}] has a caption {}, a link that leads out of the folder; copy the file into it", name, beside);
+  const auto text = read_file(file, max_caption_bytes);
   check(valid_utf8(text) == text && text.find('\0') == std::string::npos, ErrorKind::file_format,
         "[{}] has a caption {} that is not UTF-8 text; save it as UTF-8", name, beside);
   const auto caption = stripped(text);

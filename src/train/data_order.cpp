@@ -5,34 +5,11 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "base/split_mix.h"
 
 namespace negativa {
 
 namespace {
-
-// splitmix64: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", figure 17.
-class SplitMix {
- public:
-  explicit SplitMix(uint64_t seed) : state_(seed) {}
-
-  // Uniform in [0, count): numbers from the last, incomplete round of 2^64 / count are drawn again.
-  uint64_t below(uint64_t count) {
-    const uint64_t incomplete = (UINT64_MAX % count + 1) % count;
-    while (true) {
-      const uint64_t drawn = next();
-      if (drawn <= UINT64_MAX - incomplete) return drawn % count;
-    }
-  }
-
- private:
-  uint64_t next() {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  uint64_t state_;
-};
 
 // Fisher and Yates's shuffle; std::shuffle differs between libraries.
 std::vector<int64_t> permutation(const DataOrder& order, int64_t epoch) {

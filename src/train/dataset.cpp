@@ -1,13 +1,12 @@
 #include "train/dataset.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
-#include <span>
 
 #include "base/exif.h"
 #include "base/files.h"
+#include "base/names.h"
 #include "base/resize.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -23,27 +22,40 @@ namespace {
 // A latent's pixel covers 8x8 of a picture: what is smaller shows nothing, like a page's tracking pixel, and would be a flat colour.
 constexpr int min_side_px = 8;
 constexpr int64_t max_resized_side_px = 1 << 30;  // a side is an int
-constexpr size_t broken_shown = 5;
-constexpr std::array<std::string_view, 3> read_extensions = {".png", ".jpg", ".jpeg"};
-// Surely meant as pictures, so not passed over in silence like a text file.
-constexpr std::array<std::string_view, 10> other_extensions = {".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl", ".jfif"};
-
-bool has_extension(const fs::path& file, std::span<const std::string_view> extensions) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
 
 // Hidden files are other programs' (AppleDouble "._x.png", our own unfinished ones).
-std::set<std::string> picture_names(const fs::path& folder) {
-  std::set<std::string> found;
-  std::error_code error;
+bool is_hidden(const fs::path& name) { return name.native().starts_with('.'); }
+
+// Pictures of all formats: those that are not read are named as broken, not passed over in silence like a text file.
+struct Listing {
+  std::set<std::string> pictures;  // names in the folder itself
+  std::vector<std::string> folders;
+};
+
+Listing list_folder(const fs::path& folder) {
+  Listing found;
+  std::error_code error, ignored;
   for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const auto name = entry->path().filename().string();
-    if (!name.starts_with('.') && (has_extension(name, read_extensions) || has_extension(name, other_extensions))) found.insert(name);
+    const auto name = entry->path().filename();
+    if (is_hidden(name)) continue;
+    if (has_picture_name(name)) found.pictures.insert(name);
+    else if (entry->is_directory(ignored)) found.folders.push_back(name);
   }
   check(!error, ErrorKind::input, "[{}] cannot be listed: {}", folder.string(), error.message());
   return found;
+}
+
+// Pictures in folders inside the folder that are in no list: people put them there and think that they are used. A link is followed once.
+std::map<std::string, int64_t> unused_folders(const fs::path& folder, const std::vector<std::string>& inside, const MetadataCaptions& metadata) {
+  std::map<std::string, int64_t> unused;
+  std::error_code error, ignored;
+  for (const auto& name : inside)
+    for (fs::recursive_directory_iterator entry(folder / name, error); !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+      const auto file = entry->path().lexically_relative(folder);
+      if (is_hidden(file.filename())) entry.disable_recursion_pending();
+      else if (has_picture_name(file) && entry->is_regular_file(ignored) && !metadata.contains(file.generic_string())) ++unused[file.parent_path().generic_string()];
+    }
+  return unused;
 }
 
 fs::file_type type_of(const fs::path& path) {  // never throws: a link that leads to itself is `none`
@@ -64,14 +76,18 @@ SizePx resized_size(const SizePx& original, int64_t resolution) {
                                            : SizePx{resolution, longer(original.width, original.height)};
 }
 
+struct Examined {
+  Example example;
+  std::string profile_fault;
+};
+
 // Throws with a message that begins with [name].
-Example examine(const fs::path& folder, const std::string& name, int64_t resolution) {
+Examined examine(const fs::path& folder, const std::string& name, int64_t resolution) {
   const fs::path file = folder / name;
   check(type_of(file) != fs::file_type::not_found, ErrorKind::input, "[{}] is not there", name);
   check(type_of(file) == fs::file_type::regular, ErrorKind::input, "[{}] is no file", name);
-  check(has_extension(file, read_extensions), ErrorKind::file_format, "[{}] is not named as a PNG or JPEG file; convert it", name);
   const auto bytes = read_file(file);
-  const Image8 image = decode_image_upright(bytes, name);
+  const auto [image, profile_fault] = see_picture(bytes, name);
   check(std::min(image.width, image.height) >= min_side_px, ErrorKind::input, "[{}] has {}x{} pixels, expected at least {} a side", name, image.width,
         image.height, min_side_px);
   Example example{file, name, "", {image.height, image.width}, {}, {resolution, resolution}, sha256_hex(bytes)};
@@ -79,21 +95,41 @@ Example examine(const fs::path& folder, const std::string& name, int64_t resolut
   check(std::max(resized.height, resized.width) <= max_resized_side_px, ErrorKind::input, "[{}] has {}x{} pixels: too narrow; crop it", name, image.width,
         image.height);
   example.crop_top_left = {crop_offset(resized.height, resolution), crop_offset(resized.width, resolution)};
-  return example;
+  return {example, profile_fault};
 }
 
 // A picture's own fault; a machine that fails (memory, a disk) is none.
 bool is_of_the_file(const Error& error) { return error.kind() != ErrorKind::machine && error.kind() != ErrorKind::cancelled; }
 
 void check_request(const DatasetRequest& request) {
-  check(type_of(request.folder) == fs::file_type::directory, ErrorKind::input, "[{}] is not a folder, expected one with PNG or JPEG pictures",
+  check(type_of(request.folder) == fs::file_type::directory, ErrorKind::input, "[{}] is not a folder, expected one with PNG, JPEG or WebP pictures",
         request.folder.string());
   check(request.resolution_px > 0 && request.resolution_px <= 1 << 16, ErrorKind::input, "[--resolution] got {}, expected 1 to 65536",
         request.resolution_px);
 }
 
+// "12 in sub, 3 in more/deep"
+std::string folders_text(const std::map<std::string, int64_t>& folders) {
+  std::vector<std::string> parts;
+  for (const auto& [name, count] : folders) parts.push_back(fmt::format("{} in {}", count, name));
+  return joined(parts, ", ");
+}
+
+void check_not_empty(const std::set<std::string>& names, const Dataset& dataset, const fs::path& folder) {
+  const auto& inside = dataset.unused_folders;
+  if (!names.empty()) return;
+  check(!inside.empty(), ErrorKind::input, "[{}] holds no PNG, JPEG or WebP pictures; is it the right folder?", folder.string());
+  fail(ErrorKind::input, "[{}] holds no pictures itself, and those in folders inside it are not searched for: {}; name one of these folders, as {}, or list the pictures in {}",
+       folder.string(), folders_text(inside), (folder / inside.begin()->first).string(), names::metadata_jsonl);
+}
+
 void give_notices(const Dataset& dataset, const DatasetRequest& request, const DataHooks& hooks) {
   if (!hooks.on_notice) return;
+  if (!dataset.unused_folders.empty())
+    hooks.on_notice(fmt::format("pictures in folders inside {} are not used: {}", request.folder.string(), folders_text(dataset.unused_folders)));
+  std::vector<std::string> reasons;
+  for (const auto& [name, reason] : dataset.without_profile) reasons.push_back(reason);
+  if (!reasons.empty()) hooks.on_notice(fmt::format("colour profiles that cannot be applied, so colours are taken as sRGB: {}", joined(reasons, ", ")));
   if (!dataset.broken.empty()) hooks.on_notice("left out: " + dataset.broken_summary());
   const auto small = std::count_if(dataset.examples.begin(), dataset.examples.end(), [&](const Example& example) {
     return std::min(example.original_size.height, example.original_size.width) < request.resolution_px;
@@ -113,27 +149,29 @@ std::string Dataset::sha256() const {
 std::string Dataset::broken_summary() const {
   if (broken.empty()) return "";
   std::vector<std::string> shown;
-  for (size_t i = 0; i < std::min(broken.size(), broken_shown); ++i) shown.push_back(broken[i].reason);
-  if (broken.size() > broken_shown) shown.push_back(fmt::format("and {} more", broken.size() - broken_shown));
+  for (const auto& [name, reason] : broken) shown.push_back(reason);
   return fmt::format("{} of {} files cannot be used: {}", broken.size(), broken.size() + examples.size(), joined(shown, ", "));
 }
 
 Dataset open_dataset(const DatasetRequest& request, const DataHooks& hooks) {
   check_request(request);
   const auto where = request.folder.string();
-  const auto metadata = request.captions ? read_metadata_captions(request.folder) : MetadataCaptions();
-  auto names = picture_names(request.folder);
+  StoredNames stored;
+  const auto metadata = request.captions ? read_metadata_captions(request.folder, stored) : MetadataCaptions();
+  auto [names, folders] = list_folder(request.folder);
   for (const auto& [name, caption] : metadata) names.insert(name);
-  check(!names.empty(), ErrorKind::input, "[{}] holds no PNG or JPEG pictures (folders in it are not searched); is it the right folder?", where);
-
   Dataset dataset;
+  dataset.unused_folders = unused_folders(request.folder, folders, metadata);
+  check_not_empty(names, dataset, request.folder);
+
   int64_t done = 0;
   for (const auto& name : names) {
     if (hooks.cancel) hooks.cancel->throw_if_cancelled();
     try {
-      Example example = examine(request.folder, name, request.resolution_px);
-      example.caption = request.captions ? caption_of(request.folder, name, metadata) : request.prompt;
+      auto [example, profile_fault] = examine(request.folder, name, request.resolution_px);
+      example.caption = request.captions ? caption_of(request.folder, name, metadata, stored) : request.prompt;
       dataset.examples.push_back(std::move(example));
+      if (!profile_fault.empty()) dataset.without_profile.push_back({name, fmt::format("[{}] {}", name, profile_fault)});
     } catch (const Error& error) {
       if (!is_of_the_file(error)) throw;
       dataset.broken.push_back({name, error.what()});
@@ -150,7 +188,7 @@ Dataset open_dataset(const DatasetRequest& request, const DataHooks& hooks) {
 Tensor read_pixels(const Example& example, bool mirror) {
   const auto bytes = read_file(example.file);
   check(sha256_hex(bytes) == example.sha256, ErrorKind::input, "[{}] changed since the run began; start again", example.file.string());
-  const Image8 image = decode_image_upright(bytes, example.file.string());
+  const Image8 image = see_picture(bytes, example.file.string()).image;
   const auto side = example.target_size.width;
   const auto resized = resized_size(example.original_size, side);
   const auto& crop = example.crop_top_left;

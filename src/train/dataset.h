@@ -4,6 +4,7 @@
 // Source of sizes and crop: diffusers, examples/dreambooth/train_dreambooth_lora_sdxl.py, DreamBoothDataset.
 #include <filesystem>
 #include <functional>
+#include <map>
 
 #include "base/cancel.h"
 #include "unet/size_cond.h"
@@ -39,9 +40,11 @@ struct BrokenFile {
 struct Dataset {
   std::vector<Example> examples;  // sorted by name
   std::vector<BrokenFile> broken;
+  std::vector<BrokenFile> without_profile;       // taken as sRGB, since their colour profiles cannot be applied
+  std::map<std::string, int64_t> unused_folders;  // folders in it, with how many pictures each has that no line of metadata.jsonl names
 
   std::string sha256() const;  // of names, file hashes and captions: what a recipe stores
-  std::string broken_summary() const;  // "2 of 30 files cannot be used: …": the first few; empty when all can
+  std::string broken_summary() const;  // "2 of 30 files cannot be used: …", each with its reason; empty when all can
 };
 
 struct DataHooks {

@@ -147,6 +147,8 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   plan.transient = std::max(2 * request.parameters * parameter - plan.activations, (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number);
   plan.encoding = plan.program + encoding_bytes(training, text);
   if (request.text_in_steps) plan.weights += text.weight_bytes;
+  // No step's gradient is there meanwhile; the copy of the trained numbers that a preview draws with takes its place.
+  if (request.preview_bytes > 0) plan.previews = plan.program + plan.weights + plan.adapters + request.preview_bytes;
   return plan;
 }
 
@@ -169,6 +171,9 @@ std::vector<std::string> memory_advice(const MemoryRequest& request) {
   const int64_t factor = request.training.vae_config.factor();
   changed.training.resolution_px = request.training.resolution_px / 2 / factor * factor;
   if (changed.training.resolution_px > 0) consider(fmt::format("--resolution {}", changed.training.resolution_px), changed);
+  changed = request;
+  changed.preview_bytes = 0;
+  if (request.preview_bytes > 0) consider("no --validation-prompt", changed);
   std::sort(found.begin(), found.end());
   std::vector<std::string> advice;
   for (const auto& [bytes, text] : found) advice.push_back(text);

@@ -41,7 +41,7 @@ struct TrainDataOptions {
     v("class_count", self.class_count, range(1, 100000), "class pictures to have");
   }
   static void visit_pictures(auto& self, auto& v) {
-    v("data", self.data, "folder of PNG or JPEG pictures to learn from");
+    v("data", self.data, "folder of PNG, JPEG or WebP pictures to learn from");
     v("prompt", self.prompt, flag("-p,--prompt"), "text of every picture: \"wrong\", \"a sks dog\"");
     v("captions", self.captions, "text of a picture from NAME.txt beside it, or from metadata.jsonl");
     v("resolution", self.resolution, range(8, 16384), unit("px"), "pictures are resized and cropped to this square; default: the model's training size");

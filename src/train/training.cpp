@@ -1,5 +1,6 @@
 #include "train/training.h"
 
+#include "io/models_folder.h"
 #include "text/text_models.h"
 
 namespace negativa {
@@ -12,16 +13,31 @@ void check_options(const TrainOptions& options) {
   check(options.data.class_data.empty() == options.data.class_prompt.empty(), ErrorKind::input, "[--class-data] and --class-prompt go together; give both or neither");
 }
 
+// Names, shapes and number formats of all weights, before the first of them is read.
+void check_parts(const Training& training) {
+  const auto& [files, unet] = std::tie(training.files, training.unet);
+  unet.check_draws_from_text(files.path.string());
+  UNet::check_weights(unet, files.weights("unet"));
+  Vae::check_weights(training.vae_config, training.vae ? training.vae->weights : files.weights("vae"));
+  for (const char* part : {"text_encoder", "text_encoder_2"}) CLIPTextModel::check_weights(part, text_config(files, part), files.weights(part));
+}
+
 void open_files(const TrainOptions& options, const std::filesystem::path& model, Training& training) {
   training.files = open_model(model);
   const auto& files = training.files;
-  if (!options.model.vae.empty()) training.vae = open_vae(options.model.vae);
+  if (!options.model.vae.empty()) training.vae = open_vae(find_vae(options.model.vae));
   training.unet = UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json");
   training.vae_config = VaeConfig::from_json(training.vae ? training.vae->config_json : files.config_json("vae"), "vae/config.json");
   training.scheduler = scheduler_config_from_json(files.config_json("scheduler"));
-  check(training.scheduler.prediction_type == PredictionType::epsilon, ErrorKind::input, "[{}] predicts v, expected a model that predicts epsilon: others cannot be trained yet", files.name);
+  const auto& scheduler = training.scheduler;
+  check(!scheduler.edm, ErrorKind::input, "[{}] was trained with EDM's preconditioning ({}), expected a plain model that predicts epsilon: others cannot be trained yet", files.name,
+        scheduler.prediction_source);
+  check(scheduler.prediction_type == PredictionType::epsilon, ErrorKind::input, "[{}] predicts {} ({}), expected a model that predicts epsilon: others cannot be trained yet",
+        files.name, scheduler.prediction_type == PredictionType::sample ? "the sample" : "v", scheduler.prediction_source);
+  check_text_fits(files, {training.unet.cross_attention_dim(), training.unet.projection_class_embeddings_input_dim, training.unet.addition_time_embed_dim});
   check(files.has("text_encoder") && training.unet.size_numbers(text_config(files, "text_encoder_2").projection_dim) == 6, ErrorKind::input,
         "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
+  check_parts(training);
 }
 
 void resolve_compute(const TrainOptions& options, Training& training) {
@@ -50,9 +66,7 @@ Training open_training(const TrainOptions& options, const std::filesystem::path&
   resolve_compute(options, training);
   const auto& data = options.data;
   const auto open = [&](const std::filesystem::path& folder, const std::string& prompt, bool captions) {
-    Dataset dataset = open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);
-    if (!dataset.broken.empty() && hooks.on_notice) hooks.on_notice(dataset.broken_summary());
-    return dataset;
+    return open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);
   };
   training.pictures = open(data.data, data.prompt, data.captions);
   if (!data.class_data.empty()) training.class_pictures = open(data.class_data, data.class_prompt, false);

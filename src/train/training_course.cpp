@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <new>
 
 #include "base/sha256.h"
 #include "core/memory.h"
@@ -51,9 +51,9 @@ TextModels load_text(const Training& training, const CancelToken* cancel) {
 }
 
 // By content: another file of the same name must not find the first one's latents in the cache.
-std::string sha256_of(const VaeFiles& vae) {
+std::string sha256_of(const VaeFiles& vae, const CancelToken* cancel) {
   std::string listing = vae.config_json;
-  for (const auto& file : vae.files) listing += cached_sha256_file(file);
+  for (const auto& file : vae.files) listing += cached_sha256_file(file, cancel);
   return sha256_hex(listing);
 }
 
@@ -70,7 +70,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
   if (!text_in_steps) {
     std::optional<TextModels> text;
     const auto captions = captions_of(training);
-    embeds = cached_prompt_embeds(captions, {text_sha256(training.files), {}, training.compute, training.device},
+    embeds = cached_prompt_embeds(captions, {text_sha256(training.files, hooks.cancel), {}, training.compute, training.device},
                                   [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training, hooks.cancel)); }, hooks);
   }
   timings_s["texts"] = watch.lap();
@@ -85,7 +85,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
     }
     return *vae;
   };
-  const std::string vae_hash = training.vae ? sha256_of(*training.vae) : vae_sha256(training.files);
+  const std::string vae_hash = training.vae ? sha256_of(*training.vae, hooks.cancel) : vae_sha256(training.files, hooks.cancel);
   const auto encoded = [&](const Dataset& dataset, bool mirrored) {
     return EncodedDataset{dataset.examples, cached_latents({dataset.examples, mirrored, training.vae_config, {vae_hash, {}, at::kFloat, training.device}}, load_vae, hooks), embeds};
   };
@@ -102,6 +102,27 @@ double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
   return values[values.size() / 2];
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// What libtorch says where it gets no memory, on the CPU and on a GPU.
+bool is_out_of_memory(const std::string& text) { return text.find("t allocate memory") != std::string::npos || text.find("out of memory") != std::string::npos; }
+
+// The exception in flight as a line of ours; libraries append stack traces to theirs.
+Error described_exception() {
+  constexpr const char* no_memory = "[training] out of memory; try --gradient-checkpointing, --weights-dtype int8 or a smaller --resolution";
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::machine, no_memory};
+  } catch (const std::exception& error) {
+    return {ErrorKind::machine, is_out_of_memory(error.what()) ? no_memory : "[training] " + first_line(error.what())};
+  } catch (...) {
+    return {ErrorKind::machine, "[training] stopped by an unknown error"};
+  }
 }
 
 // The steps of one training, with all they need in memory.
@@ -127,20 +148,15 @@ class Course {
     encoded_ = encode(training_, options_.data.flip, subject_.text_in_steps, hooks_.data, result.timings_s);
     watch.lap();
     make_rows();
-    if (state_.step < steps()) load();
+    if (state_.step < steps() || is_to_look()) load();
     result.epochs = rows_->epoch(steps()) + 1;
     blocks.reset();
     result.timings_s["load"] = watch.lap();
-    while (state_.step < steps()) {
-      step(result);
-      step_seconds_.push_back(watch.lap());
-      after_step();
-      watch.lap();
-    }
-    if (saved_step_ != state_.step) save();
+    go_on();
     if (trace_) trace_->last_numbers(parameters_);
     for (const double seconds : step_seconds_) result.timings_s["steps"] += seconds;
     result.timings_s["step"] = median(step_seconds_);
+    result.last_loss = state_.last_loss;
     result.trained = parameters_.trained();
     result.state = state_;
     return result;
@@ -152,10 +168,12 @@ class Course {
   int64_t steps() const { return options_.step.steps; }
 
   void begin(TrainingResult& result) {
+    const bool traces = !options_.run.save_trace.empty();
+    check(!traces || run_.steps_done() == 0, ErrorKind::input, "[--save-trace] needs a run from its first step, and this one goes on from step {}; try --resume never",
+          run_.steps_done());
     if (const auto state = run_.resume(parameters_, optimizer_)) state_ = *state;
     saved_step_ = result.resumed_from = state_.step;
-    if (options_.run.save_trace.empty()) return;
-    check(state_.step == 0, ErrorKind::input, "[--save-trace] needs a run from its first step, and this one goes on from step {}; try --resume never", state_.step);
+    if (!traces) return;
     trace_.emplace();
     trace_->first_numbers(parameters_);
   }
@@ -177,51 +195,93 @@ class Course {
     if (encoded_.validation) validation_rows_ = rows_->validation_rows(*encoded_.validation);
   }
 
+  void go_on() {
+    try {
+      look();  // at the step that a run was stopped behind
+      for (Stopwatch watch; state_.step < steps(); watch.lap()) {
+        step();
+        step_seconds_.push_back(watch.lap());
+        after_step();
+      }
+    } catch (...) {
+      const Error error = described_exception();
+      const std::string saved = keep(error);
+      fail(error.kind(), "{} ({})", error.what(), saved);
+    }
+  }
+
+  // Saves what the last whole step left, and says what is there to go on from.
+  std::string keep(const Error& error) {
+    std::string not_saved;
+    try {
+      if (optimizer_.is_whole && saved_step_ != state_.step) save();
+    } catch (...) {
+      const std::string why = described_exception().what();
+      not_saved = fmt::format("; {} more cannot be saved{}", state_.step - saved_step_, why == error.what() ? "" : ": " + why);
+    }
+    return fmt::format("{} of {} steps are saved{}{}", saved_step_, steps(), trace_ ? "" : ", and the same command goes on from there", not_saved);
+  }
+
   // A step that is stopped or fails leaves the numbers of the one before.
-  void step(TrainingResult& result) {
+  void step() {
     const auto& options = options_.step;
     const int64_t number = state_.step + 1;
     const auto rows = rows_->rows(number);
     if (trace_) trace_->inputs(number, runner_->model(), rows, runner_->adapters());
-    StepResult gradient = [&] {
-      try {
-        return runner_->run(rows, hooks_.data.cancel);
-      } catch (const Error& error) {
-        if (saved_step_ != state_.step) save();
-        if (error.kind() == ErrorKind::machine) fail(error.kind(), "{} (step {}; the {} steps before it are saved)", error.what(), number, state_.step);
-        throw;
-      }
-    }();
+    StepResult gradient = runner_->run(rows, hooks_.data.cancel);
     if (trace_ && number == 1) trace_->gradient(parameters_, gradient.gradient);
     if (trace_) trace_->loss(number, gradient.loss);
     const double norm = clip_gradient(gradient.gradient, options.max_grad_norm);
     const double factor = lr_factor(lr_scheduler_from_name(options.lr_scheduler), number, options.steps, options.lr_warmup);
-    adamw_step(parameters_.flat(), gradient.gradient, optimizer_, subject_.groups(factor), {});
+    const auto groups = subject_.groups(factor);
+    run_.add_loss(number, gradient.loss, options.learning_rate * factor, norm);  // dropped again where the numbers do not follow
+    adamw_step(parameters_.flat(), gradient.gradient, optimizer_, groups, {});
     state_.step = number;
-    result.last_loss = gradient.loss;
-    run_.add_loss(number, gradient.loss, options.learning_rate * factor, norm);
+    state_.last_loss = gradient.loss;
     if (hooks_.on_step) hooks_.on_step({number, options.steps, gradient.loss, options.learning_rate * factor, norm});
   }
 
   void after_step() {
-    const auto& options = options_.run;
-    const bool last = state_.step == steps();
-    if (last || state_.step % options.validate_every == 0) {
-      validate();
-      if (hooks_.on_preview && !options.validation_prompt.empty()) hooks_.on_preview(state_.step, unet_, parameters_.trained());
+    if (state_.step == steps() || state_.step % options_.run.checkpoint_every == 0 || is_to_look()) save();
+    look();
+  }
+
+  bool is_to_validate() const { return encoded_.validation && !run_.has_validation(state_.step); }
+  bool is_to_preview() const { return hooks_.on_preview && !options_.run.validation_prompt.empty() && !run_.has_preview(state_.step); }
+  bool is_to_look() const {
+    const bool is_due = state_.step == steps() || state_.step % options_.run.validate_every == 0;
+    return state_.step > 0 && is_due && (is_to_validate() || is_to_preview());
+  }
+
+  void look() {
+    if (!is_to_look()) return;
+    if (is_to_validate()) try_to("validation", [&] { validate(); });
+    if (!is_to_preview()) return;
+    trim_heap();  // of what the step's activations left: encoders and VAE come on top
+    try_to("preview", [&] { hooks_.on_preview(state_.step, unet_, parameters_.trained()); });
+    trim_heap();
+  }
+
+  // What only looks at a training does not end it.
+  void try_to(const char* what, const std::function<void()>& look) {
+    try {
+      look();
+    } catch (...) {
+      const Error error = described_exception();
+      if (error.kind() == ErrorKind::cancelled) throw;
+      if (hooks_.data.on_notice) hooks_.data.on_notice(fmt::format("step {} has no {}, and the training goes on: {}", state_.step, what, error.what()));
     }
-    if (last || state_.step % options.checkpoint_every == 0) save();
   }
 
   void validate() {
-    if (validation_rows_.empty()) return;
-    const double loss = runner_->evaluate(validation_rows_, nullptr);
+    const double loss = runner_->evaluate(validation_rows_, hooks_.data.cancel);
+    if (state_.is_better(loss)) {
+      subject_.write(run_.best_file(), parameters_.trained());
+      state_.best_loss = loss;
+      state_.best_step = state_.step;
+    }
     run_.add_validation(state_.step, loss);
     if (hooks_.on_validation) hooks_.on_validation(state_.step, loss);
-    if (state_.best_loss && loss >= *state_.best_loss) return;
-    state_.best_loss = loss;
-    state_.best_step = state_.step;
-    subject_.write(run_.best_file(), parameters_.trained());
   }
 
   void save() {

@@ -87,10 +87,13 @@ void StepRunner::for_each_row(size_t rows, const CancelToken* cancel, const Work
     }
   };
   std::vector<std::thread> helpers;
-  for (size_t i = 1; i < std::min(adapters_.size(), rows); ++i) helpers.emplace_back([&, i] {
-    set_threads(1);
-    serve(i);
-  });
+  try {
+    for (size_t i = 1; i < std::min(adapters_.size(), rows); ++i) helpers.emplace_back([&, i] {
+      set_threads(1);
+      serve(i);
+    });
+  } catch (const std::system_error&) {  // the system gives no more threads: fewer do the same work
+  }
   serve(0);
   for (auto& helper : helpers) helper.join();
   if (error) std::rethrow_exception(error);

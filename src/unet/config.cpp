@@ -1,5 +1,8 @@
 #include "unet/config.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.h"
 #include "base/json.h"
 
@@ -14,7 +17,17 @@ std::vector<int64_t> per_block(const Json& config, const char* key, size_t block
   if (value.is_number_integer()) return std::vector<int64_t>(blocks, value.get<int64_t>());
   check(value.is_array() && value.size() == blocks, ErrorKind::file_format, "[{}] got {} = {}, expected a number or {} numbers", where, key,
         value.dump(), blocks);
-  return value.get<std::vector<int64_t>>();
+  return get<std::vector<int64_t>>(config, key, where);
+}
+
+// What the makers of SSD-1B, Segmind-Vega and KOALA took away.
+void refuse_pruned(const Json& config, std::string_view where) {
+  const Json mid = config.value("mid_block_type", Json("UNetMidBlock2DCrossAttn")), depth = config.value("transformer_layers_per_block", Json());
+  const bool has_lists_within = depth.is_array() && std::any_of(depth.begin(), depth.end(), [](const Json& layers) { return layers.is_array(); });
+  const bool is_reversed_apart = !config.value("reverse_transformer_layers_per_block", Json()).is_null();
+  check(mid != "UNetMidBlock2D" && !mid.is_null() && !has_lists_within && !is_reversed_apart, ErrorKind::file_format,
+        "[{}] is a pruned SDXL ({}), as SSD-1B, Segmind-Vega and KOALA-700M are, which is not drawn; give a model with SDXL's own blocks", where,
+        mid == "UNetMidBlock2DCrossAttn" ? "transformer layers that differ from block to block" : "no attention in its middle block");
 }
 
 struct Expected {
@@ -48,10 +61,20 @@ bool has_attention(const std::string& type, const char* with, const char* withou
   return type == with;
 }
 
+// A number, or height and width where they are the same: pictures are square unless asked for otherwise.
+int64_t sample_size_of(const Json& config, int64_t otherwise, std::string_view where) {
+  const Json value = config.value("sample_size", Json());
+  if (!value.is_array()) return get_or(config, "sample_size", otherwise, where);
+  const auto sides = get<std::vector<int64_t>>(config, "sample_size", where);
+  check(sides.size() == 2 && sides[0] == sides[1], ErrorKind::file_format,
+        "[{}] \"sample_size\": got {}, expected one number or twice the same; write the shorter side there and choose sizes with -W and -H", where, value.dump());
+  return sides[0];
+}
+
 std::vector<UNetConfig::Block> blocks_of(const Json& config, std::string_view where) {
-  const auto channels = config.at("block_out_channels").get<std::vector<int64_t>>();
-  const auto down = config.at("down_block_types").get<std::vector<std::string>>();
-  const auto up = config.at("up_block_types").get<std::vector<std::string>>();
+  const auto channels = get<std::vector<int64_t>>(config, "block_out_channels", where);
+  const auto down = get<std::vector<std::string>>(config, "down_block_types", where);
+  const auto up = get<std::vector<std::string>>(config, "up_block_types", where);
   const size_t n = channels.size();
   check(n > 0 && down.size() == n && up.size() == n, ErrorKind::file_format,
         "[{}] got {} block_out_channels, {} down and {} up block types; expected the same number of each", where, n, down.size(), up.size());
@@ -78,27 +101,40 @@ std::vector<UNetConfig::Block> blocks_of(const Json& config, std::string_view wh
 UNetConfig UNetConfig::from_json(std::string_view text, std::string_view where) {
   const Json json = parse_json(text, where);
   try {
+    check(json.is_object(), ErrorKind::file_format, "[{}] got {}, expected a JSON object", where, json_excerpt(json));
+    refuse_pruned(json, where);
     check_supported(json, where);
     UNetConfig config;
-    config.in_channels = json.value("in_channels", config.in_channels);
-    config.out_channels = json.value("out_channels", config.out_channels);
-    config.sample_size = json.value("sample_size", Json()).is_null() ? config.sample_size : json.at("sample_size").get<int64_t>();
-    config.norm_num_groups = json.value("norm_num_groups", config.norm_num_groups);
-    config.norm_eps = json.value("norm_eps", config.norm_eps);
-    config.flip_sin_to_cos = json.value("flip_sin_to_cos", config.flip_sin_to_cos);
-    config.freq_shift = json.value("freq_shift", config.freq_shift);
-    config.addition_time_embed_dim = json.at("addition_time_embed_dim").get<int64_t>();
-    config.projection_class_embeddings_input_dim = json.at("projection_class_embeddings_input_dim").get<int64_t>();
+    const auto read = [&](const char* key, auto& value) { value = get_or(json, key, value, where); };
+    read("in_channels", config.in_channels);
+    read("out_channels", config.out_channels);
+    config.sample_size = sample_size_of(json, config.sample_size, where);
+    read("norm_num_groups", config.norm_num_groups);
+    read("norm_eps", config.norm_eps);
+    read("flip_sin_to_cos", config.flip_sin_to_cos);
+    read("freq_shift", config.freq_shift);
+    config.addition_time_embed_dim = get<int64_t>(json, "addition_time_embed_dim", where);
+    config.projection_class_embeddings_input_dim = get<int64_t>(json, "projection_class_embeddings_input_dim", where);
     config.blocks = blocks_of(json, where);
     for (const auto& block : config.blocks)
       check(config.norm_num_groups > 0 && block.channels % config.norm_num_groups == 0, ErrorKind::file_format,
             "[{}] {} channels cannot be split into {} groups", where, block.channels, config.norm_num_groups);
     check(config.sample_size > 0 && config.addition_time_embed_dim > 0 && config.in_channels > 0, ErrorKind::file_format,
           "[{}] got a size of zero or less", where);
+    check(config.norm_eps > 0 && std::isfinite(config.norm_eps) && std::isfinite(config.freq_shift), ErrorKind::file_format,
+          "[{}] got norm_eps {} and freq_shift {}, expected finite numbers and norm_eps above 0", where, config.norm_eps, config.freq_shift);
     return config;
   } catch (const Json::exception& e) {
     fail(ErrorKind::file_format, "[{}] {}", where, e.what());
   }
+}
+
+void UNetConfig::check_draws_from_text(std::string_view where) const {
+  if (in_channels == out_channels) return;
+  const char* what = "is no UNet that draws from a text alone: it";
+  if (in_channels == 9) what = "is an inpainting model: its UNet takes a mask and the masked picture beside the latents, and";
+  if (in_channels == 8) what = "is a model that edits pictures (InstructPix2Pix, CosXL Edit): its UNet takes a picture beside the latents, and";
+  fail(ErrorKind::input, "[{}] {} has {} channels where {} are given; only text to image is built: give a plain SDXL model", where, what, in_channels, out_channels);
 }
 
 }  // namespace negativa

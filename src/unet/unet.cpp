@@ -19,7 +19,22 @@ bool is_small_unet(const UNetConfig& config) {
   return nn::parameter_count(nn::walk(unet)) < 100'000'000;
 }
 
-Tensor TimestepEmbedding::forward(const Tensor& x) const { return linear_2.forward(at::silu(linear_1.forward(x))); }
+Tensor TimestepEmbedding::forward(const Tensor& x, const Adapters& adapters) const { return linear_2.forward(at::silu(linear_1.forward(x, adapters)), adapters); }
+
+Tensor TimestepEmbedding::forward_shared(const Tensor& x, int64_t batch, const Adapters& adapters) const {
+  Adapters mine;
+  for (const auto* layer : {&linear_1, &linear_2})
+    for (const auto& term : adapters.at(layer->name)) mine.add(layer->name, term);
+  if (mine.empty()) return forward(x, Adapters::none());
+  std::vector<Tensor> rows;  // each by itself: a row that no adapter acts on keeps its bytes
+  for (int row = 0; row < batch; ++row) rows.push_back(forward(x, mine.rows({row})));
+  return at::cat(rows);
+}
+
+void UNet::check_weights(const UNetConfig& config, const Weights& weights, const std::string& part) {
+  UNet unet(config);  // without weights
+  nn::check_weights(part, nn::walk(unet), weights);
+}
 
 PreparedCondition PreparedCondition::row(int64_t index) const {
   PreparedCondition one{add_embedding.narrow(0, index, 1), {}};
@@ -103,7 +118,7 @@ PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& 
 
   const Tensor sizes = sinusoidal_embedding(time_ids.flatten(), config.addition_time_embed_dim, config.flip_sin_to_cos, config.freq_shift);
   PreparedCondition prepared;
-  prepared.add_embedding = add_embedding.forward(at::cat({pooled, sizes.view({batch, -1}).to(pooled.options())}, -1));
+  prepared.add_embedding = add_embedding.forward(at::cat({pooled, sizes.view({batch, -1}).to(pooled.options())}, -1), adapters);
   const auto add_transformers = [&](const std::vector<nn::Transformer2D>& attentions) {
     for (const auto& attention : attentions)
       for (const auto& block : attention.transformer_blocks) prepared.key_values.push_back(block.attn2.key_value(prompt_embeds, adapters));
@@ -115,9 +130,10 @@ PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& 
 }
 
 Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondition& condition, const Adapters& adapters) const {
-  check_shape("sample", sample, {condition.add_embedding.size(0), config.in_channels, -1, -1});
+  const int64_t batch = condition.add_embedding.size(0);
+  check_shape("sample", sample, {batch, config.in_channels, -1, -1});
   const Tensor t = sinusoidal_embedding(at::full({1}, timestep, at::kFloat), config.blocks.front().channels, config.flip_sin_to_cos, config.freq_shift);
-  const Tensor temb = at::silu(time_embedding.forward(t.to(sample.options())) + condition.add_embedding);
+  const Tensor temb = at::silu(time_embedding.forward_shared(t.to(sample.options()), batch, adapters) + condition.add_embedding);
   const KeyValue* context = condition.key_values.data();
   const auto attend = [&](const nn::Transformer2D& attention, const Tensor& x) {
     const KeyValue* mine = context;
@@ -129,20 +145,20 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
   std::vector<Tensor> skips{x};
   for (const auto& down : down_blocks) {
     for (size_t j = 0; j < down.resnets.size(); ++j) {
-      x = down.resnets[j].forward(x, temb);
+      x = down.resnets[j].forward(x, temb, adapters);
       if (!down.attentions.empty()) x = attend(down.attentions[j], x);
       skips.push_back(x);
     }
     for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x));
   }
 
-  x = mid_block.resnets[0].forward(x, temb);
+  x = mid_block.resnets[0].forward(x, temb, adapters);
   x = attend(mid_block.attentions[0], x);
-  x = mid_block.resnets[1].forward(x, temb);
+  x = mid_block.resnets[1].forward(x, temb, adapters);
 
   for (const auto& up : up_blocks) {
     for (size_t j = 0; j < up.resnets.size(); ++j) {
-      x = up.resnets[j].forward(at::cat({x, skips.back()}, 1), temb);
+      x = up.resnets[j].forward(at::cat({x, skips.back()}, 1), temb, adapters);
       skips.pop_back();
       if (!up.attentions.empty()) x = attend(up.attentions[j], x);
     }

@@ -9,7 +9,9 @@ namespace negativa {
 
 struct TimestepEmbedding {
   nn::Linear linear_1, linear_2;
-  Tensor forward(const Tensor& x) const;  // linear_2(silu(linear_1 x))
+  Tensor forward(const Tensor& x, const nn::Adapters& adapters) const;  // [rows, in] -> linear_2(silu(linear_1 x)) [rows, out]
+  // The same of one row x that all rows of a batch share: [1, out], or [batch, out] where adapters act on these layers.
+  Tensor forward_shared(const Tensor& x, int64_t batch, const nn::Adapters& adapters) const;
   static void visit(auto& self, auto& v) {
     v("linear_1", self.linear_1);
     v("linear_2", self.linear_2);
@@ -65,6 +67,7 @@ class UNet {
  public:
   explicit UNet(const UNetConfig& config);
   void load(const Weights& weights, const nn::LoadOptions& options) { nn::load("unet", nn::walk(*this), weights, options); }
+  static void check_weights(const UNetConfig& config, const Weights& weights, const std::string& part = "unet");  // what load would refuse, from headers alone
 
   PreparedCondition prepare(const UNetCondition& condition, const nn::Adapters& adapters = nn::Adapters::none()) const;
   // sample [B,C,h,w], already scaled for the model; timestep 0..999, fractional allowed -> noise_pred [B,C,h,w].

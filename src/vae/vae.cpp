@@ -94,6 +94,11 @@ Vae::Vae(const VaeConfig& config) : config(config), encoder(config), decoder(con
   if (config.use_post_quant_conv) post_quant_conv.emplace(c, c, 1, 1, 0);
 }
 
+void Vae::check_weights(const VaeConfig& config, const Weights& weights) {
+  Vae vae(config);  // without weights
+  nn::check_weights("vae", nn::walk(vae), weights);
+}
+
 LatentDistribution Vae::encode(const Tensor& image) const {
   check_shape("image", image, {-1, config.in_channels, -1, -1});
   check(image.size(2) % config.factor() == 0 && image.size(3) % config.factor() == 0, ErrorKind::shape,

@@ -117,6 +117,7 @@ class Vae {
  public:
   explicit Vae(const VaeConfig& config);
   void load(const Weights& weights, const nn::LoadOptions& options) { nn::load("vae", nn::walk(*this), weights, options); }
+  static void check_weights(const VaeConfig& config, const Weights& weights);  // what load would refuse, from headers alone
 
   // image [B,3,H,W] in [-1,1], H and W multiples of the factor.
   LatentDistribution encode(const Tensor& image) const;

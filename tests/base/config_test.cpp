@@ -168,6 +168,34 @@ TEST_F(Config, PrintedConfigIsTomlThatSetsTheSame) {
   EXPECT_EQ(to_json(copied), to_json(fields));
 }
 
+TEST_F(Config, EverySeedSurvivesTomlAndJson) {
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 53, (uint64_t{1} << 63) - 1, uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
+    options.sample.seed = seed;
+    for (const Json& settings : {parse_toml(print_config(fields), "printed"), parse_json(to_json(fields).dump(), "recorded"),
+                                 parse_json(canonical_json(to_json(fields)), "canonical")}) {
+      Options again;
+      Fields again_fields = fields_of(again);
+      set_from_json(again_fields, settings, {Source::file, "again"});
+      EXPECT_EQ(again.sample.seed, seed) << settings.dump();
+    }
+  }
+  EXPECT_TRUE(contains(print_config(fields), "seed = \"18446744073709551615\""));
+  options.sample.seed = 5;
+  EXPECT_TRUE(contains(print_config(fields), "seed = 5 "));
+}
+
+TEST_F(Config, SeedsAreReadFromTextsButOtherNumbersAreNot) {
+  const auto set = [&](const char* toml) { set_from_json(fields, parse_toml(toml, "x.toml"), {Source::file, "x.toml"}); };
+  set("seed = '18446744073709551615'");
+  EXPECT_EQ(options.sample.seed, std::numeric_limits<uint64_t>::max());
+  set("seed = '7'");
+  EXPECT_EQ(options.sample.seed, 7u);
+  for (const char* wrong : {"seed = ''", "seed = '-1'", "seed = '1.5'", "seed = ' 1'", "seed = '18446744073709551616'", "seed = -1", "seed = 1.0", "steps = '3'", "width = '64'"})
+    EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { set(wrong); }), "in x.toml] got ")) << wrong;
+  const auto message = error_of(ErrorKind::file_format, [&] { set("seed = 18446744073709551615"); });
+  EXPECT_TRUE(contains(message, "x.toml") && contains(message, "put it in quotes")) << message;
+}
+
 TEST_F(Config, HelpShowsFlagRangeUnitAndDefault) {
   const std::string help = help_text(fields);
   EXPECT_TRUE(contains(help, "  --steps N                       denoising steps (1..1000; default 50)\n")) << help;

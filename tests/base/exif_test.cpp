@@ -1,11 +1,16 @@
 #include "base/exif.h"
 
 #include "base/files.h"
+#include "png_bytes.h"
 #include "temporary_folder.h"
 
 namespace negativa {
 
+using namespace test;
+
 namespace {
+
+constexpr std::string_view jpeg_prefix("Exif\0\0", 6);
 
 // exif_1.png … exif_8.jpg: stored as a camera held in each of the eight ways would, by tools/goldens_images.py.
 std::string golden(const std::string& name) { return read_file(std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden" / name); }
@@ -19,38 +24,45 @@ double mean_difference(const Image8& a, const Image8& b) {
   return sum / static_cast<double>(a.rgb.size());
 }
 
-std::string app1(const std::string& tiff) {
-  const auto size = tiff.size() + 8;
-  return std::string("\xff\xd8\xff\xe1", 4) + static_cast<char>(size >> 8) + static_cast<char>(size & 255) + std::string("Exif\0\0", 6) + tiff;
-}
+enum TiffType { unsigned_short = 3, unsigned_long = 4 };
 
-// A directory with one entry, of type SHORT.
-std::string tiff_of(bool little, uint16_t tag, uint16_t value) {
+// A directory with one entry.
+std::string tiff_of(bool little, uint16_t tag, uint32_t value, TiffType type = unsigned_short) {
   const auto number = [little](uint32_t value, int size) {
     std::string bytes;
     for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> 8 * (little ? i : size - 1 - i));
     return bytes;
   };
-  const auto entry = number(tag, 2) + number(3, 2) + number(1, 4) + number(value, 2) + number(0, 2);
-  return (little ? "II" : "MM") + number(42, 2) + number(8, 4) + number(1, 2) + entry;
+  const int size = type == unsigned_short ? 2 : 4;
+  const auto entry = number(tag, 2) + number(type, 2) + number(1, 4) + number(value, size) + std::string(static_cast<size_t>(4 - size), 0);
+  return (little ? "II" : "MM") + number(42, 2) + number(8, 4) + number(1, 2) + entry + number(0, 4);
+}
+
+// The sixth orientation's PNG without its eXIf chunk.
+std::string stored_sideways() {
+  std::string png = turned(6, "png");
+  const auto at = png.find("eXIf") - 4;
+  return png.erase(at, 12 + static_cast<size_t>(static_cast<uint8_t>(png[at + 3])));
+}
+
+// As ImageMagick writes it: the profile's name, its size in eight columns, 36 bytes a line.
+std::string raw_profile(const std::string& name, const std::string& bytes) {
+  std::string text = fmt::format("\n{}\n{:8}", name, bytes.size());
+  for (size_t i = 0; i < bytes.size(); ++i) text += fmt::format("{}{:02x}", i % 36 == 0 ? "\n" : "", static_cast<uint8_t>(bytes[i]));
+  return text + "\n";
 }
 
 }  // namespace
 
 TEST(Exif, AllEightOrientationsOfPngAreSeenUpright) {
   const Image8 upright = decode_image(golden("exif_upright.png"), "upright");
-  for (int orientation = 1; orientation <= 8; ++orientation) {
-    EXPECT_EQ(exif_orientation(turned(orientation, "png")), orientation);
-    EXPECT_EQ(decode_image_upright(turned(orientation, "png"), "x"), upright) << orientation;
-  }
+  for (int orientation = 1; orientation <= 8; ++orientation) EXPECT_EQ(see_picture(turned(orientation, "png"), "x").image, upright) << orientation;
 }
 
 TEST(Exif, AllEightOrientationsOfJpegAreSeenUpright) {
   const Image8 upright = decode_image(turned(1, "jpg"), "upright");
-  for (int orientation = 1; orientation <= 8; ++orientation) {
-    EXPECT_EQ(exif_orientation(turned(orientation, "jpg")), orientation);
-    EXPECT_LT(mean_difference(decode_image_upright(turned(orientation, "jpg"), "x"), upright), 1) << orientation;  // JPEG's own rounding
-  }
+  for (int orientation = 1; orientation <= 8; ++orientation)
+    EXPECT_LT(mean_difference(see_picture(turned(orientation, "jpg"), "x").image, upright), 1) << orientation;  // JPEG's own rounding
 }
 
 TEST(Exif, IsLeftAloneByThePlainReaders) {
@@ -59,47 +71,69 @@ TEST(Exif, IsLeftAloneByThePlainReaders) {
   EXPECT_EQ(decode_png(turned(6, "png"), "x").image, stored);
 }
 
-TEST(Exif, BothByteOrdersAreRead) {
-  for (const bool little : {false, true}) {
-    EXPECT_EQ(exif_orientation(app1(tiff_of(little, 0x0112, 6))), 6);
-    EXPECT_EQ(exif_orientation(app1(tiff_of(little, 0x0113, 6))), 1);  // another tag
-    EXPECT_EQ(exif_orientation(app1(tiff_of(little, 0x0112, 9))), 1);
-    EXPECT_EQ(exif_orientation(app1(tiff_of(little, 0x0112, 0))), 1);
-  }
+TEST(Exif, IsReadInBothByteOrdersAndTypesWithAndWithoutPrefix) {
+  for (const bool little : {false, true})
+    for (const auto prefix : {std::string_view(), jpeg_prefix}) {
+      const auto read = [&](uint16_t tag, uint32_t value, TiffType type = unsigned_short) { return exif_orientation(std::string(prefix) + tiff_of(little, tag, value, type)); };
+      for (int orientation = 1; orientation <= 8; ++orientation) EXPECT_EQ(read(0x0112, orientation), orientation);
+      EXPECT_EQ(read(0x0112, 6, unsigned_long), 6);
+      EXPECT_EQ(read(0x0112, 0x10006, unsigned_long), 1);
+      EXPECT_EQ(read(0x0113, 6), 1);  // another tag
+      EXPECT_EQ(read(0x0112, 9), 1);
+      EXPECT_EQ(read(0x0112, 0), 1);
+    }
 }
 
-TEST(Exif, IsFoundBehindOtherMarkersAndBehindThePicture) {
-  const std::string block = app1(tiff_of(true, 0x0112, 3));
+TEST(Exif, OfAPngIsReadFromEveryPlaceThatProgramsPutItAt) {
+  const Image8 upright = decode_image(golden("exif_upright.png"), "upright");
+  const std::string plain = stored_sideways(), tiff = tiff_of(true, 0x0112, 6), prefixed = std::string(jpeg_prefix) + tiff;
+  const auto compressed = [](const std::string& keyword, const std::string& text) { return chunk("zTXt", keyword + std::string("\0\0", 2) + deflated(text)); };
+  const std::vector<std::string> places = {
+      chunk("eXIf", tiff),
+      chunk("eXIf", prefixed),  // some writers keep JPEG's prefix
+      chunk("tEXt", "Raw profile type exif" + std::string(1, 0) + raw_profile("exif", prefixed)),
+      compressed("Raw profile type exif", raw_profile("exif", prefixed)),
+      compressed("Raw profile type exif", raw_profile("exif", tiff)),
+      compressed("Raw profile type APP1", raw_profile("APP1", prefixed)),
+      compressed("Raw profile type APP1", raw_profile("generic profile", prefixed)),
+  };
+  ASSERT_NE(see_picture(plain, "x").image, upright);
+  for (size_t i = 0; i < places.size(); ++i)
+    for (const size_t at : {size_t{33}, plain.size() - 12}) EXPECT_EQ(see_picture(std::string(plain).insert(at, places[i]), "x").image, upright) << i << " " << at;
+}
+
+TEST(Exif, OfAPngInRawProfilesMayBeAnything) {
+  const std::string plain = stored_sideways();
+  const Image8 stored = decode_image(plain, "x");
+  const std::string hex = "49492a00080000000100120103000100000006000000";
+  for (const std::string& text : {std::string(), std::string("\n"), std::string("\nexif\n"), std::string("\nexif\n 99999999\n"), std::string("\nexif\n 3\n4"), "exif " + hex,
+                                  std::string("\nAPP1\n 40\n") + "687474703a2f2f6e732e61646f62652e636f6d2f"})  // XMP
+    EXPECT_EQ(see_picture(std::string(plain).insert(33, chunk("tEXt", "Raw profile type APP1" + std::string(1, 0) + text)), "x").image, stored) << text;
+}
+
+TEST(Exif, OfAJpegIsFoundBehindOtherMarkers) {
+  const std::string jpeg = turned(6, "jpg");
   const std::string comment("\xff\xfe\x00\x05" "abc\xff", 8);  // ends with a fill byte
-  EXPECT_EQ(exif_orientation(block.substr(0, 2) + comment + block.substr(2)), 3);
-  EXPECT_EQ(exif_orientation(std::string("\xff\xd8\xff\xda\x00\x02", 6) + block.substr(2)), 1);  // in a scan: picture data
-  std::string png = turned(8, "png");
-  const auto chunk = png.find("eXIf") - 4;
-  const auto size = 12 + static_cast<size_t>(static_cast<uint8_t>(png[chunk + 3]));
-  const std::string moved = png.substr(chunk, size);
-  png.erase(chunk, size);
-  EXPECT_EQ(exif_orientation(png), 1);
-  png.insert(png.size() - 12, moved);
-  EXPECT_EQ(exif_orientation(png), 8);
+  const Image8 upright = see_picture(jpeg, "x").image;
+  EXPECT_EQ(upright.width, 24);
+  EXPECT_EQ(see_picture(jpeg.substr(0, 2) + comment + jpeg.substr(2), "x").image, upright);
 }
 
 TEST(Exif, DamagedInAnyWayMeansAsStored) {
-  for (const char* extension : {"png", "jpg"}) {
-    const std::string whole = turned(6, extension);
-    for (size_t size = 0; size < whole.size(); ++size) {
-      const int orientation = exif_orientation(whole.substr(0, size));
-      ASSERT_TRUE(orientation == 1 || orientation == 6) << size;
-    }
-    for (size_t at = 0; at < whole.size(); ++at) {
-      std::string damaged = whole;
-      damaged[at] ^= static_cast<char>(0xff);
-      const int orientation = exif_orientation(damaged);
-      ASSERT_TRUE(orientation >= 1 && orientation <= 8) << at;
-    }
+  const std::string whole = std::string(jpeg_prefix) + tiff_of(true, 0x0112, 6);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const int orientation = exif_orientation(whole.substr(0, size));
+    ASSERT_TRUE(orientation == 1 || orientation == 6) << size;
   }
-  EXPECT_EQ(exif_orientation(app1("II*")), 1);
-  EXPECT_EQ(exif_orientation(app1(std::string("II\x2a\0\xff\xff\xff\xff", 8))), 1);       // a directory far outside
-  EXPECT_EQ(exif_orientation(app1(std::string("II\x2a\0\x08\0\0\0\xff\xff", 10))), 1);  // 65535 entries, none there
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] ^= static_cast<char>(0xff);
+    const int orientation = exif_orientation(damaged);
+    ASSERT_TRUE(orientation >= 1 && orientation <= 8) << at;
+  }
+  for (const char* bytes : {"", "II*", "Exif", "no EXIF at all"}) EXPECT_EQ(exif_orientation(bytes), 1) << bytes;
+  EXPECT_EQ(exif_orientation(std::string("II\x2a\0\xff\xff\xff\xff", 8)), 1);        // a directory far outside
+  EXPECT_EQ(exif_orientation(std::string("II\x2a\0\x08\0\0\0\xff\xff", 10)), 1);  // 65535 entries, none there
 }
 
 }  // namespace negativa

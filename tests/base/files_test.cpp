@@ -172,12 +172,67 @@ TEST(WriteFolder, ReplacesFilesOfItsNamesAndKeepsOthers) {
   EXPECT_EQ(folder.count_files(), 1u);
 }
 
+// Whoever looks while it is written, and after an error half-way, sees the old folder whole.
+TEST(WriteFolder, ReplacesAtOnceAndLeavesTheOldOneWholeWhenItFails) {
+  const TemporaryFolder folder;
+  make_folder(folder / "model/unet");
+  for (const char* name : {"model/a.txt", "model/unet/b.txt", "model/z.txt"}) write_atomically(folder / name, "old");
+  const auto is_old = [&] {
+    for (const char* name : {"model/a.txt", "model/unet/b.txt", "model/z.txt"})
+      if (read_file(folder / name) != "old") return false;
+    return true;
+  };
+  const auto write = [&](const std::filesystem::path& inside, bool fails) {
+    write_atomically(inside / "a.txt", "new");
+    make_folder(inside / "unet");
+    if (fails) throw std::runtime_error("power cut");
+    write_atomically(inside / "z.txt", "new");
+    EXPECT_TRUE(is_old());
+  };
+  EXPECT_THROW(write_folder_atomically(folder / "model", [&](const auto& inside) { write(inside, true); }), std::runtime_error);
+  EXPECT_TRUE(is_old());
+  // Through a link, and with the old folder's permissions.
+  const auto before = std::filesystem::status(folder / "model").permissions();
+  std::filesystem::permissions(folder / "model", std::filesystem::perms::group_write, std::filesystem::perm_options::add);
+  std::filesystem::create_symlink("model", folder / "link");
+  write_folder_atomically(folder / "link", [&](const auto& inside) { write(inside, false); });
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(std::filesystem::status(folder / "model").permissions(), before | std::filesystem::perms::group_write);
+  EXPECT_EQ(read_file(folder / "model/a.txt") + read_file(folder / "model/z.txt") + read_file(folder / "model/unet/b.txt"), "newnewold");
+  EXPECT_EQ(folder.count_files(), 2u);
+}
+
+TEST(WriteFolder, KeepsFoldersLinksAndPipesThatItDoesNotReplace) {
+  const TemporaryFolder folder;
+  make_folder(folder / "model/other/deep");
+  write_atomically(folder / "model/other/deep/a.txt", "old");
+  std::filesystem::create_symlink("nowhere", folder / "model/link");
+  ASSERT_EQ(::mkfifo((folder / "model/pipe").c_str(), 0600), 0);
+  write_folder_atomically(folder / "model", [](const auto& inside) { write_atomically(inside / "b.txt", "new"); });
+  EXPECT_EQ(read_file(folder / "model/other/deep/a.txt") + read_file(folder / "model/b.txt"), "oldnew");
+  EXPECT_EQ(std::filesystem::read_symlink(folder / "model/link"), "nowhere");
+  EXPECT_TRUE(std::filesystem::is_fifo(folder / "model/pipe"));
+}
+
+TEST(WriteAtomically, RefusesAPipeAndASocketBeforeItWouldWaitForThem) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe.safetensors").c_str(), 0600), 0);
+  ASSERT_EQ(::mknod((folder / "socket").c_str(), S_IFSOCK | 0600, 0), 0);
+  for (const char* name : {"pipe.safetensors", "socket"}) {
+    EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write(folder / name); }), "pipe or socket"));
+    EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { write_atomically(folder / name, "x"); }), "expected a file"));
+  }
+  check_can_write("/dev/null");
+}
+
 TEST(WriteFolder, SaysWhyItCannot) {
   const TemporaryFolder folder;
   write_atomically(folder / "file", "x");
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "no/such"); }), "does not exist"));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "file"); }), "is a file, expected a folder"));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder(""); }), "empty folder name"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder("."); }), "no folder's own name"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder("/proc"); }), "mount point"));
   check_can_write_folder(folder / "new");
   EXPECT_EQ(folder.count_files(), 1u);
 }

@@ -2,6 +2,8 @@
 
 #include "temporary_folder.h"
 
+#include <cmath>
+
 namespace negativa {
 
 TEST(Json, RefusesDeepNestingBeforeBuildingIt) {
@@ -24,6 +26,16 @@ TEST(Json, RefusesBrokenTextInOneLine) {
   for (const char* text :
        {"", "{", "[1,]", "{\"a\":nope}", "\"\xff\"", "\"\xc0\xaf\"", "\"a\nb\"", "1e999", "[1] [2]", "nul\x01"})
     EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { parse_json(text, "x.json"); }), "[x.json]")) << text;
+}
+
+TEST(Json, ReadsTheNumbersThatPythonWrites) {
+  const Json value = parse_json(R"({"a": NaN, "b": [-Infinity,Infinity, -1], "NaN": "NaN", "c": "\"Infinity\\", "d": {"e":-Infinity}})", "x");
+  EXPECT_TRUE(std::isnan(value["a"].get<double>()));
+  EXPECT_EQ(value["b"], Json({-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(), -1}));
+  EXPECT_EQ(value["NaN"], "NaN");
+  EXPECT_EQ(value["c"], "\"Infinity\\");
+  EXPECT_TRUE(std::isinf(parse_json(R"({"e":-Infinity})", "x", DuplicateKeys::last_wins)["e"].get<double>()));
+  for (const char* text : {"nan", "-NaN", "Infinit", "NaNa", "1NaN", "{NaN: 1}", "- Infinity"}) EXPECT_THROW(parse_json(text, "x"), Error) << text;
 }
 
 TEST(Json, CanonicalTextSortsKeysAndKeepsFloatsFloats) {

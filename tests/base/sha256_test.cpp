@@ -88,6 +88,17 @@ TEST_F(HashCache, ABrokenOrUnwritableCacheIsNoError) {
   EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
 }
 
+TEST_F(HashCache, ACancelledHashIsNotRemembered) {
+  write('a', 1'000'000);
+  CancelToken cancel;
+  cancel.cancel();
+  error_of(ErrorKind::cancelled, [&] { sha256_file(file, &cancel); });
+  error_of(ErrorKind::cancelled, [&] { cached_sha256_file(file, &cancel); });
+  EXPECT_FALSE(std::filesystem::exists(cache));
+  cached_sha256_file(file);
+  EXPECT_EQ(cached_sha256_file(file, &cancel), sha256_file(file));  // known: nothing is read
+}
+
 TEST(Sha256, AMissingFileIsTheUsersError) {
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { sha256_file("/no/such"); }), "/no/such"));
   error_of(ErrorKind::input, [] { sha256_file("/tmp"); });

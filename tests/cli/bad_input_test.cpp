@@ -152,6 +152,7 @@ TEST(BadInput, Files) {
   place.write("broken.toml", "steps = = 3\n");
   place.write("unknown.toml", "stpes = 3\n");
   place.write("type.toml", "steps = 'many'\n");
+  ::mkfifo((place / "pipe.png").c_str(), 0600);  // nobody reads it
   write_atomically(place / "plain.png", encode_png(Image8::filled(8, 8, white)));
   expect_refused(place, {
       {"empty.jsonl has no requests", {"--prompts", "empty.jsonl"}},
@@ -165,6 +166,8 @@ TEST(BadInput, Files) {
       {"broken.toml", {"--from", "broken.toml"}},
       {"is for one picture, got 2", {"-p", "x", "-o", "new/", "--batch-count", "2", "--save-tensors", "t.safetensors"}},
       {"no/such", {"-p", "x", "-o", "new/", "--save-tensors", "no/such/t.safetensors"}},
+      {"[pipe.png] is a pipe or socket, expected a file", {"-p", "x", "-o", "pipe.png"}},
+      {"[pipe.png] is a pipe or socket, expected a file", {"-p", "x", "--save-tensors", "pipe.png"}},
       {"broken.toml", {"-p", "x", "--config", "broken.toml"}},
       {"did you mean steps?", {"-p", "x", "--config", "unknown.toml"}},
       {"steps", {"-p", "x", "--config", "type.toml"}},
@@ -210,7 +213,7 @@ TEST(BadMachine, AFullDiskIsExitCode1) {
 TEST(BadInput, ARefinersStartWithoutARefinerIsOnlySaid) {
   const Ran ran = Workplace().run({"generate", "-p", "x", "--steps", "1", "--refiner-start", "0.5"});
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_TRUE(contains(ran.err, "--refiner-start has no effect without --refiner")) << ran.err;
+  EXPECT_TRUE(contains(ran.err, "--refiner-start has no effect: there is no --refiner")) << ran.err;
 }
 
 }  // namespace negativa::test

@@ -76,6 +76,17 @@ TEST(LoraInspect, SaysWhatFits) {
   EXPECT_EQ(report["trigger"], "wrong");
   EXPECT_EQ(report["unmatched"].size(), 0u);
   EXPECT_EQ(report["layers"].size(), 15u);
+  EXPECT_EQ(report["model"], "emoji-xl");
+}
+
+TEST(LoraInspect, ComparesWithFullSizeSdxlWhereThatFitsBestAndSaysSo) {
+  const Workplace place;
+  write_zeros(place / "sdxl.safetensors", {{"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_down.weight", {2, 2048}},
+                                           {"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_up.weight", {640, 2}},
+                                           {"lora_unet_nowhere.lora_up.weight", {640, 2}}});
+  const std::string text = place.results({"lora", "inspect", "sdxl.safetensors"});
+  EXPECT_TRUE(contains(text, "compared with the layers of sdxl-layers")) << text;
+  EXPECT_TRUE(contains(text, "keys of unet: 2 matched, 1 unmatched")) << text;
 }
 
 TEST(Doctor, DescribesTheMachine) {

@@ -1,4 +1,6 @@
 // lora convert, merge and bake as a person types them, and all that can be wrong with that.
+#include <sys/stat.h>
+
 #include <cstring>
 
 #include "base/files.h"
@@ -61,6 +63,7 @@ void write_bad_loras(const Workplace& place) {
                                            {"lora_unet_input_blocks_4_1_proj_in.dora_scale", {64, 1}}});
   fs::copy_file(kohya, place / "good.safetensors");
   write_zeros(place / "empty.safetensors", {});
+  ::mkfifo((place / "pipe").c_str(), 0600);  // nobody reads it
   fs::create_directories(place / "full");
   place.write("full/mine.txt", "x");
 }
@@ -116,6 +119,8 @@ TEST(LoraVerbs, BadInputOfConvert) {
       {"folder no/such does not exist", {"convert", "good.safetensors", "-o", "no/such/a.safetensors", "--format", "peft"}},
       {"try -o a.pt.safetensors", {"convert", "good.safetensors", "-o", "a.pt", "--format", "diffusers"}},
       {"disk full", {"convert", "good.safetensors", "-o", "/dev/full", "--format", "kohya"}, 1},
+      {"[pipe] is a pipe or socket, expected a file", {"convert", "good.safetensors", "-o", "pipe", "--format", "kohya"}},
+      {"[pipe] is a pipe or socket, expected a file", {"convert", "good.safetensors", "-o", "pipe", "--format", "peft"}},
   });
 }
 
@@ -137,6 +142,7 @@ TEST(LoraVerbs, BadInputOfMerge) {
       {"full-size SDXL", {"merge", "good.safetensors", "sdxl.safetensors", "-o", "a.safetensors"}},
       {"nope", {"merge", "good.safetensors", "nope.safetensors:1", "-o", "a.safetensors"}},
       {"try -o a.safetensors", {"merge", "good.safetensors", "-o", "a"}},
+      {"[pipe] is a pipe or socket, expected a file", {"merge", "good.safetensors", "-o", "pipe"}},
   });
 }
 
@@ -149,6 +155,7 @@ TEST(LoraVerbs, BadInputOfBake) {
       {"[--lora] is needed", {"bake", "-o", "model"}},
       {"[--out] is needed", {"bake", "--lora", "good.safetensors"}},
       {"full holds files already", {"bake", "--lora", "good.safetensors", "-o", "full"}},
+      {"[pipe] is a file", {"bake", "--lora", "good.safetensors", "-o", "pipe"}},
       {"[good.safetensors] is a file", {"bake", "--lora", "good.safetensors", "-o", "good.safetensors"}},
       {"folder no/such does not exist", {"bake", "--lora", "good.safetensors", "-o", "no/such/model"}},
       {"only --lora of generate keeps them apart", {"bake", "--lora", "good.safetensors:1:negative", "-o", "model"}},

@@ -72,6 +72,8 @@ std::string Workplace::read(const std::string& name) const { return read_file(fo
 
 void Workplace::write(const std::string& name, const std::string& text) const { write_atomically(folder_ / name, text); }
 
+fs::path Workplace::cache() const { return home_ / "negativa"; }
+
 std::vector<std::string> Workplace::files() const {
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) names.push_back(fs::relative(entry.path(), folder_.path()));

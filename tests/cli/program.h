@@ -29,6 +29,7 @@ class Workplace {
   void write(const std::string& name, const std::string& text) const;
   std::vector<std::string> files() const;  // names in the folder, sorted
   std::filesystem::path operator/(const std::string& name) const { return folder_ / name; }
+  std::filesystem::path cache() const;  // of the program run here
 
   uint64_t largest_file_bytes = 0;  // of the program's; 0: any
 

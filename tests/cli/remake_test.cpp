@@ -53,6 +53,42 @@ TEST_F(Remake, GivesTheSameBytes) {
   EXPECT_EQ(place.read("a.png"), place.read("b.png"));
 }
 
+TEST_F(Remake, KeepsTheLargestSeedThroughFileAndPicture) {
+  const Json plan = parse_json(place.results({"generate", "-p", "a big lion", "--steps", "2", "-s", "18446744073709551615", "-o", "a.png", "--json", "-q"}), "report");
+  EXPECT_EQ(plan["pictures"][0]["seed"].dump(), "18446744073709551615");
+  EXPECT_TRUE(contains(text_chunk(place / "a.png", "parameters"), "Seed: 18446744073709551615,"));
+  place.write("c.toml", place.results({"generate", "--from", "a.png", "--print-config"}));
+  EXPECT_TRUE(contains(place.read("c.toml"), "seed = \"18446744073709551615\""));
+  place.results({"generate", "-q", "--from", "a.png", "--config", "c.toml", "-o", "b.png"});
+  EXPECT_TRUE(place.read("a.png") == place.read("b.png"));
+}
+
+TEST_F(Remake, FindsFilesWhoseNamesAreStoredInTheOtherFormOfUnicode) {  // as when a folder comes from macOS
+  const std::string composed = "caf\xc3\xa9.safetensors", decomposed = "cafe\xcc\x81.safetensors";
+  const auto loras = place / "loras";
+  std::filesystem::create_directories(loras);
+  std::filesystem::copy_file(golden("lora_kohya.safetensors"), loras / composed);
+  make({"--lora", "loras/" + decomposed + ":0.1:negative", "-n", "wrong"});
+  std::filesystem::rename(loras / composed, loras / decomposed);
+  EXPECT_EQ(again({"--lora", "loras/" + composed}).err, "");
+  EXPECT_TRUE(place.read("a.png") == place.read("b.png"));
+}
+
+TEST_F(Remake, KnowsTheTokenThatAnEmbeddingStores) {
+  write_zeros(place / "first.safetensors", {{"<toy>", {64}}});  // diffusers writes a file an encoder
+  write_zeros(place / "second.safetensors", {{"<toy>", {1, 96}}});
+  const Ran ran = place.run({"generate", "-p", "a <toy>", "--embedding", "first.safetensors", "--embedding", "second.safetensors", "--steps", "2", "-s", "5", "-o", "a.png"});
+  EXPECT_TRUE(contains(ran.err, "--embedding first.safetensors: write \"<toy>\", as the file says, or \"first\"")) << ran.err;
+  EXPECT_EQ(settings("a.png")["embedding"], Json({"first.safetensors", "second.safetensors"}));
+  EXPECT_EQ(again({"--embedding", "first.safetensors", "--embedding", "second.safetensors"}).err, "");
+  EXPECT_TRUE(place.read("a.png") == place.read("b.png"));
+}
+
+TEST_F(Remake, SaysWhatAFileIsThatIsNoPng) {
+  std::filesystem::copy_file(golden("exif_1.jpg"), place / "a.png");
+  EXPECT_TRUE(contains(refused(), "[--from] a.png is a JPEG picture, expected a PNG made by negativa"));
+}
+
 TEST_F(Remake, KnowsAnAbsentNegativePromptFromAnEmptyOne) {
   make({});
   EXPECT_FALSE(settings("a.png").contains("negative_prompt"));

@@ -56,6 +56,15 @@ TEST(TrainEmbedding, StoppedOrKilledItEndsInTheFileOfAnUninterruptedRun) {
   EXPECT_TRUE(Json::parse(place.results(train("stopped/a.safetensors", {"--steps", "20", "--json"})))["was_finished"].get<bool>());
 }
 
+TEST(TrainEmbedding, MoreStepsGoOnToTheFileOfOneRunOfThatLengthHeaderIncluded) {
+  const Workplace place;
+  for (const char* folder : {"one", "more"}) std::filesystem::create_directory(place / folder);
+  for (const char* steps : {"2", "4"}) place.results(train("more/a.safetensors", {"--steps", steps}));
+  place.results(train("one/a.safetensors", {"--steps", "4"}));
+  for (const char* file : {"a.safetensors", "a.run/losses.csv", "a.run/recipe.json"})
+    EXPECT_EQ(sha256_file(place / (std::string("more/") + file)), sha256_file(place / (std::string("one/") + file))) << file;
+}
+
 TEST(TrainEmbedding, PreviewsAreDrawnWithTheNameAndHeldOutPicturesChooseTheBestStep) {
   const Workplace place;
   place.results(train("a.safetensors", {"--validation-data", golden("dataset").string(), "--validate-every", "3", "--validation-prompt", "a zorblax"}));

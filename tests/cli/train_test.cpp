@@ -1,6 +1,6 @@
-#include <csignal>
+#include <sys/stat.h>
+
 #include <cstring>
-#include <thread>
 
 #include "base/sha256.h"
 #include "program.h"
@@ -37,24 +37,31 @@ TEST(TrainLora, TwiceIsTheSameFileAndAFinishedRunIsLeftAlone) {
   EXPECT_TRUE(again["was_finished"].get<bool>());
 }
 
-TEST(TrainLora, StoppedOrKilledAtAnyMomentItEndsInTheFileOfAnUninterruptedRun) {
+// Of a run that came to its end and of one that was stopped before.
+TEST(TrainLora, MoreStepsGoOnToTheFileOfOneRunOfThatLengthHeaderIncluded) {
   const Workplace place;
-  place.results(train("whole.safetensors"));
-  const std::string expected = numbers_of(place, "whole.safetensors");
-  int stopped = 0;
-  for (const int signal : {SIGINT, SIGKILL})
-    for (const int ms : {200, 500, 900}) {
-      const std::string out = fmt::format("{}-{}.safetensors", signal, ms);
-      const auto args = train(out, {"--checkpoint-every", "2"});
-      const pid_t child = place.start(args);
-      std::this_thread::sleep_for(std::chrono::milliseconds(ms));
-      ::kill(child, signal);
-      stopped += exit_code_of(child) != 0;
-      place.results(args);
-      EXPECT_EQ(numbers_of(place, out), expected) << "signal " << signal << " after " << ms << " ms";
-      EXPECT_EQ(place.read(fmt::format("{}-{}.run/losses.csv", signal, ms)), place.read("whole.run/losses.csv"));
-    }
-  EXPECT_GT(stopped, 0);
+  const auto steps = [](const std::string& folder, const char* count, const Workplace::Arguments& more = {}) {
+    Workplace::Arguments args = train(folder + "/a.safetensors", {"--steps", count, "--checkpoint-every", "2"});
+    args.insert(args.end(), more.begin(), more.end());
+    return args;
+  };
+  for (const char* folder : {"one", "finished", "stopped"}) std::filesystem::create_directory(place / folder);
+  place.results(steps("one", "5"));
+  place.results(steps("finished", "3"));
+  std::filesystem::copy(place / "finished", place / "stopped", std::filesystem::copy_options::recursive);
+  for (const char* missing : {"a.safetensors", "a.run/run.json", "a.run/checkpoint-00000003.safetensors"}) std::filesystem::remove(place / (std::string("stopped/") + missing));
+  const Ran traced = place.run(steps("finished", "5", {"--save-trace", "trace.safetensors"}));
+  EXPECT_EQ(traced.exit_code, 2);
+  EXPECT_TRUE(contains(traced.err, "--save-trace")) << traced.err;
+  const Ran fewer = place.run(steps("finished", "2"));
+  EXPECT_EQ(fewer.exit_code, 2);
+  EXPECT_TRUE(contains(fewer.err, "3 steps of this run are done")) << fewer.err;
+  for (const auto& [folder, from] : {std::pair{"finished", 3}, {"stopped", 2}}) {
+    const Json report = Json::parse(place.results(steps(folder, "5", {"--json"})));
+    EXPECT_EQ(report["resumed_from"], from);
+    for (const char* file : {"a.safetensors", "a.run/losses.csv", "a.run/recipe.json", "a.run/checkpoint-00000005.safetensors"})
+      EXPECT_EQ(hash_of(place, std::string(folder) + "/" + file), hash_of(place, std::string("one/") + file)) << folder << " " << file;
+  }
 }
 
 TEST(TrainLora, AccumulatedBatchesOfOneAreABatchOfTwoByteForByte) {
@@ -112,6 +119,7 @@ TEST(TrainLora, BadInputIsOneLine) {
   place.write("not-a-run.safetensors", "mine");
   std::filesystem::create_directory(place / "broken");
   place.write("broken/a.png", "no picture");
+  ASSERT_EQ(::mkfifo((place / "pipe.safetensors").c_str(), 0600), 0);  // nobody reads it
   const auto with = [](const std::string& flag, const std::string& value) { return train("x.safetensors", {flag, value}); };
   const std::vector<std::pair<Workplace::Arguments, std::string>> cases{
       {with("--data", "nowhere"), "nowhere"},
@@ -134,9 +142,11 @@ TEST(TrainLora, BadInputIsOneLine) {
       {with("--alpha", "0"), "--alpha"},
       {with("--captions", "--json"), "caption"},
       {train("done.safetensors", {"--rank", "3"}), "rank was 2, is 3"},
+      {train("done.safetensors", {"--steps", "7"}), "8 steps of this run are done"},
       {train("not-a-run.safetensors"), "belongs to no run"},
       {train("nowhere/x.safetensors"), "nowhere"},
       {train("x.txt"), "x.txt"},
+      {train("pipe.safetensors"), "pipe or socket"},
   };
   for (const auto& [args, expected] : cases) {
     const Ran ran = place.run(args);
@@ -153,7 +163,7 @@ TEST(TrainLora, BadInputIsOneLine) {
 // Of a miniature's 250 MiB most are the libraries' own pages, which differ from CPU to CPU; at full size predictions hold to a tenth (docs/training.md).
 TEST(TrainLora, TakesTheMemoryThatADryRunForetells) {
   const Workplace place;
-  for (const auto& more : {Workplace::Arguments{}, {"--gradient-checkpointing", "--resolution", "128"}, {"--rank", "64", "--batch-size", "1"}}) {
+  for (const auto& more : {Workplace::Arguments{}, {"--gradient-checkpointing", "--resolution", "128"}, {"--rank", "64", "--batch-size", "1"}, {"--resolution", "32", "--validation-prompt", "wrong"}}) {
     const auto args = [&](const std::string& last) {
       Workplace::Arguments all{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong", "--steps", "2", "--batch-size", "2", "--resume", "never", "-q", "--json", "-o", "a.safetensors"};
       all.insert(all.end(), more.begin(), more.end());
@@ -174,6 +184,8 @@ TEST(TrainLora, ADryRunAdvisesWhatIsNotSetAlready) {
     return Json::parse(place.results(all))["would_help"].dump();
   };
   EXPECT_TRUE(contains(advice({}), "--weights-dtype int8"));
+  EXPECT_FALSE(contains(advice({}), "no --validation-prompt"));
+  EXPECT_TRUE(contains(advice({"--resolution", "32", "--validation-prompt", "wrong"}), "no --validation-prompt"));
   EXPECT_FALSE(contains(advice({"--gradient-checkpointing"}), "gradient-checkpointing"));
   EXPECT_FALSE(contains(advice({"--weights-dtype", "int8"}), "int8"));
 }

@@ -126,6 +126,9 @@ TEST(ModelsFolder, FindsModelsByNameInTheUsersFolderThenAmongTheBundled) {
   EXPECT_EQ(find_model("mine"), folder / "mine.safetensors");
   EXPECT_EQ(find_model("mine.safetensors"), folder / "mine.safetensors");
   EXPECT_EQ(find_model("emoji-xl"), folder / "emoji-xl");
+  write_bytes(folder / "cafe\xcc\x81.safetensors", "");  // as macOS stores what is typed as one code point
+  EXPECT_EQ(find_model("caf\xc3\xa9"), folder / "cafe\xcc\x81.safetensors");
+  EXPECT_EQ(find_model((folder / "caf\xc3\xa9.safetensors").string()), folder / "cafe\xcc\x81.safetensors");
   const auto message = error_of(ErrorKind::input, [] { find_model("emoji-x"); });
   EXPECT_NE(message.find(folder.path().string()), std::string::npos) << message;
   EXPECT_NE(message.find("mine.safetensors"), std::string::npos) << message;

@@ -36,14 +36,14 @@ TEST(ParseInterval, ReadsSharesInOrder) {
     error_of(ErrorKind::input, [&] { parse_interval(text); });
 }
 
-TEST(EmbeddingSpec, TakesTheStemUnlessANameIsGiven) {
+TEST(EmbeddingSpec, IsAFileWithOrWithoutAName) {
   const TemporaryFolder folder;
   const std::string odd = folder / "a=b.safetensors";
   write_atomically(odd, "");
-  EXPECT_EQ(parse_embedding_spec("dir/bad.safetensors"), (std::pair<Path, std::string>{"dir/bad.safetensors", "bad"}));
-  EXPECT_EQ(parse_embedding_spec("dir/bad.safetensors=wrong"), (std::pair<Path, std::string>{"dir/bad.safetensors", "wrong"}));
-  EXPECT_EQ(parse_embedding_spec(odd), (std::pair<Path, std::string>{odd, "a=b"}));
-  EXPECT_EQ(parse_embedding_spec(odd + "=c"), (std::pair<Path, std::string>{odd, "c"}));
+  EXPECT_EQ(parse_embedding_spec("dir/bad.safetensors"), (EmbeddingSpec{"dir/bad.safetensors", {}}));
+  EXPECT_EQ(parse_embedding_spec("dir/bad.safetensors=wrong"), (EmbeddingSpec{"dir/bad.safetensors", "wrong"}));
+  EXPECT_EQ(parse_embedding_spec(odd), (EmbeddingSpec{odd, {}}));
+  EXPECT_EQ(parse_embedding_spec(odd + "=c"), (EmbeddingSpec{odd, "c"}));
   for (const char* text : {"file=", "=name"}) error_of(ErrorKind::input, [&] { parse_embedding_spec(text); });
 }
 

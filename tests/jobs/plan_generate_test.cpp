@@ -1,6 +1,7 @@
 #include "base/files.h"
 #include "base/temporary_folder.h"
 #include "jobs/generate.h"
+#include "train/options.h"
 
 namespace negativa {
 
@@ -23,6 +24,16 @@ std::vector<std::string> files_of(const GeneratePlan& plan) {
 using Names = std::vector<std::string>;
 
 }  // namespace
+
+TEST(TrainingConfig, HoldsEverySeed) {
+  TrainLoraOptions options, again;
+  options.step.seed = std::numeric_limits<uint64_t>::max();
+  Fields fields = fields_of(again);
+  const TemporaryFolder folder;
+  write_atomically(folder / "config.toml", print_config(fields_of(options)));
+  set_from_toml_file(fields, folder / "config.toml");
+  EXPECT_EQ(again.step.seed, options.step.seed);
+}
 
 TEST(PlanGenerate, OnePictureHasTheNameGiven) {
   const auto plan = plan_generate(asked("cat.png"));
@@ -49,6 +60,40 @@ TEST(PlanGenerate, OtherPictureFormatsAreRefused) {
   EXPECT_EQ(error_of(ErrorKind::input, [] { plan_generate(asked("a.jpeg")); }), "[--out] got a.jpeg, expected a .png file; try -o a.png");
   plan_generate(asked("a.PNG"));
   plan_generate(asked("/dev/null"));
+}
+
+TEST(PlanGenerate, SeveralPicturesWithoutAPngsNameGoIntoAFolder) {
+  const TemporaryFolder folder;
+  write_atomically(folder / "p.jsonl", "{}\n{}\n");
+  for (const bool is_set : {false, true}) {
+    const auto files = [&](const char* out) {
+      auto options = asked(out);
+      if (is_set) options.output.prompts = folder / "p.jsonl";
+      else options.output.batch_count = 2;
+      const auto plan = plan_generate(options);
+      EXPECT_EQ(plan.makes_folder, plan.folder == Path(out)) << out;
+      return files_of(plan);
+    };
+    for (const std::string name : {"a", "a.folder", "v1.2", "a.jpg", "a.png.d", "./.hidden", "..b", "png"}) EXPECT_EQ(files(name.c_str()), (Names{name + "/0000.png", name + "/0001.png"}));
+    EXPECT_EQ(files("a.b.png"), (Names{"a.b-0000.png", "a.b-0001.png"}));
+    EXPECT_EQ(files("d.x/A.PNG"), (Names{"d.x/A-0000.PNG", "d.x/A-0001.PNG"}));
+    EXPECT_EQ(files("new.png/"), (Names{"new.png/0000.png", "new.png/0001.png"}));
+  }
+}
+
+TEST(PlanGenerate, SeedsCountUpToTheLastAndNotBeyond) {
+  constexpr auto last = std::numeric_limits<uint64_t>::max();
+  const TemporaryFolder folder;
+  write_atomically(folder / "p.jsonl", "{\"seed\": 18446744073709551615}\n{\"seed\": \"18446744073709551615\"}\n");
+  auto options = asked("set");
+  options.output.prompts = folder / "p.jsonl";
+  for (const auto& request : plan_generate(options).requests) EXPECT_EQ(request.options.seed, last);
+  options = asked("a.png");
+  options.output.batch_count = 2;
+  options.picture.seed = last - 1;
+  EXPECT_EQ(plan_generate(options).requests[1].options.seed, last);
+  options.picture.seed = last;
+  EXPECT_TRUE(error_of(ErrorKind::input, [&] { plan_generate(options); }).starts_with("[--seed] got 18446744073709551615 "));
 }
 
 TEST(PlanGenerate, ASeedIsDrawnOnceForAllPictures) {

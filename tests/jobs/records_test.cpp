@@ -42,9 +42,21 @@ TEST_F(Records, ParametersAreTheWebuisInfotext) {
   ASSERT_EQ(chunks.size(), 2u);
   EXPECT_EQ(chunks[0].first, "parameters");
   const std::string hash = parse_json(chunks[1].second, "recipe")["inputs"][0]["sha256"].get<std::string>().substr(0, 10);
-  EXPECT_EQ(chunks[0].second, "a big lion\nNegative prompt: wrong, \"ugly\"\nSteps: 20, Sampler: Euler, Schedule type: SGM Uniform, CFG scale: 4.5, Seed: 7, "
+  EXPECT_EQ(chunks[0].second, "a big lion\nNegative prompt: wrong, \"ugly\"\nSteps: 20, Sampler: Euler, Schedule type: DDIM, CFG scale: 4.5, Seed: 7, "
                               "Size: 64x64, Model hash: " + hash + ", Model: emoji-xl, Version: negativa " + Recipe::default_program_version() +
                               ", Hashes: {\"model\":\"" + hash + "\"}");
+}
+
+TEST_F(Records, ParametersNameSchedulesAsTheWebuiDoes) {
+  const std::pair<const char*, const char*> names[] = {{"trailing", "SGM Uniform"}, {"leading", "DDIM"}, {"linspace", "Uniform"}, {"karras", "Karras"}, {"exponential", "Exponential"}};
+  Engine engine(model, 1);
+  const RunInputs inputs = run_inputs(engine, model, {});
+  for (const auto& [schedule, name] : names) {
+    picture.schedule = schedule;
+    const auto resolved = engine.resolved(picture);
+    const auto text = picture_text(resolved, picture_recipe(engine, model, resolved, inputs));
+    EXPECT_TRUE(contains(text[0].second, std::string("Schedule type: ") + name + ", ")) << text[0].second;
+  }
 }
 
 TEST_F(Records, ParametersNameRefinerAndLoras) {
@@ -77,19 +89,26 @@ TEST_F(Records, ARecipeHoldsNoPathHostOrTime) {
 TEST_F(Records, SettingsFromAPictureGiveItsRecipeAgain) {
   const TemporaryFolder folder;
   model.vae = models + "/emoji-xl/vae";
-  model.refiner = models + "/emoji-xl/refiner";
   picture.lora = {goldens + "/lora_kohya.safetensors:0.5:negative"};
   picture.original_size = "32x48";
-  const auto chunks = text_of(model, picture);
-  GenerateOptions again;
-  again.output.from = folder / "a.png";
-  write_atomically(again.output.from, encode_png(Image8::filled(8, 8, white), chunks));
-  Fields fields = fields_of(again);
-  set_from_text(*find_field(fields, "lora"), goldens + "/lora_kohya.safetensors", {Source::flag, "--lora"});
-  set_from_picture(fields, again);
-  EXPECT_EQ(again.picture.prompt, picture.prompt);
-  EXPECT_EQ(again.picture.lora, picture.lora);
-  EXPECT_EQ(text_of(again.model, again.picture), chunks);
+  EXPECT_FALSE(contains(text_of(model, picture)[1].second, "prediction_type") || contains(text_of(model, picture)[1].second, "zero_snr")) << "older recipes have neither";
+  model.prediction_type = "v_prediction";
+  for (const bool zero_snr : {false, true}) {
+    model.zero_snr = zero_snr;
+    model.refiner = zero_snr ? "" : models + "/emoji-xl/refiner";  // which was not trained to it
+    const auto chunks = text_of(model, picture);
+    GenerateOptions again;
+    again.output.from = folder / "a.png";
+    write_atomically(again.output.from, encode_png(Image8::filled(8, 8, white), chunks));
+    Fields fields = fields_of(again);
+    set_from_text(*find_field(fields, "lora"), goldens + "/lora_kohya.safetensors", {Source::flag, "--lora"});
+    set_from_picture(fields, again);
+    EXPECT_EQ(again.picture.prompt, picture.prompt);
+    EXPECT_EQ(again.picture.lora, picture.lora);
+    EXPECT_EQ(again.model.prediction_type, "v_prediction");
+    EXPECT_EQ(again.model.zero_snr, zero_snr);
+    EXPECT_EQ(text_of(again.model, again.picture), chunks);
+  }
 }
 
 TEST(LastName, IsThatOfFileOrFolder) {

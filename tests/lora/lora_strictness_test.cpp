@@ -67,9 +67,26 @@ INSTANTIATE_TEST_SUITE_P(
         ForeignFile{
             "FluxDiffusers", {{"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", at::ones({2, 8})}}, "Flux"},
         ForeignFile{"StableDiffusion3", pair("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608), "Stable Diffusion 3"},
-        ForeignFile{"LoHa", with_fitting({{fitting + ".hada_w1_a", at::ones({64, 2})}}), "LoHa"},
+        ForeignFile{"LoHa", with_fitting({{fitting + ".hada_w1_a", at::ones({64, 2})}}), "LoHa, which is not supported; train or export it as a plain LoRA"},
+        ForeignFile{"LoHaAlone", {{fitting + ".hada_w2_b", at::ones({2, 64})}}, "LoHa"},
+        ForeignFile{"LoHaTucker", {{fitting + ".hada_t1", at::ones({2, 2})}}, "LoHa"},
         ForeignFile{"LoKr", {{fitting + ".lokr_w1", at::ones({8, 8})}, {fitting + ".lokr_w2", at::ones({8, 8})}}, "LoKr"},
+        ForeignFile{"LoKrOfLycorisNames", {{"lycoris_unet_down_blocks_1_attentions_0_proj_in.lokr_w2_a", at::ones({8, 2})}}, "LoKr"},
         ForeignFile{"Ia3", {{fitting + ".weight", at::ones({64})}, {fitting + ".on_input", at::ones({})}}, "IA3"},
+        ForeignFile{"Ia3OfPeft", {{"base_model.model.mid_block.attentions.0.proj_in.ia3_l", at::ones({128, 1})}}, "IA3"},
+        ForeignFile{"GLoRA", {{fitting + ".a1.weight", at::ones({2, 64})}, {fitting + ".b1.weight", at::ones({2, 64})}}, "GLoRA"},
+        ForeignFile{"Oft", {{fitting + ".oft_blocks", at::ones({2, 8, 8})}}, "OFT or BOFT"},
+        ForeignFile{"OftDiagonal", {{fitting + ".oft_diag", at::ones({2, 8, 8})}}, "OFT or BOFT"},
+        ForeignFile{"Boft", {{"base_model.model.mid_block.attentions.0.proj_in.boft_R", at::ones({2, 8, 8})}}, "OFT or BOFT"},
+        ForeignFile{"FullDifference", {{fitting + ".diff", at::ones({64, 64})}}, "full weight differences"},
+        ForeignFile{"FullDifferenceOfABias", with_fitting({{fitting + ".diff_b", at::ones({64})}}), "full weight differences"},
+        ForeignFile{"Norms", with_fitting({{"lora_unet_input_blocks_4_1_norm.w_norm", at::ones({64})}}), "trained norms"},
+        ForeignFile{"BiasOfNorms", with_fitting({{"lora_unet_input_blocks_4_1_norm.b_norm", at::ones({64})}}), "trained norms"},
+        ForeignFile{"LycorisNames", pair("lycoris_unet_down_blocks_1_attentions_0_proj_in", 64, 64), "LyCORIS file"},
+        ForeignFile{"BundledEmbedding", with_fitting({{"bundle_emb.my-frog.clip_l", at::ones({2, 64})}, {"bundle_emb.my-frog.clip_g", at::ones({2, 96})}}),
+                    "textual inversion my-frog bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it"},
+        ForeignFile{"BundledEmbeddingOfTheWebui", with_fitting({{"bundle_emb.frog.string_to_param.*", at::ones({2, 64})}}), "textual inversion frog bundled"},
+        ForeignFile{"IpAdapter", {{"ip_adapter.1.to_k_ip.weight", at::ones({4, 4})}}, "IP-Adapter"},
         ForeignFile{"ConvolutionKernel",
                     with_fitting({{"lora_unet_input_blocks_1_0_in_layers_2.lora_down.weight", at::ones({2, 32, 3, 3})},
                                   {"lora_unet_input_blocks_1_0_in_layers_2.lora_up.weight", at::ones({32, 2, 1, 1})}}),
@@ -106,13 +123,45 @@ TEST(LoraCoverage, RefusesFilesInWhichNothingFitsEvenWhenAllowed) {
 }
 
 TEST(LoraCoverage, RefusesDoraAlways) {
-  for (const char* key : {".dora_scale", ".lora_magnitude_vector"}) {
-    Tensors tensors = with_fitting({{fitting + key, at::ones({64, 1})}});
-    if (key == std::string(".lora_magnitude_vector"))
-      tensors = {{"unet.mid_block.attentions.0.proj_in.lora_A.weight", at::ones({2, 128})},
-                 {"unet.mid_block.attentions.0.proj_in.lora_B.weight", at::ones({128, 2})},
-                 {"unet.mid_block.attentions.0.proj_in.lora_magnitude_vector", at::ones({128})}};
-    for (const bool allow : {false, true}) EXPECT_NE(error_of(tensors, allow).find("DoRA"), std::string::npos) << key;
+  // Under the names of a layer that is known, of one that is not (a convolution), and of none; every spelling that files have.
+  const std::string stems[] = {fitting, "lora_unet_input_blocks_1_0_in_layers_2", "unet.mid_block.attentions.0.proj_in", "unet.conv_in",
+                               "base_model.model.mid_block.attentions.0.proj_in", "mid_block.resnets.0.conv1", "text_encoder.text_model.encoder.layers.0.mlp.fc1", "nowhere"};
+  const std::string keys[] = {".dora_scale", ".lora_magnitude_vector", ".lora_magnitude_vector.weight", ".lora_magnitude_vector.default", ".lora_magnitude_vector.default.weight",
+                              ".lora_magnitude_vector.my_style.weight", ".lora.magnitude_vector", ".magnitude"};
+  for (size_t i = 0; i < std::size(stems); ++i)
+    for (size_t j = 0; j < std::size(keys); ++j) {
+      const std::string key = stems[i] + keys[j];
+      const auto message = error_of(with_fitting({{key, at::ones({64, 1})}}), (i + j) % 2 == 0);  // each stem and each key with and without --allow-unmatched
+      EXPECT_NE(message.find("is a DoRA"), std::string::npos) << key << ": " << message;
+      EXPECT_NE(message.find(key), std::string::npos) << message;
+    }
+  // Said by the config alone, which may leave the rest to its defaults.
+  for (const char* config : {R"({"unet.use_dora": true})", R"({"use_dora": true, "lora_alpha": 8})"})
+    EXPECT_NE(message_of([&] { write_and_read(with_fitting({}), {{"lora_adapter_metadata", config}}, true); }).find("DoRA"), std::string::npos) << config;
+}
+
+TEST(LoraCoverage, RemarksOnFilesThatFitThoughTheyWereMadeForSomethingElse) {
+  const auto remark = [](const Tensors& tensors) { return write_and_read(tensors).coverage.remark; };
+  EXPECT_EQ(remark(with_fitting({})), "");
+  const std::string text = "_text_model_encoder_layers_0_self_attn_q_proj";
+  EXPECT_NE(remark(pair("lora_te" + text, 64, 64)).find("Stable Diffusion 1.x"), std::string::npos);
+  EXPECT_EQ(remark(pair("lora_te1" + text, 64, 64)), "");
+  EXPECT_EQ(remark(with_fitting(pair("lora_te" + text, 64, 64))), "") << "a UNet of SDXL's is there, so it is SDXL's";
+  EXPECT_NE(remark({{fitting + ".lora_A.weight", at::ones({2, 64})}, {fitting + ".lora_B.weight", at::ones({64, 2})}}).find("peft's suffixes"), std::string::npos);
+}
+
+TEST(LoraCoverage, ReadsPeftsSuffixesUnderKohyasNamesAsKohyas) {
+  for (size_t spelling = 0; spelling < 4; ++spelling) {
+    Tensors tensors;
+    for (const auto& [key, tensor] : tensors_of(small_lora(), LoraDialect::kohya, spelling)) {
+      std::string name = key;
+      for (const auto& [theirs, pefts] : {std::pair{".lora_down.", ".lora_A."}, std::pair{".lora_up.", ".lora_B."}})
+        if (const auto at = name.find(theirs); at != std::string::npos) name.replace(at, std::string_view(theirs).size(), pefts);
+      tensors[name] = tensor;
+    }
+    const auto lora = write_and_read(tensors);
+    expect_same_deltas(lora.modules, small_lora());
+    EXPECT_EQ(lora.dialect, LoraDialect::kohya);
   }
 }
 
@@ -144,10 +193,28 @@ TEST(LoraCoverage, NamesTheLayerWhoseTensorsCannotBeUsed) {
 
 TEST(LoraCoverage, RefusesPicklesWithOneLine) {
   const ScratchFolder folder;
-  for (const char* name : {"lora.bin", "lora.pt", "lora.ckpt"}) {
+  for (const char* name : {"lora.bin", "lora.pt", "lora.ckpt", "lora.pth"}) {
     std::ofstream(folder / name) << "PK";
     const auto message = message_of([&] { read_lora(folder / name, model_targets()); });
     EXPECT_NE(message.find("convert it to .safetensors"), std::string::npos) << message;
+  }
+  for (const char* name : {"adapter_model.bin", "pytorch_lora_weights.bin"}) {
+    std::filesystem::create_directories(folder / name);
+    std::ofstream(folder / name / name) << "PK";
+    const auto message = message_of([&] { read_lora(folder / name, model_targets()); });
+    EXPECT_NE(message.find("convert it to .safetensors"), std::string::npos) << message;
+  }
+}
+
+TEST(LoraCoverage, CallsAFileThatIsNoSafetensorsByItsName) {
+  const ScratchFolder folder;
+  for (const auto& [bytes, what] : {std::pair{"version https://git-lfs.github.com/spec/v1\noid", "git-LFS"}, {"<!DOCTYPE html>", "web page"}, {"GGUF\3\1\1\1", "GGUF"},
+                                    {"\x80\4\x95\1\1\1\1\1\1", "pickle"}, {"\xff\xd8\xff\xe0\1\1", "JPEG"}, {"\x89PNG\r\n\x1a\n", "PNG"}}) {
+    std::ofstream(folder / "lora.safetensors") << bytes;
+    for (const bool allow : {false, true}) {
+      const auto message = message_of([&] { read_lora(folder / "lora.safetensors", model_targets(), allow); });
+      EXPECT_NE(message.find(what), std::string::npos) << message;
+    }
   }
 }
 

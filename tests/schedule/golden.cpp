@@ -9,11 +9,13 @@ const nlohmann::json& golden() {
   return read;
 }
 
-SchedulerConfig golden_config(const nlohmann::json& options) {
+SchedulerConfig golden_config(const nlohmann::json& options, const std::string& sampler) {
   auto config = golden().at("config");
   config.update(options);
-  // With the class named, the keys only DPM-Solver has are read too.
-  config["_class_name"] = "DPMSolverMultistepScheduler";
+  // With the class named, the keys that only it has are read too.
+  config["_class_name"] = sampler == "euler"             ? "EulerDiscreteScheduler"
+                          : sampler == "euler_ancestral" ? "EulerAncestralDiscreteScheduler"
+                                                         : "DPMSolverMultistepScheduler";
   return scheduler_config_from_json(config.dump());
 }
 

@@ -8,7 +8,7 @@ namespace negativa::test {
 
 const nlohmann::json& golden();
 // The config the goldens were made with, changed by `options`.
-SchedulerConfig golden_config(const nlohmann::json& options = nlohmann::json::object());
+SchedulerConfig golden_config(const nlohmann::json& options = nlohmann::json::object(), const std::string& sampler = "dpmpp_2m");
 NoiseSchedule sdxl_schedule();
 GridRules rules_of(const std::string& sampler);
 Tensor tensor_of(const nlohmann::json& numbers, const Shape& shape);

@@ -43,7 +43,7 @@ TEST(Sampler, FollowsDiffusersTrajectoriesAndItsDraws) {
   const Shape shape = {1, 4, 2, 3};
   for (const auto& row : golden().at("trajectories")) {
     SCOPED_TRACE(label_of(row));
-    const auto schedule = make_noise_schedule(golden_config(row.at("options")));
+    const auto schedule = make_noise_schedule(golden_config(row.at("options"), row.at("sampler")));
     const auto sampler = make_sampler(row.at("sampler").get<std::string>(), schedule.config);
     const auto grid = make_grid(schedule, sampler->grid_rules(), row.at("grid").get<std::string>(), row.at("steps"));
     Generator generator(7);

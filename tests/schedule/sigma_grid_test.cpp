@@ -19,7 +19,7 @@ TEST(SigmaGrid, EqualsDiffusersForEverySamplerAndGrid) {
     SCOPED_TRACE(label_of(row));
     const auto rules = rules_of(row.at("sampler"));
     const auto grid = make_grid(schedule, rules, row.at("grid").get<std::string>(), row.at("steps"));
-    const bool fractional = row.at("grid") == "karras" && rules == GridRules::euler;
+    const bool fractional = (row.at("grid") == "karras" || row.at("grid") == "exponential") && rules == GridRules::euler;
     expect_close(grid.timesteps, row.at("timesteps"), fractional ? 2e-6f : 0.f);
     expect_close(grid.sigmas, row.at("sigmas"), 2.5e-7f);
     const float init = row.at("init_noise_sigma");
@@ -79,6 +79,12 @@ TEST(SigmaGrid, EndsAtTheLowestSigmaWhenTheConfigSaysSo) {
   EXPECT_NEAR(make_grid(schedule, GridRules::euler, "leading", 10).sigmas.back(), .0291675f, 5e-8f);
 }
 
+TEST(SigmaGrid, OfEulerAncestralEndsAtZeroWhateverTheConfigSays) {
+  auto schedule = sdxl_schedule();
+  schedule.config.final_sigmas_type = "sigma_min";
+  EXPECT_EQ(make_grid(schedule, GridRules::euler_ancestral, "leading", 10).sigmas.back(), 0);
+}
+
 TEST(SigmaGrid, RefusesUnknownNamesAndImpossibleCounts) {
   const auto schedule = sdxl_schedule();
   const auto message = [&](GridRules rules, std::string_view name, int64_t steps) -> std::string {
@@ -91,7 +97,7 @@ TEST(SigmaGrid, RefusesUnknownNamesAndImpossibleCounts) {
     return "no error";
   };
   EXPECT_EQ(message(GridRules::euler, "karas", 10),
-            "[schedule] got \"karas\", expected one of leading, linspace, trailing, karras");
+            "[schedule] got \"karas\", expected one of leading, linspace, trailing, karras, exponential");
   EXPECT_EQ(message(GridRules::euler, "leading", 0), "[schedule] got 0 steps, expected 1 to 1000");
   EXPECT_EQ(message(GridRules::euler, "leading", 1001), "[schedule] got 1001 steps, expected 1 to 1000");
   EXPECT_EQ(message(GridRules::dpm_solver, "leading", 1000),

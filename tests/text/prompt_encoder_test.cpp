@@ -175,5 +175,17 @@ TEST(Weighting, MasksToTheEndOnlyWhatIsCutByWhatStandsBefore) {  // sdxl.md 7.2,
   EXPECT_EQ(behind.fragments.at(1).end, 77);
 }
 
+TEST(PromptEncoder, BothNamesOfAnEmbeddingAreItsVectors) {
+  const auto encode_with = [](const std::string& prompt) {
+    PromptRequest request;
+    request.prompt = prompt;
+    request.embeddings = {{"my-toy", at::full({2, 64}, 0.1), at::full({2, 96}, 0.2), "<toy>"}};
+    return encode_prompt(models(), request);
+  };
+  const auto named = encode_with("a my-toy on a table"), as_stored = encode_with("a <toy> on a table"), neither = encode_with("a toy on a table");
+  EXPECT_TRUE(at::equal(named.prompt_embeds, as_stored.prompt_embeds));
+  EXPECT_FALSE(at::equal(named.prompt_embeds, neither.prompt_embeds));
+}
+
 }  // namespace
 }  // namespace negativa

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/comma_locale.h"
 #include "base/json.h"
 #include "text/golden.h"
 
@@ -106,6 +107,23 @@ TEST(PromptGrammar, EndsInOneLineOrWordsOnHostileInput) {
   EXPECT_NO_THROW(parse_prompt(swaps));
   EXPECT_THROW(parse_prompt("\xff\xfe"), Error);
   EXPECT_EQ(fragments_of("a\vb\fc").at(0).text, "a b c");
+}
+
+TEST(PromptGrammar, ReadsTheSameWeightsInEveryLocale) {
+  const auto read = [] {
+    std::string all;
+    for (const char* text : {"(a)1.5 b", "\"a\".5", "(a)+1.25", "(a).attend(0.75)", "(\"a\", \"b\").blend(0.25, 1.5)", "(\"a\", \"b\").and(1, 0.5)", "(a)1,5"})
+      all += shown(parse_prompt(text));
+    return all;
+  };
+  const auto plain = read();
+  const test::CommaLocale comma;
+  EXPECT_EQ(read(), plain);
+  if (!comma.of_c_library()) GTEST_SKIP() << test::no_comma_locale;
+}
+
+TEST(PromptGrammar, RefusesWeightsThatNoNumberHolds) {
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { parse_prompt("(a)" + std::string(400, '9')); }), "[prompt] got the weight 999"));
 }
 
 TEST(PromptGrammar, GivesTheWordsWithoutSyntax) {

@@ -119,6 +119,15 @@ TEST(Tokenizer, MatchesAddedNamesInAnyCaseAndInsideWords) {  // sdxl.md 1.6
   EXPECT_EQ(tokenizer.encode("food"), Ids({49412, 323}));
 }
 
+TEST(Tokenizer, MatchesAddedNamesInEitherFormOfUnicode) {  // a stem that macOS stores is decomposed, a prompt that is typed is not
+  for (const auto& [name, text] : {std::pair("caf\xc3\xa9", "cafe\xcc\x81"), std::pair("cafe\xcc\x81", "caf\xc3\xa9")}) {
+    auto tokenizer = clip("tokenizer");
+    tokenizer.add_token(name);
+    EXPECT_EQ(tokenizer.encode(text), Ids({49408}));
+    EXPECT_THROW(tokenizer.add_token(text), Error);
+  }
+}
+
 TEST(Tokenizer, ExpandsANameOfSeveralVectors) {
   auto tokenizer = clip("tokenizer");
   EXPECT_EQ(tokenizer.add_token("<toy>", 3), 49408);
@@ -128,6 +137,18 @@ TEST(Tokenizer, ExpandsANameOfSeveralVectors) {
   EXPECT_THROW(tokenizer.add_token("cat</w>"), Error);
   EXPECT_THROW(tokenizer.add_token("  "), Error);
   EXPECT_EQ(clip("tokenizer").size(), 49408);
+}
+
+TEST(Tokenizer, ASecondNameStandsForTheSameIds) {
+  auto tokenizer = clip("tokenizer");
+  tokenizer.add_token("my-toy", 2);
+  tokenizer.add_name("<toy>", "my-toy");
+  EXPECT_EQ(tokenizer.size(), 49410);
+  EXPECT_EQ(tokenizer.encode("a <TOY> b"), tokenizer.encode("a my-toy b"));
+  EXPECT_EQ(tokenizer.encode("<toy>"), Ids({49408, 49409}));
+  EXPECT_THROW(tokenizer.add_name("<Toy>", "my-toy"), Error);
+  EXPECT_THROW(tokenizer.add_name("my-toy", "my-toy"), Error);
+  EXPECT_THROW(tokenizer.add_name("<other>", "nothing"), Error);
 }
 
 TEST(Tokenizer, ReadsAFolderOfTransformersFive) {  // pitfall 62: tokenizer.json alone, both spellings of merges

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "base/temporary_folder.h"
+#include "io/safetensors.h"
 #include "text/emoji.h"
 
 namespace negativa {
@@ -35,6 +37,18 @@ TEST(TokensReport, ShowsATableWithWhatWasCut) {
   EXPECT_NE(table.find("1 tokens did not fit"), std::string::npos);
   EXPECT_NE(table.find("cut: cat"), std::string::npos);
   EXPECT_NE(tokens_table(report_of("wrong")).find("and 74 pads (0)"), std::string::npos);
+}
+
+TEST(TokensReport, IsThatOfTheTokenizersASingleFileDrawsWith) {
+  const TemporaryFolder folder;
+  const std::string sdxl = "model.diffusion_model.label_emb.0.0.weight", first = "conditioner.embedders.0.transformer.x", second = "conditioner.embedders.1.model.x";
+  write_safetensors(folder / "base.safetensors", {{sdxl, at::zeros({1})}, {first, at::zeros({1})}, {second, at::zeros({1})}});
+  write_safetensors(folder / "refiner.safetensors", {{sdxl, at::zeros({1})}, {"conditioner.embedders.0.model.x", at::zeros({1})}});
+  const auto of_file = [&](const char* name) { return tokens_json(tokens_report(load_tokenizers(folder / name), "a (cat)1.5!", Weighting::compel)); };
+  EXPECT_EQ(of_file("base.safetensors"), tokens_json(report_of("a (cat)1.5!")));
+  const auto refiner = parse_json(of_file("refiner.safetensors"), "report");
+  EXPECT_FALSE(refiner.contains("tokenizer"));
+  EXPECT_EQ(refiner["tokenizer_2"]["pieces"][0][2], "cat</w>");
 }
 
 TEST(TokensReport, GivesOneRowForEachText) {

@@ -75,17 +75,63 @@ TEST(Dataset, TellsTheModelSizesBeforeResizingAndAfterExif) {  // sdxl.md pitfal
   }
 }
 
-TEST(Dataset, TakesPicturesOfEitherFormatByContentAndPassesOverTheRest) {
+TEST(Dataset, TakesPicturesOfEveryFormatByContentAndPassesOverTheRest) {
   const TemporaryFolder folder;
+  const auto golden_pictures = test::source_folder() / "tests/golden/pictures";
   write_picture(folder / "b.JPG");  // a PNG file
   fs::copy_file(pictures() / "turned.jpg", folder / "a.jpeg");
+  fs::copy_file(golden_pictures / "still_lossy.webp", folder / "c.webp");
+  fs::copy_file(golden_pictures / "adobe.jpg", folder / "d.png");  // a JPEG file
+  fs::copy_file(golden_pictures / "adobe.jpg", folder / "e.jfif");
+  fs::copy_file(golden_pictures / "still_lossy.webp", folder / "f.gif");  // a WebP file
   for (const char* other : {"notes.txt", "metadata.jsonl", ".hidden.png", "._b.JPG", "model.safetensors"}) write_atomically(folder / other, "x");
   make_folder(folder / "more");
   write_picture(folder / "more/c.png");
   const Dataset dataset = open_dataset(request_of(folder.path()));
-  EXPECT_EQ(names_of(dataset), (Names{"a.jpeg", "b.JPG"}));
+  EXPECT_EQ(names_of(dataset), (Names{"a.jpeg", "b.JPG", "c.webp", "d.png", "e.jfif", "f.gif"}));
   EXPECT_EQ(dataset.examples[0].caption, "wrong");
   EXPECT_EQ(dataset.examples[0].sha256, sha256_file(pictures() / "turned.jpg"));
+}
+
+TEST(Dataset, ShowsPicturesInSrgbAndSaysWhichProfilesCannotBeApplied) {
+  const TemporaryFolder folder;
+  const auto golden_pictures = test::source_folder() / "tests/golden/pictures";
+  fs::copy_file(golden_pictures / "p3.png", folder / "a.png");
+  fs::copy_file(golden_pictures / "p3.png.seen.png", folder / "b.png");
+  std::string jpeg = read_file(golden_pictures / "segments.jpg");
+  write_atomically(folder / "c.jpg", jpeg.replace(jpeg.find("ICC_PROFILE"), 11, "ICC_PROFIL_"));
+  auto request = request_of(folder.path());
+  request.resolution_px = 8;
+  Names notices;
+  DataHooks hooks;
+  hooks.on_notice = [&](const std::string& text) { notices.push_back(text); };
+  const Dataset dataset = open_dataset(request, hooks);
+  EXPECT_LE(at::max(at::abs(read_pixels(dataset.examples[0], false) - read_pixels(dataset.examples[1], false))).item<float>(), 2.5f * 2 / 255);
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_TRUE(contains(notices[0], "colours are taken as sRGB: [c.jpg] ")) << notices[0];
+}
+
+TEST(Dataset, PicturesInFoldersInsideAreNamedAsUnused) {
+  const TemporaryFolder folder, elsewhere;
+  for (const char* inside : {"sub/deep", "empty", ".hidden", "10_dog"}) make_folder(folder / inside);
+  for (const char* name : {"sub/a.png", "sub/b.webp", "sub/deep/c.png", "sub/._a.png", ".hidden/d.png", "10_dog/e.jpg"}) write_picture(folder / name);
+  write_picture(elsewhere / "x.png");
+  fs::create_directory_symlink(elsewhere.path(), folder / "link");
+  write_atomically(folder / "sub/notes.txt", "x");
+  const auto none = refusal(request_of(folder.path()));
+  EXPECT_TRUE(contains(none, "holds no pictures itself, and those in folders inside it are not searched for: 1 in 10_dog, 1 in link, 2 in sub, 1 in sub/deep; name one")) << none;
+  write_picture(folder / "top.png");
+  Names notices;
+  DataHooks hooks;
+  hooks.on_notice = [&](const std::string& text) { notices.push_back(text); };
+  EXPECT_EQ(names_of(open_dataset(request_of(folder.path()), hooks)), Names{"top.png"});
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_TRUE(notices[0].ends_with("are not used: 1 in 10_dog, 1 in link, 2 in sub, 1 in sub/deep")) << notices[0];
+  // What metadata.jsonl names is used.
+  write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"sub/a.png\",\"text\":\"\"}\n{\"file_name\":\"10_dog/e.jpg\",\"text\":\"\"}\n{\"file_name\":\"top.png\",\"text\":\"\"}\n");
+  EXPECT_EQ(names_of(open_dataset(request_of(folder.path(), true), hooks)), (Names{"10_dog/e.jpg", "sub/a.png", "top.png"}));
+  ASSERT_EQ(notices.size(), 2u);
+  EXPECT_TRUE(notices[1].ends_with("are not used: 1 in link, 1 in sub, 1 in sub/deep")) << notices[1];
 }
 
 TEST(Dataset, HashFollowsNamesBytesAndCaptions) {
@@ -115,7 +161,9 @@ TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
   write_atomically(folder / "3_text.png", "this is no picture");
   write_atomically(folder / "4_empty.jpeg", "");
   write_picture(folder / "5_pixel.png", 1, 1);
-  write_atomically(folder / "6_other.webp", "RIFF");
+  write_atomically(folder / "6_other.heic", std::string("\0\0\0\x1c" "ftypheic", 12));
+  for (const char* extension : {"png", "webp", "gif"})
+    fs::copy_file(test::source_folder() / "tests/golden/pictures" / fmt::format("animated.{}", extension), folder / fmt::format("6_animated.{}", extension));
   make_folder(folder / "7_folder.png");
   fs::create_symlink("8_loop.png", folder / "8_loop.png");
   fs::create_symlink("nowhere", folder / "9_link.png");
@@ -124,8 +172,10 @@ TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
   const Dataset dataset = open_dataset(request);
   EXPECT_EQ(names_of(dataset), Names{"good.png"});
   const std::pair<const char*, const char*> reasons[] = {
-      {"1_cut.png", "not a correct PNG"}, {"2_cut.jpg", "not a correct JPEG"}, {"3_text.png", "neither a PNG nor a JPEG"},
-      {"4_empty.jpeg", "neither a PNG nor a JPEG"}, {"5_pixel.png", "1x1 pixels, expected at least 8"}, {"6_other.webp", "not named as a PNG or JPEG"},
+      {"1_cut.png", "not a correct PNG"}, {"2_cut.jpg", "not a correct JPEG"}, {"3_text.png", "is a text file"},
+      {"4_empty.jpeg", "is an empty file"}, {"5_pixel.png", "1x1 pixels, expected at least 8"}, {"6_animated.gif", "an animated GIF picture of 3 frames"},
+      {"6_animated.png", "an animated PNG picture of 3 frames"}, {"6_animated.webp", "an animated WebP picture of 3 frames"},
+      {"6_other.heic", "is a HEIC picture, expected a PNG, JPEG or WebP picture"},
       {"7_folder.png", "is no file"}, {"8_loop.png", "is no file"}, {"9_link.png", "is not there"}};
   ASSERT_EQ(dataset.broken.size(), std::size(reasons));
   for (size_t i = 0; i < std::size(reasons); ++i) {
@@ -134,8 +184,8 @@ TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
     EXPECT_TRUE(contains(dataset.broken[i].reason, reasons[i].second)) << dataset.broken[i].reason;
   }
   const auto message = refusal(request_of(folder.path()));
-  EXPECT_TRUE(contains(message, "9 of 10 files cannot be used: [1_cut.png] ")) << message;
-  EXPECT_TRUE(contains(message, "[5_pixel.png]") && !contains(message, "[6_other.webp]") && contains(message, "and 4 more")) << message;
+  EXPECT_TRUE(contains(message, "12 of 13 files cannot be used: [1_cut.png] ")) << message;
+  for (const auto& [name, reason] : reasons) EXPECT_TRUE(contains(message, fmt::format("[{}] ", name))) << message;
   EXPECT_TRUE(contains(message, "--skip-broken")) << message;
 }
 
@@ -171,7 +221,7 @@ TEST(Dataset, RefusesBombsAndPicturesWithoutPixels) {
 
 TEST(Dataset, RefusesFoldersThatAreNone) {
   const TemporaryFolder folder;
-  EXPECT_TRUE(contains(refusal(request_of(folder.path())), "holds no PNG or JPEG pictures"));
+  EXPECT_TRUE(contains(refusal(request_of(folder.path())), "holds no PNG, JPEG or WebP pictures"));
   EXPECT_TRUE(contains(refusal(request_of(folder / "nowhere")), "is not a folder"));
   EXPECT_TRUE(contains(refusal(request_of("")), "is not a folder"));
   EXPECT_TRUE(contains(refusal(request_of(pictures() / "tall.png")), "is not a folder"));
@@ -289,6 +339,42 @@ TEST(Captions, MetadataMayNotLeadOutOfTheFolder) {
   }
 }
 
+TEST(Captions, ThatAreLinksOutOfTheFolderAreRefused) {
+  const TemporaryFolder folder, elsewhere;
+  write_atomically(elsewhere / "secret.txt", "a secret");
+  write_atomically(elsewhere / "metadata.jsonl", "{\"file_name\":\"a.png\",\"text\":\"a secret\"}");
+  for (const char* name : {"a.png", "b.png"}) write_picture(folder / name);
+  write_atomically(folder / "b.caption", "inside");
+  fs::create_symlink(elsewhere / "secret.txt", folder / "a.txt");
+  fs::create_symlink("b.caption", folder / "b.txt");  // a link that stays inside
+  auto request = request_of(folder.path(), true);
+  const auto message = refusal(request);
+  EXPECT_TRUE(contains(message, "1 of 2 files cannot be used: [a.png] has a caption a.txt, a link that leads out of the folder")) << message;
+  request.skip_broken = true;
+  EXPECT_EQ(open_dataset(request).examples.front().caption, "inside");
+  fs::create_symlink(elsewhere / "metadata.jsonl", folder / "metadata.jsonl");
+  EXPECT_TRUE(contains(refusal(request), "metadata.jsonl] is a link that leads out of the folder"));
+}
+
+TEST(Captions, BelongToThePictureOfTheirNameInEitherFormOfUnicode) {
+  const std::string composed = "caf\xc3\xa9", decomposed = "cafe\xcc\x81";
+  for (const auto& [typed, stored] : {std::pair(composed, decomposed), std::pair(decomposed, composed)}) {
+    const TemporaryFolder folder;
+    make_folder(folder / stored);
+    for (const auto& name : {stored + ".png", stored + "2.png", stored + "/" + stored + ".png"}) write_picture(folder / name);
+    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\",\"text\":\"one\"}\n{\"file_name\":\"" + typed + "/" + typed + ".png\"}\n");
+    write_atomically(folder / (typed + "2.txt"), "two");
+    write_atomically(folder.path() / stored / (typed + ".txt"), "three");
+    const Dataset dataset = open_dataset(request_of(folder.path(), true));
+    EXPECT_EQ(names_of(dataset), (Names{stored + ".png", stored + "/" + stored + ".png", stored + "2.png"}));
+    EXPECT_EQ(dataset.examples[0].caption, "one");
+    EXPECT_EQ(dataset.examples[1].caption, "three");
+    EXPECT_EQ(dataset.examples[2].caption, "two");
+    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\"}\n{\"file_name\":\"" + stored + ".png\"}\n");
+    EXPECT_TRUE(contains(refusal(request_of(folder.path(), true), ErrorKind::file_format), "a second time"));
+  }
+}
+
 TEST(Captions, BrokenMetadataNamesTheLine) {
   const TemporaryFolder folder;
   write_picture(folder / "a.png");
@@ -301,7 +387,7 @@ TEST(Captions, BrokenMetadataNamesTheLine) {
       {"{\"file_name\":\"a.png\",\"text\":\"caf\xe9\"}", ErrorKind::file_format, "metadata.jsonl:1]"},
       {"{\"file_name\":\"a.png\",\"text\":\"x\"}\n{\"file_name\":\"./a.png\",\"text\":\"y\"}", ErrorKind::file_format, "names a.png a second time"},
       {"{\"file_name\":\"b.png\",\"text\":\"x\"}", ErrorKind::input, "[b.png] is not there"},
-      {"{\"file_name\":\"metadata.jsonl\",\"text\":\"x\"}", ErrorKind::input, "[metadata.jsonl] is not named as a PNG"}};
+      {"{\"file_name\":\"metadata.jsonl\",\"text\":\"x\"}", ErrorKind::input, "[metadata.jsonl] is a text file, expected a PNG"}};
   for (const auto& [text, kind, part] : broken) {
     write_atomically(folder / names::metadata_jsonl, text);
     const auto message = refusal(request_of(folder.path(), true), kind);

@@ -66,5 +66,49 @@ TEST(UNetConfig, RefusesOtherArchitecturesNamingTheEntry) {
   }
 }
 
+std::string message_of(const Json& config, void (UNetConfig::*more)(std::string_view) const = nullptr) {
+  try {
+    const auto read = UNetConfig::from_json(config.dump(), "unet/config.json");
+    if (more) (read.*more)("m");
+  } catch (const Error& e) {
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
+    return e.what();
+  }
+  return "taken";
+}
+
+TEST(UNetConfig, SaysWhatAUNetIsThatCannotBeDrawnWith) {
+  const auto with = [](Json changes) {
+    Json config = sdxl_base();
+    config.update(changes);
+    return config;
+  };
+  // segmind/SSD-1B, segmind/Segmind-Vega and etri-vilab/koala-700m: unet/config.json
+  const Json pruned[] = {{{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}}, {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}}},
+                         {{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, 1, 2}}},
+                         {{"mid_block_type", nullptr}, {"transformer_layers_per_block", {1, 2, 5}}, {"layers_per_block", 1}}};
+  for (const auto& changes : pruned)
+    EXPECT_EQ(message_of(with(changes)), "[unet/config.json] is a pruned SDXL (no attention in its middle block), as SSD-1B, Segmind-Vega and KOALA-700M are, which is not drawn; "
+                                         "give a model with SDXL's own blocks");
+  for (const Json& changes : {Json{{"transformer_layers_per_block", {1, {2, 2}, {10, 10}}}}, Json{{"reverse_transformer_layers_per_block", {10, 2, 1}}}})
+    EXPECT_NE(message_of(with(changes)).find("is a pruned SDXL (transformer layers that differ from block to block)"), std::string::npos);
+  EXPECT_EQ(message_of(with({{"transformer_layers_per_block", {1, 2, 6}}, {"layers_per_block", 1}})), "taken") << "KOALA-1B is smaller, not otherwise";
+
+  const auto from_text = &UNetConfig::check_draws_from_text;
+  EXPECT_EQ(message_of(with({{"in_channels", 9}}), from_text), "[m] is an inpainting model: its UNet takes a mask and the masked picture beside the latents, and has 9 channels where 4 are "
+                                                               "given; only text to image is built: give a plain SDXL model");
+  EXPECT_NE(message_of(with({{"in_channels", 8}}), from_text).find("is a model that edits pictures (InstructPix2Pix, CosXL Edit)"), std::string::npos);
+  EXPECT_NE(message_of(with({{"in_channels", 5}}), from_text).find("has 5 channels where 4 are given"), std::string::npos);
+  EXPECT_EQ(message_of(with({{"in_channels", 9}})), "taken") << "its layers take LoRAs all the same";
+
+  EXPECT_EQ(UNetConfig::from_json(with({{"sample_size", {96, 96}}}).dump(), "c").sample_size, 96);
+  EXPECT_EQ(message_of(with({{"sample_size", {96, 128}}})), "[unet/config.json] \"sample_size\": got [96,128], expected one number or twice the same; write the shorter side there and "
+                                                            "choose sizes with -W and -H");
+  EXPECT_EQ(message_of(with({{"sample_size", "large"}})), "[unet/config.json] \"sample_size\": got \"large\", expected an integer");
+  std::string text = sdxl_base().dump();
+  text.insert(1, "\"norm_eps\":Infinity,");
+  EXPECT_THROW(UNetConfig::from_json(text, "c"), Error);
+}
+
 }  // namespace
 }  // namespace negativa

@@ -3,7 +3,9 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include "core/generator.h"
 #include "golden_file.h"
+#include "nn/gradient.h"
 
 namespace negativa {
 namespace {
@@ -86,13 +88,51 @@ TEST(UNet, ARowDoesNotDependOnItsNeighbour) {
 TEST(UNet, AnAdapterOnOneRowLeavesTheOtherRowsBytesAlone) {
   const c10::InferenceMode inference;
   UNet unet = load_unet(test::bundled_model(), true);
-  nn::Adapters adapters;
-  for (const auto& [name, linear] : nn::walk(unet).linears)
-    if (name.ends_with("to_v")) adapters.add(name, {at::full({2, linear->in_features}, 0.02), at::full({linear->out_features, 2}, 0.1), {0.0f, 1.0f}});
   const Case golden_case{.name = "base"};
-  const Tensor plain = golden_case.run(unet), adapted = golden_case.run(unet, adapters);
-  EXPECT_TRUE(at::equal(plain[0], adapted[0]));
-  EXPECT_GT(relative_error(adapted[1], plain[1]), 1e-3);
+  const Tensor plain = golden_case.run(unet);
+  Generator generator(1);
+  for (const char* end : {"to_v", "time_emb_proj", "time_embedding.linear_1", "time_embedding.linear_2", "add_embedding.linear_1", "add_embedding.linear_2", ""}) {
+    nn::Adapters adapters;
+    for (const auto& [name, linear] : nn::walk(unet).linears)
+      if (name.ends_with(end)) adapters.add(name, {generator.randn({2, linear->in_features}), generator.randn({linear->out_features, 2}) * 0.05, {0.0f, 1.0f}});
+    const Tensor adapted = golden_case.run(unet, adapters);
+    EXPECT_TRUE(at::equal(plain[0], adapted[0])) << end;
+    EXPECT_GT(relative_error(adapted[1], plain[1]), 1e-3) << end;
+  }
+}
+
+// Along a random direction of the factors on the time embedding, the gradient's slope is that of the loss.
+TEST(UNet, GradientsReachAdaptersOfEveryLinearLayer) {
+  UNet unet = load_unet(test::bundled_model(), false);
+  Generator generator(3);
+  const auto randn = [&](const Shape& shape) { return generator.randn(shape).to(at::kDouble); };
+  std::vector<std::pair<std::string, Tensor>> leaves;
+  nn::Adapters adapters;
+  for (const auto& [name, linear] : nn::walk(unet).linears) {
+    const Tensor down = randn({1, linear->in_features}).requires_grad_(true), up = (randn({linear->out_features, 1}) * 0.01).requires_grad_(true);
+    leaves.insert(leaves.end(), {{name, down}, {name, up}});
+    adapters.add(name, {down, up, {1.0f}});
+  }
+  const Tensor sample = randn({1, 4, 4, 4}), prompt_embeds = randn({1, 77, unet.config.cross_attention_dim()}), pooled = randn({1, 96});
+  const auto loss = [&] { return unet.forward(sample, 500, unet.prepare({prompt_embeds, pooled, at::full({1, 6}, 64.0, at::kDouble)}, adapters), adapters).square().sum(); };
+  nn::backward(loss());
+  std::vector<Tensor> moved, directions;
+  double slope = 0;
+  for (auto& [name, leaf] : leaves) {
+    ASSERT_TRUE(leaf.grad().defined() && leaf.grad().count_nonzero().item<int64_t>() > 0) << name;
+    if (name.find("time_emb") == std::string::npos && name.find("add_embedding") == std::string::npos) continue;
+    moved.push_back(leaf);
+    directions.push_back(randn(shape_of(leaf)));
+    slope += (leaf.grad() * directions.back()).sum().item<double>();
+  }
+  const auto along = [&](double step) {
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < moved.size(); ++i) moved[i].add_(directions[i], step);
+    const double value = loss().item<double>();
+    for (size_t i = 0; i < moved.size(); ++i) moved[i].add_(directions[i], -step);
+    return value;
+  };
+  EXPECT_NEAR(slope, (along(1e-6) - along(-1e-6)) / 2e-6, 1e-5 * std::abs(slope));
 }
 
 // sdxl.md 3.3: golden values of the sinusoid.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "io/keys/lora_names.h"
 #include "io/keys/sgm_unet.h"
 
 namespace negativa {
@@ -25,10 +24,12 @@ const char* suffix(LoraSide side) {
 }
 }  // namespace
 
-std::vector<std::string> kohya_module_names(const std::string& component, const std::string& module, const UNetLayout& layout) {
+KohyaNames::KohyaNames(const UNetLayout& layout) : sgm_(sgm_unet_pairs(layout), KeyMap::to_theirs) {}
+
+std::vector<std::string> KohyaNames::modules(const std::string& component, const std::string& module) const {
   std::vector<std::string> names;
   if (component == "unet") {
-    for (const auto& pair : KeyMap(sgm_unet_pairs(layout), KeyMap::to_theirs).find(module))
+    for (const auto& pair : sgm_.find(module))
       names.push_back(underscored("lora_unet_", pair.theirs));
     names.push_back(underscored("lora_unet_", module));
     return names;
@@ -44,11 +45,19 @@ std::vector<std::string> kohya_module_names(const std::string& component, const 
   return names;
 }
 
-std::vector<std::string> kohya_lora_names(const std::string& component, const std::string& module, LoraSide side,
-                                          const UNetLayout& layout) {
-  auto names = kohya_module_names(component, module, layout);
+std::vector<std::string> KohyaNames::keys(const std::string& component, const std::string& module, LoraSide side) const {
+  auto names = modules(component, module);
   for (auto& name : names) name += suffix(side);
   return names;
+}
+
+std::vector<std::string> kohya_module_names(const std::string& component, const std::string& module, const UNetLayout& layout) {
+  return KohyaNames(layout).modules(component, module);
+}
+
+std::vector<std::string> kohya_lora_names(const std::string& component, const std::string& module, LoraSide side,
+                                          const UNetLayout& layout) {
+  return KohyaNames(layout).keys(component, module, side);
 }
 
 }  // namespace negativa

@@ -1,0 +1,140 @@
+#include "jobs/calibrate.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/names.h"
+#include "base/progress.h"
+#include "base/sha256.h"
+#include "io/image_tensor.h"
+#include "io/models_folder.h"
+#include "jobs/engine.h"
+#include "jobs/records.h"
+#include "jobs/run_watch.h"
+#include "jobs/side_by_side.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t steps = 25;
+constexpr double guidance_scale = 5;
+constexpr uint64_t first_seed = 48000;  // caption i has first_seed + i, with every damage the same noise
+
+struct Shown {
+  std::string caption;  // plain
+  std::string damage;   // empty: none
+  Image8 image;
+};
+
+// The reference pictures as the VAE gives them back.
+std::vector<Shown> reference_pictures(const fs::path& model, Engine& engine, int workers, const CancelToken& cancel) {
+  std::vector<Shown> shown;
+  std::vector<fs::path> files;
+  for (const char* name : {names::reference_folder, names::reference_damaged_folder}) {
+    const fs::path folder = model / name, list = folder / names::metadata_jsonl;
+    const std::string text = read_file(list);
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      const Json line = parse_json(std::string_view(text).substr(begin, end - begin), list.string());
+      shown.push_back({get<std::string>(line, "text", list.string()), get_or<std::string>(line, "damage", "", list.string()), {}});
+      files.push_back(folder / get<std::string>(line, "file_name", list.string()));
+      begin = end + 1;
+    }
+  }
+  const Vae& vae = engine.models().vae(&cancel);
+  const double scale = engine.models().vae_config().scaling_factor;
+  Progress progress("reference pictures", static_cast<int>(shown.size()));
+  side_by_side(shown.size(), workers, cancel, [&](size_t i) {
+    const c10::InferenceMode inference;
+    shown[i].image = tensor_to_images(vae.decode(vae.encode(image_to_tensor(read_image(files[i]))).mean.mul(scale))).front();
+    progress.tick();
+  });
+  return shown;
+}
+
+std::vector<Shown> drawn_pictures(Engine& engine, const World& world, const CancelToken& cancel) {
+  std::vector<Shown> shown;
+  std::vector<Plan> plans;
+  std::vector<std::string> damages = world.damages;
+  damages.insert(damages.begin(), "");
+  for (size_t i = 0; i < world.calibration.size(); ++i)
+    for (const auto& damage : damages) {
+      PictureOptions options;
+      options.prompt = damage.empty() ? world.calibration[i] : world.damaged(world.calibration[i], damage);
+      options.weighting = "none";
+      options.steps = steps;
+      options.cfg_scale = guidance_scale;
+      options.seed = first_seed + i;
+      plans.push_back(engine.plan(options));
+      shown.push_back({world.calibration[i], damage, {}});
+    }
+  RunWatch watch("calibration pictures", engine.models(), plans, cancel);
+  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) { shown[i].image = tensor_to_images(result.image).front(); });
+  return shown;
+}
+
+// [damages]: area under the curve of each damage's probability, pictures with it against those without any.
+std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& pictures, int workers, const CancelToken& cancel) {
+  TextMemory texts(*of.judge);
+  const MetricRoom room{&texts, &of.world, of.world.damages};
+  const auto& damages = of.world.damages;
+  std::vector<std::vector<double>> chances(pictures.size());  // of each damage
+  Progress progress("judged by " + of.judge->name(), static_cast<int>(pictures.size()));
+  side_by_side(pictures.size(), workers, cancel, [&](size_t i) {
+    const UnitVector seen = of.judge->see(pictures[i].image);
+    const MeasuredPicture picture{pictures[i].image, pictures[i].caption, &seen, nullptr};
+    for (const auto& damage : damages)
+      if (pictures[i].damage.empty() || pictures[i].damage == damage) chances[i].push_back(probability_of_damage(damage, picture, room));
+    progress.tick();
+  });
+  std::vector<double> result;
+  for (size_t d = 0; d < damages.size(); ++d) {
+    std::vector<double> with, without;
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      if (pictures[i].damage.empty()) without.push_back(chances[i][d]);
+      if (pictures[i].damage == damages[d]) with.push_back(chances[i].front());
+    }
+    result.push_back(area_under_curve(with, without));
+  }
+  return result;
+}
+
+}  // namespace
+
+RecipeInput judge_input(const Judge& judge) {
+  std::string listing;
+  for (const auto& file : judge.files()) listing += file.filename().string() + " " + cached_sha256_file(file) + "\n";
+  return {"judge", judge.name(), sha256_hex(listing)};
+}
+
+RecipeInput bundled_model_input() { return model_input("model", open_model(default_model())); }
+
+std::vector<Calibration> calibrate(const std::vector<CalibratedJudge>& judges, int threads, const CancelToken& cancel) {
+  const World& world = judges.front().world;
+  for (const auto& other : judges)
+    check(other.world.damages == world.damages && other.world.calibration == world.calibration, ErrorKind::input,
+          "[calibration] the judges {} and {} have different damages or captions; calibrate them one by one", judges.front().judge->name(), other.judge->name());
+  ModelOptions options;
+  options.threads = threads;
+  options.device = "cpu";
+  const RecipeInput model = bundled_model_input();
+  Engine engine(options, world.calibration.size() * (world.damages.size() + 1));
+  const int workers = threads > 0 ? threads : hardware_threads();
+  const auto reference = reference_pictures(default_model(), engine, workers, cancel);
+  const auto drawn = drawn_pictures(engine, world, cancel);
+  std::vector<Calibration> calibrations;
+  for (const auto& judge : judges) {
+    const RecipeInput input = judge_input(*judge.judge);
+    Calibration calibration{model.name, model.sha256, input.name, input.sha256, {}};
+    const auto of_reference = areas(judge, reference, workers, cancel), of_drawn = areas(judge, drawn, workers, cancel);
+    for (size_t d = 0; d < world.damages.size(); ++d) calibration.damages.push_back({world.damages[d], of_reference[d], of_drawn[d]});
+    calibrations.push_back(std::move(calibration));
+  }
+  return calibrations;
+}
+
+}  // namespace negativa

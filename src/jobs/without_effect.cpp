@@ -1,0 +1,241 @@
+#include "jobs/without_effect.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "lora/lora_spec.h"
+#include "pipeline/stages.h"
+#include "text/text_models.h"
+#include "text/unicode.h"
+#include "text/webui_syntax.h"
+
+namespace negativa {
+
+namespace {
+
+// What decides whether an option of one picture does anything.
+struct Facts {
+  const PictureOptions& options;
+  bool has_refiner = false, base_draws = true, refiner_draws = false;
+  bool base_guided = false, refiner_guided = false;  // in one step at the least
+  bool two_encoders = true;
+  bool zero_negative = false;   // no negative prompt is an embedding of zeros
+  bool takes_score = false;     // a model that draws is told an aesthetic score instead of a target size
+  bool takes_target = true;
+
+  bool guided() const { return base_guided || refiner_guided; }
+};
+
+bool guided(const Plan& plan, const Course& course, const StepRange& range, double scale) {
+  for (int64_t i = range.begin; i < range.end && scale > 1; ++i)
+    if (guidance_active(i, course.grid.steps(), plan.guidance_interval)) return true;
+  return false;
+}
+
+// What is the same for all pictures of a run.
+struct Known {
+  bool two_encoders = true;
+  int64_t base_numbers = 6, refiner_numbers = 0;  // 6: sizes with a target; 5: with an aesthetic score instead; 0: no refiner
+
+  explicit Known(const Models& models) : two_encoders(models.files().has(names::text_encoder)) {
+    const auto numbers = [](const ModelFiles& files, const UNetConfig& unet) { return unet.size_numbers(text_config(files, names::text_encoder_2).projection_dim); };
+    base_numbers = numbers(models.files(), models.facts().unet);
+    if (models.refiner_facts()) refiner_numbers = numbers(*models.refiner_files(), models.refiner_facts()->unet);
+  }
+};
+
+Facts facts_of(const Models& models, const Known& known, const AskedPicture& picture) {
+  const Course course = make_course(models, picture.plan);
+  Facts facts{picture.options};
+  facts.has_refiner = models.refiner_facts().has_value();
+  facts.base_draws = course.split.base.size() > 0;
+  facts.refiner_draws = course.split.refiner.size() > 0;
+  facts.base_guided = guided(picture.plan, course, course.split.base, picture.plan.guidance_scale);
+  facts.refiner_guided = guided(picture.plan, course, course.split.refiner, picture.plan.refiner_guidance_scale);
+  facts.two_encoders = known.two_encoders;
+  facts.zero_negative = models.facts().zero_negative;
+  const auto takes = [&](int64_t numbers) { return (facts.base_draws && known.base_numbers == numbers) || (facts.refiner_draws && known.refiner_numbers == numbers); };
+  facts.takes_score = takes(5);
+  facts.takes_target = takes(6);
+  return facts;
+}
+
+using Reason = std::string;  // empty: it has an effect
+
+Reason unless(bool has_effect, const char* reason) { return has_effect ? "" : reason; }
+
+constexpr const char* no_guidance = "there is no guidance (--cfg-scale 1 or less, or an empty --guidance-interval)";
+
+struct Rule {
+  const char* option;
+  Reason (*reason)(const Facts&);
+  bool picture_is_wrong = false;  // it is not the one asked for: an error
+};
+
+const Rule rules[] = {
+    {"prompt_2", [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
+    {"negative_prompt", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
+    {"negative_prompt_2", [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
+    {"negative_prompt_2", [](const Facts& f) { return unless(f.base_guided, no_guidance); }},
+    {"negative_prompt_2",
+     [](const Facts& f) { return unless(f.options.negative_prompt || !f.zero_negative || f.options.negative_prompt_2.value_or("").empty(), "without --negative-prompt this model takes zeros; add --negative-prompt, which may be empty"); }, true},
+    {"cfg_scale", [](const Facts& f) { return unless(f.base_draws || !f.options.refiner_cfg_scale, "the base draws no step, and --refiner-cfg-scale is the refiner's"); }},
+    {"guidance_rescale", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
+    {"guidance_interval", [](const Facts& f) { return unless(f.guided() || f.options.cfg_scale > 1, no_guidance); }},
+    {"refiner_start", [](const Facts& f) { return unless(f.has_refiner, "there is no --refiner"); }},
+    {"refiner_cfg_scale", [](const Facts& f) { return unless(f.refiner_draws, f.has_refiner ? "the refiner draws no step" : "there is no --refiner"); }},
+    {"aesthetic_score", [](const Facts& f) { return unless(f.takes_score, "the model that draws is not told one, only refiners are"); }},
+    {"negative_aesthetic_score", [](const Facts& f) { return unless(f.takes_score, "the model that draws is not told one, only refiners are"); }},
+    {"negative_aesthetic_score", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
+    {"target_size", [](const Facts& f) { return unless(f.takes_target, "the model that draws is not told one"); }},
+    {"pooled", [](const Facts& f) { return unless(f.options.weighting != "none", "with --weighting none the text is taken as it stands"); }},
+};
+
+// The same question for one --lora.
+Reason reason_of(const LoraSpec& spec, const Facts& facts) {
+  if (spec.weight == 0) return "its weight is 0";
+  if (!facts.base_draws) return "LoRAs act on the base, which draws no step";
+  return unless(spec.branch != LoraBranch::negative || facts.base_guided, no_guidance);
+}
+
+bool is_given(const Field& field, const std::set<std::string>& typed) { return typed.contains(field.name) || field.value_text() != field.default_text; }
+
+class Lines {
+ public:
+  void add(const std::string& what, const Reason& reason) {
+    const std::string line = fmt::format("{} has no effect: {}", what, reason);
+    if (!reason.empty() && std::find(lines_.begin(), lines_.end(), line) == lines_.end()) lines_.push_back(line);
+  }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+void add_of_picture(const Facts& facts, const std::set<std::string>& typed, Lines& lines) {
+  PictureOptions defaults, asked = facts.options;
+  Fields fields = fields_of(defaults);  // remembers the defaults' texts
+  defaults = asked;
+  std::set<std::string> said;  // one reason an option
+  for (const auto& rule : rules) {
+    const Field& field = *find_field(fields, rule.option);
+    const Reason reason = is_given(field, typed) && !said.contains(rule.option) ? rule.reason(facts) : "";
+    if (reason.empty()) continue;
+    check(!rule.picture_is_wrong, ErrorKind::input, "[{}] has no effect: {}", field.long_flag(), reason);
+    said.insert(rule.option);
+    lines.add(field.long_flag(), reason);
+  }
+  for (const auto& text : asked.lora) lines.add("--lora " + text, reason_of(parse_lora_spec(text), facts));
+}
+
+// A word that stands in no text.
+void add_of_embeddings(const Engine& engine, const std::vector<std::string>& texts, Lines& lines) {
+  const auto plain = [](const std::string& text) { return lowercase(nfc(valid_utf8(text))); };
+  for (const auto& embedding : engine.embeddings()) {
+    const auto stands = [&](const std::string& name) {
+      return !name.empty() && std::any_of(texts.begin(), texts.end(), [&](const std::string& text) { return plain(text).find(plain(name)) != std::string::npos; });
+    };
+    const std::string names = embedding.also.empty() ? "\"" + embedding.name + "\"" : fmt::format("neither \"{}\" nor \"{}\"", embedding.also, embedding.name);
+    if (!stands(embedding.name) && !stands(embedding.also))
+      lines.add("--embedding", embedding.also.empty() ? names + " is in no prompt" : names + " is in a prompt");
+  }
+}
+
+Reason with_classes(const TrainOptions& options) { return unless(!options.data.class_data.empty(), "there is no --class-data"); }
+
+struct TrainingRule {
+  const char* option;
+  Reason (*reason)(const TrainOptions&);
+};
+
+const TrainingRule training_rules[] = {
+    {"prompt", [](const TrainOptions& o) { return unless(!o.data.captions, "with --captions each picture has its own"); }},
+    {"class_count", with_classes},
+    {"prior_weight", with_classes},
+    {"validate_every", [](const TrainOptions& o) { return unless(!o.run.validation_prompt.empty() || !o.data.validation_data.empty(), "there is no --validation-prompt and no --validation-data"); }},
+};
+
+template <class Options>
+void add_of_training(const Options& options, Lines& lines) {
+  Options copy;
+  Fields fields = fields_of(copy);
+  copy = options;
+  for (const auto& rule : training_rules)
+    if (const Field* field = find_field(fields, rule.option); field && is_given(*field, {})) lines.add(field->long_flag(), rule.reason(options));
+}
+
+}  // namespace
+
+namespace {
+
+std::vector<std::string> texts_of(std::span<const AskedPicture> pictures) {
+  std::vector<std::string> texts;
+  for (const auto& picture : pictures) {
+    const auto& options = picture.options;
+    for (const auto* text : {&options.prompt, &options.negative_prompt, &options.prompt_2, &options.negative_prompt_2})
+      if (*text) texts.push_back(**text);
+  }
+  return texts;
+}
+
+}  // namespace
+
+std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures, const std::set<std::string>& typed) {
+  Lines lines;
+  const Known known(engine.models());
+  bool refiner_draws = false, has_loras = false;
+  for (const auto& picture : pictures) {
+    const Facts facts = facts_of(engine.models(), known, picture);
+    add_of_picture(facts, typed, lines);
+    refiner_draws = refiner_draws || facts.refiner_draws;
+    has_loras = has_loras || !picture.options.lora.empty();
+  }
+  if (!model.refiner.empty()) lines.add("--refiner", unless(refiner_draws, "it draws no step, --refiner-start is too large"));
+  if (model.allow_unmatched) lines.add("--allow-unmatched", unless(has_loras, "there is no --lora"));
+  add_of_embeddings(engine, texts_of(pictures), lines);
+  return lines.take();
+}
+
+std::vector<std::string> without_effect(const TrainLoraOptions& options) {
+  Lines lines;
+  add_of_training(options, lines);
+  if (options.text_encoder_learning_rate) lines.add("--text-encoder-learning-rate", unless(options.text_encoders, "there is no --text-encoders"));
+  return lines.take();
+}
+
+std::vector<std::string> without_effect(const TrainEmbeddingOptions& options) {
+  Lines lines;
+  add_of_training(options, lines);
+  const bool has_texts = options.data.captions || !options.data.prompt.empty();
+  if (options.learnable != TrainEmbeddingOptions().learnable) lines.add("--learnable", unless(!has_texts, "the sentences are those of --prompt or --captions"));
+  return lines.take();
+}
+
+void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures, const std::set<std::string>& typed) {
+  for (const auto& line : without_effect(engine, model, pictures, typed)) notice("{}", line);
+  std::vector<std::string> names;
+  for (const auto& embedding : engine.embeddings()) names.insert(names.end(), {embedding.name, embedding.also});
+  const bool grammar = std::any_of(pictures.begin(), pictures.end(), [](const AskedPicture& picture) { return picture.plan.weighting != Weighting::none; });
+  if (const auto line = webui_notice(texts_of(pictures), grammar, names); !line.empty()) notice("{}", line);
+}
+
+void note_training_texts(const Training& training, const TrainOptions& options, const EmbeddingName& name) {
+  std::set<std::string> texts = {options.run.validation_prompt};
+  texts.insert(name.captions.begin(), name.captions.end());
+  for (const auto* dataset : {&training.pictures, training.class_pictures ? &*training.class_pictures : nullptr, training.validation ? &*training.validation : nullptr})
+    if (dataset)
+      for (const auto& example : dataset->examples) texts.insert(example.caption);
+  const auto line = webui_notice(std::vector(texts.begin(), texts.end()), false, std::vector{name.name});
+  if (!line.empty()) notice("{}", line);
+}
+
+std::set<std::string> typed_names(const Fields& fields) {
+  std::set<std::string> typed;
+  for (const auto& field : fields)
+    if (field.source.rank >= Source::flag) typed.insert(field.name);
+  return typed;
+}
+
+}  // namespace negativa
