@@ -241,7 +241,7 @@ uint64_t number_in(const char* variable, uint64_t otherwise) {
 }
 
 TEST(KillTraining, InterruptedAtRandomMomentsItEndsInTheBytesOfAnUninterruptedRun) {
-  constexpr uint64_t few = 6;
+  constexpr uint64_t few = 3;
   const uint64_t moments = number_in("CHECK_KILLS", few), seed = number_in("CHECK_SEED", std::random_device()());
   std::cout << fmt::format("{} moments, CHECK_SEED={}\n", moments, seed);
   const bool is_short = moments <= few;
