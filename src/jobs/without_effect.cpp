@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/text.h"
-#include "lora/lora_spec.h"
 #include "pipeline/stages.h"
 #include "text/text_models.h"
 #include "text/unicode.h"
@@ -93,13 +92,6 @@ const Rule rules[] = {
     {"pooled", [](const Facts& f) { return unless(f.options.weighting != "none", "with --weighting none the text is taken as it stands"); }},
 };
 
-// The same question for one --lora.
-Reason reason_of(const LoraSpec& spec, const Facts& facts) {
-  if (spec.weight == 0) return "its weight is 0";
-  if (!facts.base_draws) return "LoRAs act on the base, which draws no step";
-  return unless(spec.branch != LoraBranch::negative || facts.base_guided, no_guidance);
-}
-
 bool is_given(const Field& field, const std::set<std::string>& typed) { return typed.contains(field.name) || field.value_text() != field.default_text; }
 
 class Lines {
@@ -127,7 +119,6 @@ void add_of_picture(const Facts& facts, const std::set<std::string>& typed, Line
     said.insert(rule.option);
     lines.add(field.long_flag(), reason);
   }
-  for (const auto& text : asked.lora) lines.add("--lora " + text, reason_of(parse_lora_spec(text), facts));
 }
 
 // A word that stands in no text.
