@@ -62,8 +62,7 @@ goldens: build reference
 	@tools/wrong_lora.sh $(BUILD)/negativa build/demo && cp build/demo/wrong.safetensors models/wrong-lora/
 
 format:
-	@command -v clang-format >/dev/null || { echo "clang-format is not installed; try: apt-get install clang-format"; exit 1; }
-	@find src apps include tests -name '*.h' -o -name '*.cpp' | xargs clang-format -i
+	@tools/format.sh
 
 clean:
 	@rm -rf build/release build/dev build/asan build/demo build/*.log

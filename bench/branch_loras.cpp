@@ -1,6 +1,7 @@
-// Two ways to give each branch of guidance weights of its own (Diffusion-NPO, arXiv:2505.11245): `negativa_bench_branches one MODEL A B` attaches LoRA A to the
-// positive branch and B to the negative one of a single UNet, batch 2; `negativa_bench_branches two POSITIVE NEGATIVE` holds two baked models and runs each on
-// its row. Each line on stdin runs a guided step at the model's own size on one thread and prints its seconds.
+// Two ways to give each branch of guidance weights of its own (Diffusion-NPO, arXiv:2505.11245): `negativa_bench_branches one
+// MODEL A B` attaches LoRA A to the positive branch and B to the negative one of a single UNet, batch 2; `negativa_bench_branches
+// two POSITIVE NEGATIVE` holds two baked models and runs each on its row. Each line on stdin runs a guided step at the model's
+// own size on one thread and prints its seconds.
 #include <chrono>
 #include <iostream>
 
@@ -28,7 +29,8 @@ struct Step {
   Tensor sample;
 
   void run() const {
-    if (unets.size() == 1) unets[0].forward(at::cat({sample, sample}), 500.0, conditions[0], adapters);
+    if (unets.size() == 1)
+      unets[0].forward(at::cat({sample, sample}), 500.0, conditions[0], adapters);
     else
       for (size_t i = 0; i < unets.size(); ++i) unets[i].forward(sample, 500.0, conditions[i]);
   }
@@ -42,7 +44,8 @@ Step make_step(const std::vector<std::string>& args) {
   const int64_t pooled_width = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim;
   Generator generator(0);
   const auto condition = [&](int64_t rows) {
-    return UNetCondition{generator.randn({rows, 77, config.cross_attention_dim()}), generator.randn({rows, pooled_width}), at::full({rows, 6}, 64.0f)};
+    return UNetCondition{generator.randn({rows, 77, config.cross_attention_dim()}), generator.randn({rows, pooled_width}),
+                         at::full({rows, 6}, 64.0f)};
   };
   step.sample = generator.randn({1, config.in_channels, config.sample_size, config.sample_size});
   if (args[0] == "one") {
@@ -64,7 +67,8 @@ Step make_step(const std::vector<std::string>& args) {
 int main(int argc, char** argv) {
   using namespace negativa;
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.empty() || args.size() != (args[0] == "one" ? 4u : 3u)) return std::cerr << "usage: negativa_bench_branches one MODEL A B | two POSITIVE NEGATIVE\n", 2;
+  if (args.empty() || args.size() != (args[0] == "one" ? 4u : 3u))
+    return std::cerr << "usage: negativa_bench_branches one MODEL A B | two POSITIVE NEGATIVE\n", 2;
   set_threads(1);
   const c10::InferenceMode inference;
   const Step step = make_step(args);

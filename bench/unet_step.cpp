@@ -1,5 +1,5 @@
-// Times guided steps of a model's UNet at 512x512: `negativa_bench_unet MODEL THREADS`. Each line on stdin runs one step and prints its seconds,
-// so that tools/bench.py can take turns with another program.
+// Times guided steps of a model's UNet at 512x512: `negativa_bench_unet MODEL THREADS`. Each line on stdin runs one step and
+// prints its seconds, so that tools/bench.py can take turns with another program.
 #include <chrono>
 #include <iostream>
 

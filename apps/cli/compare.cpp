@@ -16,7 +16,8 @@ int run_compare(const Arguments& args) {
   CompareOptions options;
   CommonOptions common;
   Fields fields = fields_of(options);
-  if (!parse_command_line({"compare", "shows what a negative word and LoRA do to a prompt, side by side", args}, fields, common)) return 0;
+  if (!parse_command_line({"compare", "shows what a negative word and LoRA do to a prompt, side by side", args}, fields, common))
+    return 0;
   remember_choices(fields, options.picture);
   options.typed = typed_names(fields);
   if (common.print_config) {
@@ -29,7 +30,11 @@ int run_compare(const Arguments& args) {
   }
   const CompareReport report = compare(options, interrupt_token());
   if (common.json) {
-    std::printf("%s\n", Json({{"file", options.out.string()}, {"arms", report.arms}, {"prompts", report.prompts}, {"seeds", report.seeds}}).dump(2).c_str());
+    std::printf(
+        "%s\n",
+        Json({{"file", options.out.string()}, {"arms", report.arms}, {"prompts", report.prompts}, {"seeds", report.seeds}})
+            .dump(2)
+            .c_str());
     return 0;
   }
   if (options.show) std::printf("%s", half_blocks(report.sheet, 120).c_str());

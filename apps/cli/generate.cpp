@@ -20,17 +20,24 @@ namespace {
 void take_defaults_from_model(Fields& fields, GenerateOptions& options) {
   const Engine engine(options.model, 1);
   const PictureOptions resolved = engine.resolved(options.picture);
-  const Json defaults = {{"width", *resolved.width}, {"height", *resolved.height}, {"sampler", *resolved.sampler}, {"schedule", *resolved.schedule}};
+  const Json defaults = {
+      {"width", *resolved.width}, {"height", *resolved.height}, {"sampler", *resolved.sampler}, {"schedule", *resolved.schedule}};
   set_from_json(fields, defaults, {Source::model, engine.models().files().name});
 }
 
 void print_report(const GenerateReport& report, bool json) {
   if (json) {
     Json files = Json::array();
-    for (size_t i = 0; i < report.files.size(); ++i) files.push_back({{"file", report.files[i].string()}, {"seed", report.seeds[i]}});
-    std::printf("%s\n", Json({{"pictures", files}, {"made", report.made}, {"kept", report.kept}, {"seconds", report.seconds},
+    for (size_t i = 0; i < report.files.size(); ++i)
+      files.push_back({{"file", report.files[i].string()}, {"seed", report.seeds[i]}});
+    std::printf("%s\n", Json({{"pictures", files},
+                              {"made", report.made},
+                              {"kept", report.kept},
+                              {"seconds", report.seconds},
                               {"step_seconds", report.step_seconds ? Json(*report.step_seconds) : Json()},
-                              {"peak_memory_bytes", report.peak_memory_bytes}}).dump(2).c_str());
+                              {"peak_memory_bytes", report.peak_memory_bytes}})
+                            .dump(2)
+                            .c_str());
     return;
   }
   notice("{} made, {} already there, {:.1f} s, peak memory {:.2f} GiB", report.made, report.kept, report.seconds,

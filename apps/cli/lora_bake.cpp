@@ -15,18 +15,26 @@ namespace {
 void print_report(const LoraBakeReport& report, bool dry_run, bool json) {
   const double mebibytes = static_cast<double>(report.baked.bytes) / double(1 << 20);
   if (json) {
-    std::printf("%s\n", Json({{"folder", report.out.string()}, {"model", report.model}, {"loras", report.names}, {"changed", report.baked.changed},
-                              {"bytes", report.baked.bytes}, {"peak_memory_bytes", peak_memory_bytes()}})
-                            .dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    std::printf("%s\n", Json({{"folder", report.out.string()},
+                              {"model", report.model},
+                              {"loras", report.names},
+                              {"changed", report.baked.changed},
+                              {"bytes", report.baked.bytes},
+                              {"peak_memory_bytes", peak_memory_bytes()}})
+                            .dump(2, ' ', false, Json::error_handler_t::replace)
+                            .c_str());
     return;
   }
   std::string changed;
-  for (const auto& [part, count] : report.baked.changed) changed += fmt::format("{}{} weights of {}", changed.empty() ? "" : ", ", count, part);
+  for (const auto& [part, count] : report.baked.changed)
+    changed += fmt::format("{}{} weights of {}", changed.empty() ? "" : ", ", count, part);
   if (dry_run)
     std::printf("%s\n", fmt::format("{} changed, {:.1f} MiB -> {}", changed, mebibytes, report.out.string()).c_str());
   else
     std::printf("%s\n", report.out.c_str());
-  if (!dry_run) notice("{} changed, {:.1f} MiB, peak memory {:.2f} GiB", changed, mebibytes, static_cast<double>(peak_memory_bytes()) / double(1 << 30));
+  if (!dry_run)
+    notice("{} changed, {:.1f} MiB, peak memory {:.2f} GiB", changed, mebibytes,
+           static_cast<double>(peak_memory_bytes()) / double(1 << 30));
 }
 
 }  // namespace

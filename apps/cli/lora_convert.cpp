@@ -13,18 +13,27 @@ namespace {
 
 void print_report(const LoraConvertReport& report, bool dry_run, bool json) {
   if (json) {
-    std::printf("%s\n", Json({{"file", report.out.string()}, {"from", report.from}, {"to", report.to}, {"model", report.model}, {"layers", report.layers},
-                              {"left_out", report.left_out}, {"largest_change", dry_run ? Json() : Json(report.largest_change)}})
-                            .dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    std::printf("%s\n", Json({{"file", report.out.string()},
+                              {"from", report.from},
+                              {"to", report.to},
+                              {"model", report.model},
+                              {"layers", report.layers},
+                              {"left_out", report.left_out},
+                              {"largest_change", dry_run ? Json() : Json(report.largest_change)}})
+                            .dump(2, ' ', false, Json::error_handler_t::replace)
+                            .c_str());
     return;
   }
   int layers = 0;
   for (const auto& [component, count] : report.layers) layers += count;
   if (dry_run)
-    std::printf("%d layers of %s, %s -> %s %s\n", layers, report.model.c_str(), report.from.c_str(), report.to.c_str(), report.out.c_str());
+    std::printf("%d layers of %s, %s -> %s %s\n", layers, report.model.c_str(), report.from.c_str(), report.to.c_str(),
+                report.out.c_str());
   else
     std::printf("%s\n", report.out.c_str());
-  if (!dry_run) notice("{} layers of {}, {} -> {}, largest change of a layer {:.1e}", layers, report.model, report.from, report.to, report.largest_change);
+  if (!dry_run)
+    notice("{} layers of {}, {} -> {}, largest change of a layer {:.1e}", layers, report.model, report.from, report.to,
+           report.largest_change);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ struct InspectOptions {
   bool json = false;
   static void visit(auto& self, auto& v) {
     v("file", self.file, flag("FILE"), "LoRA file or peft folder");
-    v("model", self.model, flag("-m,--model"), "compare with this model's layers; default: the bundled emoji-xl or full-size SDXL, whichever fits best");
+    v("model", self.model, flag("-m,--model"),
+      "compare with this model's layers; default: the bundled emoji-xl or full-size SDXL, whichever fits best");
     v("json", self.json, "as JSON");
   }
 };

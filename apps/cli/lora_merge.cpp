@@ -16,7 +16,8 @@ int run_lora_merge(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
-  const LoraMergeReport report = common.dry_run ? plan_lora_merge(options, interrupt_token()) : lora_merge(options, interrupt_token());
+  const LoraMergeReport report =
+      common.dry_run ? plan_lora_merge(options, interrupt_token()) : lora_merge(options, interrupt_token());
   std::printf("%s", (common.json ? report_json(report) + "\n" : report_text(report)).c_str());
   return 0;
 }

@@ -112,7 +112,8 @@ int main_with_errors(const std::string& program, const Arguments& args) {
   } catch (const std::filesystem::filesystem_error& error) {
     // A name that leads nowhere: a link to itself, one that is too long.
     const bool is_name = error.code() == std::errc::too_many_symbolic_link_levels || error.code() == std::errc::filename_too_long;
-    return report(fmt::format("[{}] cannot be used: {}", error.path1().string(), error.code().message()).c_str(), is_name ? exit_code(ErrorKind::input) : exit_machine);
+    return report(fmt::format("[{}] cannot be used: {}", error.path1().string(), error.code().message()).c_str(),
+                  is_name ? exit_code(ErrorKind::input) : exit_machine);
   } catch (const std::exception& error) {
     return report(error.what(), exit_machine);
   }

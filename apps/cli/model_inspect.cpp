@@ -12,7 +12,8 @@ struct InspectOptions {
   std::string model;
   bool json = false;
   static void visit(auto& self, auto& v) {
-    v("model", self.model, flag("-m,--model,MODEL"), "diffusers folder, SGM file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    v("model", self.model, flag("-m,--model,MODEL"),
+      "diffusers folder, SGM file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("json", self.json, "as JSON");
   }
 };
@@ -22,7 +23,8 @@ int run_model_inspect(const Arguments& args) {
   InspectOptions options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"model inspect", "parts, parameters, sizes, dtypes and hashes of a model", args}, fields)) return 0;
-  const ModelReport report = inspect_model(options.model.empty() ? default_model() : find_model(options.model), &interrupt_token());
+  const ModelReport report =
+      inspect_model(options.model.empty() ? default_model() : find_model(options.model), &interrupt_token());
   std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
   return 0;
 }

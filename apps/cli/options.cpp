@@ -58,8 +58,8 @@ void print_help(const CommandLine& line, const Fields& fields, const Fields& com
 void check_utf8(const Field& field, const std::vector<std::string>& texts) {
   if (std::holds_alternative<Path*>(field.value)) return;
   for (const auto& text : texts)
-    check(valid_utf8(text) == text, ErrorKind::input, "[{}] got \"{}\", which is not UTF-8; is the terminal set to another encoding?", field.long_flag(),
-          valid_utf8(text));
+    check(valid_utf8(text) == text, ErrorKind::input,
+          "[{}] got \"{}\", which is not UTF-8; is the terminal set to another encoding?", field.long_flag(), valid_utf8(text));
 }
 
 bool parse(const CommandLine& line, Fields& fields, Fields& common) {
@@ -93,7 +93,8 @@ bool parse(const CommandLine& line, Fields& fields, Fields& common) {
     for (const auto& flag : long_flags(common)) flags.push_back(flag);
     const std::string name = extra[0].substr(0, extra[0].find('='));
     std::string suggestion = name.starts_with("-") ? did_you_mean(name, flags) : "";
-    if (!name.starts_with("-") && find_field(fields, "prompt")) suggestion = "; a prompt is written -p \"" + joined(extra, " ") + "\"";
+    if (!name.starts_with("-") && find_field(fields, "prompt"))
+      suggestion = "; a prompt is written -p \"" + joined(extra, " ") + "\"";
     fail(ErrorKind::input, "[{}] got the unknown argument \"{}\"{}", line.verb, extra[0],
          suggestion.empty() ? fmt::format("; see negativa {} --help", line.verb) : suggestion);
   }
@@ -113,7 +114,8 @@ bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& 
   if (!common.config.empty()) set_from_toml_file(fields, common.config);
   set_quiet(common.quiet);
   const Field* show = find_field(fields, "show");
-  if (common.json && show && show->value_text() == "true") notice("--show has no effect: with --json there is one document at the end");
+  if (common.json && show && show->value_text() == "true")
+    notice("--show has no effect: with --json there is one document at the end");
   return true;
 }
 

@@ -30,7 +30,8 @@ int run_tokens(const Arguments& args) {
   check(options.prompt.has_value(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a (big)++ lion\"");
   const auto path = options.model.empty() ? default_model() : find_model(options.model);
   const bool grammar = options.weighting != "none";
-  const TokensReport report = tokens_report(load_tokenizers(path), *options.prompt, grammar ? Weighting::compel : Weighting::none);
+  const TokensReport report =
+      tokens_report(load_tokenizers(path), *options.prompt, grammar ? Weighting::compel : Weighting::none);
   std::printf("%s", (options.json ? tokens_json(report) : tokens_table(report)).c_str());
   if (const auto line = webui_notice(std::vector{*options.prompt}, grammar); !line.empty()) notice("{}", line);
   return 0;

@@ -13,7 +13,9 @@ int run_train_embedding(const Arguments& args) {
   TrainEmbeddingOptions options;
   CommonOptions common;
   Fields fields = fields_of(options);
-  if (!parse_command_line({"train embedding", "learns a word for the pictures of a folder (textual inversion)", args}, fields, common)) return 0;
+  if (!parse_command_line({"train embedding", "learns a word for the pictures of a folder (textual inversion)", args}, fields,
+                          common))
+    return 0;
   if (common.print_config) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
@@ -27,7 +29,8 @@ int run_train_embedding(const Arguments& args) {
   const TrainReport report = train_embedding(options, print_config(fields), interrupt_token());
   print_report(report, common.json);
   const std::string stem = report.file.stem().string(), name = options.name.empty() ? stem : options.name;
-  notice("to use it: negativa generate --embedding {}{} and \"{}\" in -p or -n", report.file.string(), name == stem ? "" : "=" + name, name);
+  notice("to use it: negativa generate --embedding {}{} and \"{}\" in -p or -n", report.file.string(),
+         name == stem ? "" : "=" + name, name);
   return 0;
 }
 

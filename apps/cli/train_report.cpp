@@ -23,14 +23,15 @@ void print_report(const TrainReport& report, bool json) {
                               {"seconds", report.seconds},
                               {"step_seconds", report.step_seconds},
                               {"peak_memory_bytes", report.peak_memory_bytes}})
-                             .dump(2)
-                             .c_str());
+                            .dump(2)
+                            .c_str());
     return;
   }
   std::printf("%s\n", report.file.c_str());
   if (report.was_finished) return notice("{} steps of these settings are done already", report.steps);
-  notice("{} steps{}, {:.1f} s, {:.3f} s a step, peak memory {:.2f} GiB", report.steps, report.resumed_from ? fmt::format(" (from {})", report.resumed_from) : "",
-         report.seconds, report.step_seconds, static_cast<double>(report.peak_memory_bytes) / double(1 << 30));
+  notice("{} steps{}, {:.1f} s, {:.3f} s a step, peak memory {:.2f} GiB", report.steps,
+         report.resumed_from ? fmt::format(" (from {})", report.resumed_from) : "", report.seconds, report.step_seconds,
+         static_cast<double>(report.peak_memory_bytes) / double(1 << 30));
 }
 
 }  // namespace negativa::cli

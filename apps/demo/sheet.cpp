@@ -1,13 +1,14 @@
 // Puts PNG files on one labelled sheet: how tools/demo.sh shows what `negativa generate --prompts` drew.
 //   negativa_sheet OUT.png TITLE CAPTION COLUMNS LABEL… -- FILE…
 // Files go row by row; "-" leaves a place blank. Labels: one a column, then one a row.
+#include "base/sheet.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/sheet.h"
 
 namespace negativa {
 
@@ -18,8 +19,8 @@ using Arguments = std::vector<std::string>;
 size_t parse_columns(const std::string& text) {
   size_t columns = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
-  check(error == std::errc() && end == text.data() + text.size() && columns > 0, ErrorKind::input, "[COLUMNS] got \"{}\", expected a whole number from 1",
-        text);
+  check(error == std::errc() && end == text.data() + text.size() && columns > 0, ErrorKind::input,
+        "[COLUMNS] got \"{}\", expected a whole number from 1", text);
   return columns;
 }
 
@@ -29,10 +30,11 @@ void run(const Arguments& args) {
         "usage: negativa_sheet OUT.png TITLE CAPTION COLUMNS LABEL... -- FILE...");
   const size_t columns = parse_columns(args[3]);
   const Arguments labels(args.begin() + 4, dashes), files(dashes + 1, args.end());
-  check(!files.empty() && files.size() % columns == 0, ErrorKind::input, "[FILE] got {} files, expected whole rows of {}", files.size(), columns);
+  check(!files.empty() && files.size() % columns == 0, ErrorKind::input, "[FILE] got {} files, expected whole rows of {}",
+        files.size(), columns);
   const size_t rows = files.size() / columns;
-  check(labels.size() == columns + rows, ErrorKind::input, "[LABEL] got {} labels, expected {}: one a column, then one a row", labels.size(),
-        columns + rows);
+  check(labels.size() == columns + rows, ErrorKind::input, "[LABEL] got {} labels, expected {}: one a column, then one a row",
+        labels.size(), columns + rows);
 
   Sheet sheet;
   sheet.title = args[1];

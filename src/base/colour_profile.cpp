@@ -56,7 +56,8 @@ std::string convert_to_srgb(RawPicture& picture) {
   const Profile profile(cmsOpenProfileFromMem(picture.profile.data(), static_cast<cmsUInt32Number>(picture.profile.size())));
   if (!profile) return "it is broken";
   const auto space = cmsGetColorSpace(profile.get());
-  if (space != (picture.is_grey ? cmsSigGrayData : cmsSigRgbData)) return picture.is_grey ? "it is not for grey pictures" : "it is not for RGB pictures";
+  if (space != (picture.is_grey ? cmsSigGrayData : cmsSigRgbData))
+    return picture.is_grey ? "it is not for grey pictures" : "it is not for RGB pictures";
   const bool done = picture.is_grey ? convert_grey(picture, profile) : convert_rgb(picture, profile);
   return done ? "" : "it is broken";
 }

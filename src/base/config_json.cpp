@@ -42,7 +42,8 @@ bool is_unsigned(const Field& field) {
   return std::holds_alternative<uint64_t*>(field.value) || std::holds_alternative<std::optional<uint64_t>*>(field.value);
 }
 
-// A scalar as the text that set_from_text reads; absent where the JSON type is not the field's. Seeds may be texts: TOML's integers end at 2^63 - 1.
+// A scalar as the text that set_from_text reads; absent where the JSON type is not the field's. Seeds may be texts: TOML's
+// integers end at 2^63 - 1.
 std::optional<std::string> text_for(const Field& field, const Json& value) {
   const std::string type = field.type_name();
   if (type == "true or false") return value.is_boolean() ? std::optional<std::string>(value.dump()) : std::nullopt;
@@ -97,7 +98,8 @@ namespace {
 // JSON's strings, numbers, booleans and lists of strings are TOML's too, but for integers above 2^63 - 1.
 std::string toml_text(const Json& value) {
   const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const bool too_large = value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  const bool too_large =
+      value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   return too_large ? "\"" + text + "\"" : text;
 }
 }  // namespace
@@ -107,7 +109,8 @@ std::string print_config(const Fields& fields) {
   size_t width = 0;
   for (const auto& field : fields) {
     const auto value = json_of_field(field);
-    settings.push_back(value ? fmt::format("{} = {}", field.name, toml_text(*value)) : fmt::format("# {} is not set", field.name));
+    settings.push_back(value ? fmt::format("{} = {}", field.name, toml_text(*value))
+                             : fmt::format("# {} is not set", field.name));
     if (settings.back().size() <= 60) width = std::max(width, settings.back().size());
   }
   std::string text;

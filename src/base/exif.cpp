@@ -42,7 +42,8 @@ Image8 turned_upright(const Image8& image, int orientation) {
   for (int y = 0; y < result.height; ++y)
     for (int x = 0; x < result.width; ++x) {
       const int column = sideways ? y : x, row = sideways ? x : y;
-      const uint8_t* source = image.pixel(from_right ? image.width - 1 - column : column, from_bottom ? image.height - 1 - row : row);
+      const uint8_t* source =
+          image.pixel(from_right ? image.width - 1 - column : column, from_bottom ? image.height - 1 - row : row);
       std::copy(source, source + 3, result.pixel(x, y));
     }
   return result;

@@ -29,7 +29,8 @@ const std::map<std::string, std::string>& StoredNames::entries(const fs::path& f
   const auto [found, is_new] = folders_.try_emplace(folder);
   if (!is_new) return found->second;
   std::error_code error;
-  for (fs::directory_iterator entry(folder.empty() ? fs::path(".") : folder, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
+  for (fs::directory_iterator entry(folder.empty() ? fs::path(".") : folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
     const auto name = entry->path().filename().string();
     const auto [known, added] = found->second.emplace(nfc(name), name);
     if (!added && name < known->second) known->second = name;

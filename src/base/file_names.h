@@ -1,5 +1,6 @@
 #pragma once
-// Names of files as people type them and as systems store them: the same letters may be other bytes (macOS stores "é" as two code points).
+// Names of files as people type them and as systems store them: the same letters may be other bytes (macOS stores "é" as two code
+// points).
 #include <filesystem>
 #include <map>
 #include <string>
@@ -16,8 +17,9 @@ std::string lower_extension(const std::filesystem::path& file);
 // Finds what is stored under a name, and lists each folder once. Not to be shared between threads.
 class StoredNames {
  public:
-  // The path as it lies on disk: itself where it is there, else each of its names replaced by the folder's entry that is the same in NFC (the
-  // first in order of bytes, where there are several). What is there under no spelling comes back as it was given. Never throws an Error.
+  // The path as it lies on disk: itself where it is there, else each of its names replaced by the folder's entry that is the same
+  // in NFC (the first in order of bytes, where there are several). What is there under no spelling comes back as it was given.
+  // Never throws an Error.
   std::filesystem::path path_of(const std::filesystem::path& path);
 
  private:

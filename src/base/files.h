@@ -14,19 +14,21 @@ void write_all(int fd, std::string_view bytes, std::string_view where);
 
 // Writes to a temporary name beside `path`, fsyncs, renames, fsyncs the folder: a reader sees the old file or the new one. On
 // every error, exceptions of `write` included, the temporary is removed and the old file stays. A character device is written
-// directly. Throws ErrorKind::input (folder missing or not writable; a pipe, which could wait for its reader for ever, a socket, a block
-// device) or ErrorKind::machine (disk full …).
+// directly. Throws ErrorKind::input (folder missing or not writable; a pipe, which could wait for its reader for ever, a socket,
+// a block device) or ErrorKind::machine (disk full …).
 void write_atomically(const std::filesystem::path& path, const std::function<void(int fd)>& write);
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 // Throws what write_atomically would at once, so that a long computation does not end at a folder that was never there.
 void check_can_write(const std::filesystem::path& path);
 
-// The same for a folder of files: `write` fills a temporary folder beside `path`, which is renamed to it. Where `path` is a folder that
-// holds something, the new files replace those of their names and the others stay: they are linked into the temporary folder, and the two
-// folders change places at once, so that a reader sees the old folder or the new one. On every error the temporary folder is removed and
-// the old one is as it was. Throws as write_atomically does; ErrorKind::input for a mount point, which cannot be renamed.
-void write_folder_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path& folder)>& write);
+// The same for a folder of files: `write` fills a temporary folder beside `path`, which is renamed to it. Where `path` is a
+// folder that holds something, the new files replace those of their names and the others stay: they are linked into the temporary
+// folder, and the two folders change places at once, so that a reader sees the old folder or the new one. On every error the
+// temporary folder is removed and the old one is as it was. Throws as write_atomically does; ErrorKind::input for a mount point,
+// which cannot be renamed.
+void write_folder_atomically(const std::filesystem::path& path,
+                             const std::function<void(const std::filesystem::path& folder)>& write);
 
 // Throws what write_folder_atomically would at once.
 void check_can_write_folder(const std::filesystem::path& path);

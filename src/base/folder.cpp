@@ -32,8 +32,8 @@ class TemporaryFolder {
   explicit TemporaryFolder(const fs::path& target) {
     static std::atomic<int> count = 0;
     do {
-      path_ = target.parent_path() / ("." + target.filename().string().substr(0, 200) + names::temporary_infix + std::to_string(::getpid()) +
-                                      "-" + std::to_string(count++));
+      path_ = target.parent_path() / ("." + target.filename().string().substr(0, 200) + names::temporary_infix +
+                                      std::to_string(::getpid()) + "-" + std::to_string(count++));
       if (::mkdir(path_.c_str(), 0777) == 0) return;
     } while (errno == EEXIST);  // left by a process of the same id that was killed
     fail_to_make(errno, target);
@@ -95,7 +95,8 @@ void exchange(const fs::path& fresh, const fs::path& target) {
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 bool is_mount_point(const fs::path& folder) {
-  struct stat own {}, above {};
+  struct stat own {
+  }, above{};
   return ::stat(folder.c_str(), &own) == 0 && ::stat(parent_of(folder).c_str(), &above) == 0 && own.st_dev != above.st_dev;
 }
 
@@ -103,11 +104,13 @@ fs::path folder_to_write(const fs::path& path) {
   check(!path.empty(), ErrorKind::input, "[write] got an empty folder name, expected one; name the folder to write");
   const fs::path plain = path.lexically_normal();
   fs::path target = plain.has_filename() ? plain : plain.parent_path();  // "folder/" is "folder"
-  check(!fs::exists(target) || fs::is_directory(target), ErrorKind::input, "[{}] is a file, expected a folder to write; choose another name",
-        path.string());
-  check(target.filename() != "." && target.filename() != "..", ErrorKind::input, "[{}] is no folder's own name, expected one; name the folder to write", path.string());
+  check(!fs::exists(target) || fs::is_directory(target), ErrorKind::input,
+        "[{}] is a file, expected a folder to write; choose another name", path.string());
+  check(target.filename() != "." && target.filename() != "..", ErrorKind::input,
+        "[{}] is no folder's own name, expected one; name the folder to write", path.string());
   if (fs::is_symlink(target)) target = fs::weakly_canonical(target);  // links stay links
-  check(!is_mount_point(target), ErrorKind::input, "[{}] is a mount point, which cannot be replaced as a whole; name a folder in it", path.string());
+  check(!is_mount_point(target), ErrorKind::input,
+        "[{}] is a mount point, which cannot be replaced as a whole; name a folder in it", path.string());
   return target;
 }
 

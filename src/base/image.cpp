@@ -15,15 +15,19 @@ namespace negativa {
 
 namespace {
 
-constexpr std::string_view picture_extensions[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe",  ".jfif", ".webp", ".gif",
+constexpr std::string_view picture_extensions[] = {".png", ".apng", ".jpg",  ".jpeg", ".jpe",  ".jfif", ".webp", ".gif",
                                                    ".bmp", ".tif",  ".tiff", ".avif", ".heic", ".heif", ".jxl",  ".jp2"};
 
 RawPicture read_raw(std::string_view bytes, std::string_view where) {
   switch (picture_format(bytes)) {
-    case PictureFormat::png: return read_raw_png(bytes, where);
-    case PictureFormat::jpeg: return read_raw_jpeg(bytes, where);
-    case PictureFormat::webp: return read_raw_webp(bytes, where);
-    case PictureFormat::other: break;
+    case PictureFormat::png:
+      return read_raw_png(bytes, where);
+    case PictureFormat::jpeg:
+      return read_raw_jpeg(bytes, where);
+    case PictureFormat::webp:
+      return read_raw_webp(bytes, where);
+    case PictureFormat::other:
+      break;
   }
   fail(ErrorKind::file_format, "[{}] is {}, expected a PNG, JPEG or WebP picture", where, what_it_is(bytes));
 }
@@ -83,12 +87,13 @@ SeenPicture see_picture(std::string_view bytes, std::string_view where, Colour b
 }
 
 bool has_picture_name(const std::filesystem::path& file) {
-  return std::find(std::begin(picture_extensions), std::end(picture_extensions), lower_extension(file)) != std::end(picture_extensions);
+  return std::find(std::begin(picture_extensions), std::end(picture_extensions), lower_extension(file)) !=
+         std::end(picture_extensions);
 }
 
 void check_pixels(int64_t width, int64_t height, std::string_view where) {
-  check(width * height <= max_image_pixels, ErrorKind::file_format, "[{}] has {}x{} pixels, expected at most {} million; make it smaller", where, width, height,
-        max_image_pixels >> 20);
+  check(width * height <= max_image_pixels, ErrorKind::file_format,
+        "[{}] has {}x{} pixels, expected at most {} million; make it smaller", where, width, height, max_image_pixels >> 20);
 }
 
 Image8 flattened(RawPicture picture, Colour background) {

@@ -41,14 +41,17 @@ std::string encode_png(const Image8& image, const TextChunks& text = {});
 PngFile read_png(const std::filesystem::path& path, Colour background = white);
 TextChunks read_png_text(const std::filesystem::path& path);  // without decoding the picture
 Image8 read_jpeg(const std::filesystem::path& path);
-// PNG, JPEG or WebP, told by the first bytes; others and animated ones are refused with what they are. The numbers are those of the file.
+// PNG, JPEG or WebP, told by the first bytes; others and animated ones are refused with what they are. The numbers are those of
+// the file.
 Image8 read_image(const std::filesystem::path& path, Colour background = white);
 Image8 decode_image(std::string_view bytes, std::string_view where, Colour background = white);
 
-// The same as a person sees it: in sRGB, its colour profile applied (base/colour_profile.h), and turned as its EXIF orientation says (base/exif.h).
+// The same as a person sees it: in sRGB, its colour profile applied (base/colour_profile.h), and turned as its EXIF orientation
+// says (base/exif.h).
 struct SeenPicture {
   Image8 image;
-  std::string profile_fault;  // why its profile could not be applied, worth a notice: the colours are taken as sRGB then; empty: all is well
+  std::string profile_fault;  // why its profile could not be applied, worth a notice: the colours are taken as sRGB then; empty:
+                              // all is well
 };
 SeenPicture see_picture(std::string_view bytes, std::string_view where, Colour background = white);
 

@@ -58,11 +58,21 @@ class JpegReader {
     check(jpeg_.num_components == 1 || jpeg_.num_components == 3, ErrorKind::file_format,
           "[{}] has {} colour components, expected grey or RGB (CMYK is not read); convert it first", where_,
           jpeg_.num_components);
-    RawPicture picture{static_cast<int>(jpeg_.image_width), static_cast<int>(jpeg_.image_height), 3, jpeg_.num_components == 1, {}, "", "", exif()};
-    if (profile_) picture.profile.assign(reinterpret_cast<const char*>(profile_), profile_size_);
-    else if (marker_with(JPEG_APP0 + 2, profile_prefix)) picture.profile_fault = "parts of it are missing";
+    RawPicture picture{static_cast<int>(jpeg_.image_width),
+                       static_cast<int>(jpeg_.image_height),
+                       3,
+                       jpeg_.num_components == 1,
+                       {},
+                       "",
+                       "",
+                       exif()};
+    if (profile_)
+      picture.profile.assign(reinterpret_cast<const char*>(profile_), profile_size_);
+    else if (marker_with(JPEG_APP0 + 2, profile_prefix))
+      picture.profile_fault = "parts of it are missing";
     picture.pixels.resize(static_cast<size_t>(jpeg_.image_width) * jpeg_.image_height * 3);
-    check(try_read_rows(picture.pixels.data()), ErrorKind::file_format, "[{}] is not a correct JPEG file: {}", where_, errors_.message);
+    check(try_read_rows(picture.pixels.data()), ErrorKind::file_format, "[{}] is not a correct JPEG file: {}", where_,
+          errors_.message);
     return picture;
   }
 
@@ -88,7 +98,9 @@ class JpegReader {
     return marker ? std::string(bytes_of(*marker)) : "";
   }
 
-  static std::string_view bytes_of(const jpeg_marker_struct& marker) { return {reinterpret_cast<const char*>(marker.data), marker.data_length}; }
+  static std::string_view bytes_of(const jpeg_marker_struct& marker) {
+    return {reinterpret_cast<const char*>(marker.data), marker.data_length};
+  }
 
   bool try_read_rows(uint8_t* rgb) {
     if (setjmp(errors_.jump)) return false;

@@ -53,7 +53,8 @@ struct PythonNumber {
   double value;
 };
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr PythonNumber python_numbers[] = {{"NaN", std::numeric_limits<double>::quiet_NaN()}, {"-Infinity", -infinity}, {"Infinity", infinity}};
+constexpr PythonNumber python_numbers[] = {
+    {"NaN", std::numeric_limits<double>::quiet_NaN()}, {"-Infinity", -infinity}, {"Infinity", infinity}};
 constexpr std::string_view mark("\0", 1), mark_as_json = "\"\\u0000";
 
 const PythonNumber* python_number_at(std::string_view text, size_t at) {
@@ -98,7 +99,8 @@ class ParseWatch {
 
   bool operator()(Json::parse_event_t event, Json& parsed) {
     if (const auto* number = marked_number(parsed)) {
-      check(event == Json::parse_event_t::value, ErrorKind::file_format, "[{}] is not valid JSON: {} for a key", where_, number->text);
+      check(event == Json::parse_event_t::value, ErrorKind::file_format, "[{}] is not valid JSON: {} for a key", where_,
+            number->text);
       parsed = number->value;
     }
     if (duplicates_ == DuplicateKeys::last_wins) return true;
@@ -148,7 +150,8 @@ void append_canonical(std::string& out, const Json& value) {
   }
 }
 
-// A program that embeds this may have set a locale whose decimal point is a comma, or several bytes, which the parser's strtod would expect.
+// A program that embeds this may have set a locale whose decimal point is a comma, or several bytes, which the parser's strtod
+// would expect.
 class PlainNumbers {
  public:
   PlainNumbers() : before_(::uselocale(plain())) {}
@@ -170,7 +173,8 @@ Json parse_json(std::string_view text, std::string_view where, DuplicateKeys dup
   const PlainNumbers plain;
   try {
     ParseWatch watch(where, duplicates);
-    return Json::parse(with_python_numbers_marked(text), [&](int, Json::parse_event_t event, Json& parsed) { return watch(event, parsed); });
+    return Json::parse(with_python_numbers_marked(text),
+                       [&](int, Json::parse_event_t event, Json& parsed) { return watch(event, parsed); });
   } catch (const Json::exception& error) {
     fail(ErrorKind::file_format, "[{}] is not valid JSON: {}", where, readable(error.what()));
   }

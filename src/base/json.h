@@ -15,8 +15,8 @@ namespace negativa {
 
 enum class DuplicateKeys { refuse, last_wins };
 
-// UTF-8 JSON, at most 64 levels deep (checked first); strict, but for NaN and Infinity, which Python writes and every field's range
-// refuses. Throws ErrorKind::file_format, in one line that begins with [where]: a file's name or what the text is.
+// UTF-8 JSON, at most 64 levels deep (checked first); strict, but for NaN and Infinity, which Python writes and every field's
+// range refuses. Throws ErrorKind::file_format, in one line that begins with [where]: a file's name or what the text is.
 Json parse_json(std::string_view text, std::string_view where, DuplicateKeys duplicates = DuplicateKeys::refuse);
 
 // The same for a file of at most max_bytes. Throws ErrorKind::input when it cannot be opened.

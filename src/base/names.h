@@ -56,12 +56,13 @@ inline constexpr const char* previews_folder = "previews";
 // Of a user, not of a run.
 inline constexpr const char* cache_folder = "negativa";                       // in $XDG_CACHE_HOME or ~/.cache
 inline constexpr const char* hash_cache = "sha256.json";                      // in the cache folder
-inline constexpr const char* latent_cache = "latents";                      // folder in the cache folder
-inline constexpr const char* embed_cache = "embeds";                        // likewise
+inline constexpr const char* latent_cache = "latents";                        // folder in the cache folder
+inline constexpr const char* embed_cache = "embeds";                          // likewise
 inline constexpr const char* models_folder = ".local/share/negativa/models";  // in $HOME
 inline constexpr const char* models_variable = "NEGATIVA_MODELS";
 
-// Of a build: the time that files which carry one are to say, in seconds since 1970 (reproducible-builds.org/specs/source-date-epoch).
+// Of a build: the time that files which carry one are to say, in seconds since 1970
+// (reproducible-builds.org/specs/source-date-epoch).
 inline constexpr const char* source_date_variable = "SOURCE_DATE_EPOCH";
 
 // What write_atomically calls a file before it is whole: .NAME + this + process id + a count.

@@ -57,7 +57,8 @@ std::string box_kind(std::string_view brand) {
 
 bool is_text(std::string_view bytes) {
   const auto head = bytes.substr(0, 1024);
-  return std::none_of(head.begin(), head.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f'; });
+  return std::none_of(head.begin(), head.end(),
+                      [](char c) { return static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f'; });
 }
 
 std::string text_kind(std::string_view bytes) {
@@ -73,17 +74,28 @@ struct Magic {
   const char* kind;
 };
 using namespace std::string_view_literals;
-constexpr Magic magics[] = {{"BM", "a BMP picture"}, {"II\x2a\0"sv, "a TIFF picture"}, {"MM\0\x2a"sv, "a TIFF picture"}, {"II\x2b\0"sv, "a TIFF picture"},
-                            {"MM\0\x2b"sv, "a TIFF picture"}, {"\xff\x0a", "a JPEG XL picture"}, {"\0\0\0\x0cJXL "sv, "a JPEG XL picture"},
-                            {"\0\0\0\x0cjP  "sv, "a JPEG 2000 picture"}, {"\xff\x4f\xff\x51", "a JPEG 2000 picture"}, {"8BPS", "a Photoshop picture"},
-                            {"\0\0\1\0"sv, "an icon"}, {"%PDF", "a PDF document"}, {"PK\3\4", "a ZIP archive"}, {"Rar!", "a RAR archive"}};
+constexpr Magic magics[] = {{"BM", "a BMP picture"},
+                            {"II\x2a\0"sv, "a TIFF picture"},
+                            {"MM\0\x2a"sv, "a TIFF picture"},
+                            {"II\x2b\0"sv, "a TIFF picture"},
+                            {"MM\0\x2b"sv, "a TIFF picture"},
+                            {"\xff\x0a", "a JPEG XL picture"},
+                            {"\0\0\0\x0cJXL "sv, "a JPEG XL picture"},
+                            {"\0\0\0\x0cjP  "sv, "a JPEG 2000 picture"},
+                            {"\xff\x4f\xff\x51", "a JPEG 2000 picture"},
+                            {"8BPS", "a Photoshop picture"},
+                            {"\0\0\1\0"sv, "an icon"},
+                            {"%PDF", "a PDF document"},
+                            {"PK\3\4", "a ZIP archive"},
+                            {"Rar!", "a RAR archive"}};
 
 }  // namespace
 
 PictureFormat picture_format(std::string_view bytes) {
   if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return PictureFormat::png;
   if (bytes.starts_with("\xff\xd8\xff")) return PictureFormat::jpeg;
-  if (bytes.starts_with("RIFF") && bytes.substr(std::min<size_t>(8, bytes.size())).starts_with("WEBP")) return PictureFormat::webp;
+  if (bytes.starts_with("RIFF") && bytes.substr(std::min<size_t>(8, bytes.size())).starts_with("WEBP"))
+    return PictureFormat::webp;
   return PictureFormat::other;
 }
 
@@ -104,9 +116,12 @@ std::string what_it_is(std::string_view bytes) {
       const auto frames = png_frames(bytes);
       return frames > 1 ? fmt::format("an animated PNG picture of {} frames", frames) : "a PNG picture";
     }
-    case PictureFormat::jpeg: return "a JPEG picture";
-    case PictureFormat::webp: return "a WebP picture";
-    case PictureFormat::other: break;
+    case PictureFormat::jpeg:
+      return "a JPEG picture";
+    case PictureFormat::webp:
+      return "a WebP picture";
+    case PictureFormat::other:
+      break;
   }
   if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a")) {
     const int frames = gif_frames(bytes);

@@ -117,7 +117,8 @@ class PngReader {
     png_unknown_chunkp chunks = nullptr;
     const int count = png_get_unknown_chunks(png_, info_, &chunks);
     for (int i = 0; i < count; ++i)
-      if (name == reinterpret_cast<const char*>(chunks[i].name)) return {reinterpret_cast<const char*>(chunks[i].data), chunks[i].size};
+      if (name == reinterpret_cast<const char*>(chunks[i].name))
+        return {reinterpret_cast<const char*>(chunks[i].data), chunks[i].size};
     return "";
   }
 
@@ -217,7 +218,8 @@ png_text text_chunk(const std::string& keyword, const std::string& text, std::st
 
 // Names lie: other programs save a JPEG under a PNG's.
 void check_is_png(std::string_view bytes, std::string_view where) {
-  if (picture_format(bytes) != PictureFormat::png) fail(ErrorKind::file_format, "[{}] is {}, expected a PNG picture", where, what_it_is(bytes));
+  if (picture_format(bytes) != PictureFormat::png)
+    fail(ErrorKind::file_format, "[{}] is {}, expected a PNG picture", where, what_it_is(bytes));
 }
 
 int hex_digit(char c) {
@@ -238,7 +240,8 @@ std::string raw_profile(const TextChunks& text, std::initializer_list<std::strin
     }
     std::string digits, bytes;
     std::copy_if(rest.begin(), rest.end(), std::back_inserter(digits), [](char c) { return hex_digit(c) >= 0; });
-    for (size_t i = 0; i + 1 < digits.size(); i += 2) bytes += static_cast<char>(hex_digit(digits[i]) << 4 | hex_digit(digits[i + 1]));
+    for (size_t i = 0; i + 1 < digits.size(); i += 2)
+      bytes += static_cast<char>(hex_digit(digits[i]) << 4 | hex_digit(digits[i + 1]));
     return bytes;
   }
   return "";
@@ -269,17 +272,20 @@ PngFile decode_png(std::string_view bytes, std::string_view where, Colour backgr
   check_is_png(bytes, where);
   PngReader reader(bytes, where);
   reader.read_header();
-  RawPicture picture{static_cast<int>(reader.width()), static_cast<int>(reader.height()), 4, reader.is_grey(), reader.read_rgba(), "", "", ""};
+  RawPicture picture{
+      static_cast<int>(reader.width()), static_cast<int>(reader.height()), 4, reader.is_grey(), reader.read_rgba(), "", "", ""};
   return {flattened(std::move(picture), background), reader.text()};
 }
 
 RawPicture read_raw_png(std::string_view bytes, std::string_view where) {
   const auto frames = png_frames(bytes);
-  check(frames <= 1, ErrorKind::file_format, "[{}] is an animated PNG picture of {} frames, expected a still one; save the frames you want by themselves",
-        where, frames);
+  check(frames <= 1, ErrorKind::file_format,
+        "[{}] is an animated PNG picture of {} frames, expected a still one; save the frames you want by themselves", where,
+        frames);
   PngReader reader(bytes, where);
   reader.read_header();
-  RawPicture picture{static_cast<int>(reader.width()), static_cast<int>(reader.height()), 4, reader.is_grey(), {}, reader.profile(), "", ""};
+  RawPicture picture{
+      static_cast<int>(reader.width()), static_cast<int>(reader.height()), 4, reader.is_grey(), {}, reader.profile(), "", ""};
   picture.pixels = reader.read_rgba();  // and all that stands behind the picture
   const auto text = reader.text();
   if (picture.profile.empty()) picture.profile = raw_profile(text, {"Raw profile type icc", "Raw profile type icm"});

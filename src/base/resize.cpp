@@ -32,9 +32,12 @@ struct Kernel {
 
 Kernel kernel_of(Filter filter) {
   switch (filter) {
-    case Filter::bilinear: return {bilinear, 1};
-    case Filter::bicubic: return {bicubic, 2};
-    case Filter::lanczos: break;
+    case Filter::bilinear:
+      return {bilinear, 1};
+    case Filter::bicubic:
+      return {bicubic, 2};
+    case Filter::lanczos:
+      break;
   }
   return {lanczos, 3};
 }
@@ -54,7 +57,8 @@ std::vector<Taps> axis_taps(int from, int to, int begin, int count, Filter filte
   std::vector<Taps> axis(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     const double centre = (begin + i + 0.5) * scale;
-    const int first = std::max(0, static_cast<int>(centre - radius + 0.5)), last = std::min(from, static_cast<int>(centre + radius + 0.5));
+    const int first = std::max(0, static_cast<int>(centre - radius + 0.5)),
+              last = std::min(from, static_cast<int>(centre + radius + 0.5));
     std::vector<double> weights;
     double sum = 0;
     for (int x = first; x < last; ++x) sum += weights.emplace_back(kernel.value((x - centre + 0.5) * (1.0 / stretch)));
@@ -83,7 +87,9 @@ struct Range {
   int begin, end;
 };
 
-Range source_of(const std::vector<Taps>& axis) { return {axis.front().first, axis.back().first + static_cast<int>(axis.back().weights.size())}; }
+Range source_of(const std::vector<Taps>& axis) {
+  return {axis.front().first, axis.back().first + static_cast<int>(axis.back().weights.size())};
+}
 
 void shift(std::vector<Taps>& axis, int by) {
   for (Taps& taps : axis) taps.first += by;
@@ -111,8 +117,8 @@ Image8 resized_down(const Image8& image, const std::vector<Taps>& rows, Range co
   return result;
 }
 
-// Each pass rounds to bytes, so their order shows. Pillow begins with the height when that shrinks by more than twice what the width does:
-// python-pillow/Pillow pull request 9549, in 13.0; before, it began with the width always.
+// Each pass rounds to bytes, so their order shows. Pillow begins with the height when that shrinks by more than twice what the
+// width does: python-pillow/Pillow pull request 9549, in 13.0; before, it began with the width always.
 bool begins_with_height(const Image8& image, int width, int height) {
   return image.height > height && int64_t{image.height} - height > 2 * (int64_t{image.width} - width);
 }
@@ -124,10 +130,11 @@ Image8 resize(const Image8& image, int width, int height, Filter filter) {
 }
 
 Image8 resize_window(const Image8& image, int width, int height, const Window& window, Filter filter) {
-  check(!image.empty() && window.width > 0 && window.height > 0, ErrorKind::input, "[resize] got {}x{} of a picture of {}x{}, expected some pixels",
-        window.width, window.height, image.width, image.height);
-  check(window.left >= 0 && window.top >= 0 && window.left <= width - window.width && window.top <= height - window.height, ErrorKind::input,
-        "[resize] got the part {}x{} at {},{} of {}x{}, expected one inside", window.width, window.height, window.left, window.top, width, height);
+  check(!image.empty() && window.width > 0 && window.height > 0, ErrorKind::input,
+        "[resize] got {}x{} of a picture of {}x{}, expected some pixels", window.width, window.height, image.width, image.height);
+  check(window.left >= 0 && window.top >= 0 && window.left <= width - window.width && window.top <= height - window.height,
+        ErrorKind::input, "[resize] got the part {}x{} at {},{} of {}x{}, expected one inside", window.width, window.height,
+        window.left, window.top, width, height);
   auto columns = axis_taps(image.width, width, window.left, window.width, filter);
   auto rows = axis_taps(image.height, height, window.top, window.height, filter);
   // The first pass makes only what the second one reads.

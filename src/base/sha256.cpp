@@ -195,7 +195,9 @@ std::string sha256_hex(std::string_view bytes) {
   return sha256_hex(std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
 }
 
-std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel) { return sha256_of(OpenFile(path).fd, path, cancel); }
+std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel) {
+  return sha256_of(OpenFile(path).fd, path, cancel);
+}
 
 std::string cached_sha256_file(const std::filesystem::path& path, const CancelToken* cancel) {
   const OpenFile file(path);

@@ -27,8 +27,8 @@ class Sha256 {
 std::string sha256_hex(std::span<const uint8_t> bytes);
 std::string sha256_hex(std::string_view bytes);
 
-// Throws ErrorKind::input when the file cannot be opened, ErrorKind::machine when it cannot be read. `cancel` is asked before each MiB: a model of full size
-// takes seconds to minutes.
+// Throws ErrorKind::input when the file cannot be opened, ErrorKind::machine when it cannot be read. `cancel` is asked before
+// each MiB: a model of full size takes seconds to minutes.
 std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
 // The same, remembered in $XDG_CACHE_HOME/negativa (else ~/.cache/negativa) under (path, size, modification time in ns, inode).

@@ -1,6 +1,6 @@
 #pragma once
-// The random numbers that decide an order or a resample. The standard library's generators give the same numbers everywhere, but its
-// distributions and std::shuffle do not.
+// The random numbers that decide an order or a resample. The standard library's generators give the same numbers everywhere, but
+// its distributions and std::shuffle do not.
 #include <cstdint>
 
 namespace negativa {

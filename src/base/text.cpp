@@ -106,8 +106,10 @@ std::string nfc(std::string_view text) {
   const auto* form = icu::Normalizer2::getNFCInstance(status);
   std::string result;
   icu::StringByteSink<std::string> sink(&result, static_cast<int32_t>(text.size()));
-  if (U_SUCCESS(status)) form->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
-  check(U_SUCCESS(status), ErrorKind::machine, "[unicode] ICU cannot normalise ({}); is its data installed?", u_errorName(status));
+  if (U_SUCCESS(status))
+    form->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, status);
+  check(U_SUCCESS(status), ErrorKind::machine, "[unicode] ICU cannot normalise ({}); is its data installed?",
+        u_errorName(status));
   return result;
 }
 

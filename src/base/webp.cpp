@@ -21,7 +21,8 @@ const uint8_t* data_of(std::string_view bytes) { return reinterpret_cast<const u
 [[noreturn]] void refuse(VP8StatusCode status, std::string_view where) {
   check(status != VP8_STATUS_OUT_OF_MEMORY, ErrorKind::machine, "[{}] libwebp found no memory", where);
   const bool early = status == VP8_STATUS_NOT_ENOUGH_DATA || status == VP8_STATUS_SUSPENDED;
-  fail(ErrorKind::file_format, "[{}] is not a correct WebP file: {}", where, early ? "the file ends early" : "its data is damaged");
+  fail(ErrorKind::file_format, "[{}] is not a correct WebP file: {}", where,
+       early ? "the file ends early" : "its data is damaged");
 }
 
 std::string chunk_of(const WebPDemuxer* demuxer, const char* name) {
@@ -37,7 +38,8 @@ std::string chunk_of(const WebPDemuxer* demuxer, const char* name) {
 RawPicture read_raw_webp(std::string_view bytes, std::string_view where) {
   WebPDecoderConfig config;
   check(WebPInitDecoderConfig(&config), ErrorKind::machine, "[{}] libwebp is of another version than its header", where);
-  if (const auto status = WebPGetFeatures(data_of(bytes), bytes.size(), &config.input); status != VP8_STATUS_OK) refuse(status, where);
+  if (const auto status = WebPGetFeatures(data_of(bytes), bytes.size(), &config.input); status != VP8_STATUS_OK)
+    refuse(status, where);
   check_pixels(config.input.width, config.input.height, where);
   const WebPData data{data_of(bytes), bytes.size()};
   const Demuxer demuxer(WebPDemux(&data));  // only of whole files
@@ -52,7 +54,8 @@ RawPicture read_raw_webp(std::string_view bytes, std::string_view where) {
   picture.channels = config.input.has_alpha ? 4 : 3;
   picture.profile = chunk_of(demuxer.get(), "ICCP");
   picture.exif = chunk_of(demuxer.get(), "EXIF");
-  picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * static_cast<size_t>(picture.channels));
+  picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) *
+                        static_cast<size_t>(picture.channels));
   config.output.colorspace = config.input.has_alpha ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA = {picture.pixels.data(), picture.width * picture.channels, picture.pixels.size()};

@@ -15,9 +15,18 @@ struct NamedDType {
   int64_t bytes;
 };
 constexpr NamedDType named_dtypes[] = {
-    {"fp32", at::kFloat, 4},  {"fp16", at::kHalf, 2},   {"bf16", at::kBFloat16, 2},      {"fp64", at::kDouble, 8},
-    {"int8", at::kChar, 1},   {"uint8", at::kByte, 1},  {"int16", at::kShort, 2},        {"int32", at::kInt, 4},
-    {"int64", at::kLong, 8},  {"bool", at::kBool, 1},   {"fp8_e4m3", at::kFloat8_e4m3fn, 1}, {"fp8_e5m2", at::kFloat8_e5m2, 1},
+    {"fp32", at::kFloat, 4},
+    {"fp16", at::kHalf, 2},
+    {"bf16", at::kBFloat16, 2},
+    {"fp64", at::kDouble, 8},
+    {"int8", at::kChar, 1},
+    {"uint8", at::kByte, 1},
+    {"int16", at::kShort, 2},
+    {"int32", at::kInt, 4},
+    {"int64", at::kLong, 8},
+    {"bool", at::kBool, 1},
+    {"fp8_e4m3", at::kFloat8_e4m3fn, 1},
+    {"fp8_e5m2", at::kFloat8_e5m2, 1},
 };
 
 std::filesystem::path folder_of_libtorch() {

@@ -17,8 +17,8 @@ bool open_cuda(std::string* why);
 
 // "cpu", "cuda", or "auto": a GPU if one answers. Throws ErrorKind::device when a GPU was asked for and there is none.
 at::Device device_from_name(const std::string& name);
-// The number format computed in: "auto" is fp32 on a CPU, always, since a timed choice would change pictures, and bf16 on a GPU. Throws ErrorKind::input for
-// fp16 on a CPU, where it is a storage format only.
+// The number format computed in: "auto" is fp32 on a CPU, always, since a timed choice would change pictures, and bf16 on a GPU.
+// Throws ErrorKind::input for fp16 on a CPU, where it is a storage format only.
 DType compute_from_name(const std::string& name, const at::Device& device);
 
 // Intra-op threads of this process; must be called before the first operator.

@@ -10,18 +10,30 @@ namespace negativa {
 
 std::string Calibration::to_text() const {
   Json list = Json::array();
-  for (const auto& damage : damages) list.push_back({{"damage", damage.damage}, {"auc_reference", damage.auc_reference}, {"auc_drawn", damage.auc_drawn}});
-  return Json({{"model", model}, {"model_sha256", model_sha256}, {"judge", judge}, {"judge_sha256", judge_sha256}, {"damages", list}}).dump(2) + "\n";
+  for (const auto& damage : damages)
+    list.push_back({{"damage", damage.damage}, {"auc_reference", damage.auc_reference}, {"auc_drawn", damage.auc_drawn}});
+  return Json({{"model", model},
+               {"model_sha256", model_sha256},
+               {"judge", judge},
+               {"judge_sha256", judge_sha256},
+               {"damages", list}})
+             .dump(2) +
+         "\n";
 }
 
 Calibration Calibration::from_text(std::string_view text, std::string_view where) {
   const Json json = parse_json(text, where);
-  Calibration calibration{get<std::string>(json, "model", where), get<std::string>(json, "model_sha256", where), get<std::string>(json, "judge", where),
-                          get<std::string>(json, "judge_sha256", where), {}};
+  Calibration calibration{get<std::string>(json, "model", where),
+                          get<std::string>(json, "model_sha256", where),
+                          get<std::string>(json, "judge", where),
+                          get<std::string>(json, "judge_sha256", where),
+                          {}};
   for (const Json& one : get_list(json, "damages", where)) {
-    DamageCalibration damage{get<std::string>(one, "damage", where), get<double>(one, "auc_reference", where), get<double>(one, "auc_drawn", where)};
+    DamageCalibration damage{get<std::string>(one, "damage", where), get<double>(one, "auc_reference", where),
+                             get<double>(one, "auc_drawn", where)};
     for (const double auc : {damage.auc_reference, damage.auc_drawn})
-      check(auc >= 0 && auc <= 1, ErrorKind::file_format, "[{}] {}: got an area under the curve of {}, expected 0 to 1", where, damage.damage, auc);
+      check(auc >= 0 && auc <= 1, ErrorKind::file_format, "[{}] {}: got an area under the curve of {}, expected 0 to 1", where,
+            damage.damage, auc);
     calibration.damages.push_back(std::move(damage));
   }
   return calibration;
@@ -30,19 +42,22 @@ Calibration Calibration::from_text(std::string_view text, std::string_view where
 DamageScoreBasis damage_score_basis(const std::vector<std::string>& all, const std::optional<Calibration>& calibration) {
   DamageScoreBasis basis;
   for (const auto& damage : all) {
-    const bool passes = calibration && std::any_of(calibration->damages.begin(), calibration->damages.end(),
-                                                   [&](const auto& known) { return known.damage == damage && known.auc_drawn >= least_auc; });
+    const bool passes =
+        calibration && std::any_of(calibration->damages.begin(), calibration->damages.end(),
+                                   [&](const auto& known) { return known.damage == damage && known.auc_drawn >= least_auc; });
     (passes ? basis.damages : basis.outside).push_back(damage);
   }
   if (basis.damages.size() >= fewest_damages) return basis;
-  basis.uncalibrated = !calibration ? "there is no calibration of this judge and model" : "fewer than four damages pass calibration";
+  basis.uncalibrated =
+      !calibration ? "there is no calibration of this judge and model" : "fewer than four damages pass calibration";
   basis.damages = all;
   basis.outside.clear();
   return basis;
 }
 
 double area_under_curve(std::span<const double> with, std::span<const double> without) {
-  check(!with.empty() && !without.empty(), ErrorKind::input, "[calibration] got {} pictures with and {} without a damage, expected some of each", with.size(), without.size());
+  check(!with.empty() && !without.empty(), ErrorKind::input,
+        "[calibration] got {} pictures with and {} without a damage, expected some of each", with.size(), without.size());
   std::vector<double> sorted(without.begin(), without.end());
   std::sort(sorted.begin(), sorted.end());
   double above = 0;
@@ -53,7 +68,8 @@ double area_under_curve(std::span<const double> with, std::span<const double> wi
   return above / (static_cast<double>(with.size()) * static_cast<double>(without.size()));
 }
 
-std::optional<Calibration> find_calibration(const std::filesystem::path& judge_folder, const std::string& model_sha256, const std::string& judge_sha256, std::string& why) {
+std::optional<Calibration> find_calibration(const std::filesystem::path& judge_folder, const std::string& model_sha256,
+                                            const std::string& judge_sha256, std::string& why) {
   const auto path = judge_folder / names::judge_calibration;
   why = "there is none";
   if (!std::filesystem::exists(path)) return {};

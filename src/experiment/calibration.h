@@ -1,5 +1,6 @@
 #pragma once
-// How well a judge tells pictures with a damage from those without: what its words are worth, kept beside it. docs/experiments.md, "Judges and calibration".
+// How well a judge tells pictures with a damage from those without: what its words are worth, kept beside it.
+// docs/experiments.md, "Judges and calibration".
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -24,8 +25,10 @@ struct Calibration {
   static Calibration from_text(std::string_view text, std::string_view where);
 };
 
-inline constexpr double least_auc = 0.8;     // on drawn pictures; below it a damage is shown but stands outside every score and verdict
-inline constexpr size_t fewest_damages = 4;  // fewer that pass: the score is taken over all, and called uncalibrated wherever it is shown
+inline constexpr double least_auc =
+    0.8;  // on drawn pictures; below it a damage is shown but stands outside every score and verdict
+inline constexpr size_t fewest_damages =
+    4;  // fewer that pass: the score is taken over all, and called uncalibrated wherever it is shown
 
 struct DamageScoreBasis {
   std::vector<std::string> damages;  // that count in the score
@@ -38,6 +41,7 @@ DamageScoreBasis damage_score_basis(const std::vector<std::string>& all, const s
 double area_under_curve(std::span<const double> with, std::span<const double> without);
 
 // The judge's own, if it is of these two; else nothing and, in `why`, what is wrong with it.
-std::optional<Calibration> find_calibration(const std::filesystem::path& judge_folder, const std::string& model_sha256, const std::string& judge_sha256, std::string& why);
+std::optional<Calibration> find_calibration(const std::filesystem::path& judge_folder, const std::string& model_sha256,
+                                            const std::string& judge_sha256, std::string& why);
 
 }  // namespace negativa

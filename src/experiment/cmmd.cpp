@@ -16,9 +16,10 @@ double kernel(const UnitVector& a, const UnitVector& b) {
 
 }  // namespace
 
-Cmmd::Cmmd(std::span<const UnitVector> pictures, std::span<const UnitVector> reference) : count_(pictures.size()), inside_(count_ * count_), across_(count_) {
-  check(pictures.size() > 1 && reference.size() > 1, ErrorKind::input, "[cmmd] got {} pictures and {} of the reference, expected at least two of each", pictures.size(),
-        reference.size());
+Cmmd::Cmmd(std::span<const UnitVector> pictures, std::span<const UnitVector> reference)
+    : count_(pictures.size()), inside_(count_ * count_), across_(count_) {
+  check(pictures.size() > 1 && reference.size() > 1, ErrorKind::input,
+        "[cmmd] got {} pictures and {} of the reference, expected at least two of each", pictures.size(), reference.size());
   for (size_t i = 0; i < count_; ++i) {
     for (size_t j = 0; j <= i; ++j) inside_[i * count_ + j] = inside_[j * count_ + i] = kernel(pictures[i], pictures[j]);
     for (const UnitVector& other : reference) across_[i] += kernel(pictures[i], other);

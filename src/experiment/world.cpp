@@ -24,7 +24,9 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
   }
 }
 
-bool is_among(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool is_among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 std::vector<std::string> texts(const Json& json, const std::string& key, std::string_view where) {
   auto list = get<std::vector<std::string>>(json, key, where);
@@ -32,7 +34,8 @@ std::vector<std::string> texts(const Json& json, const std::string& key, std::st
   auto sorted = list;
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  check(twice == sorted.end(), ErrorKind::file_format, "[{}] {} names \"{}\" twice", where, key, twice == sorted.end() ? "" : *twice);
+  check(twice == sorted.end(), ErrorKind::file_format, "[{}] {} names \"{}\" twice", where, key,
+        twice == sorted.end() ? "" : *twice);
   return list;
 }
 
@@ -40,9 +43,11 @@ std::vector<std::pair<std::string, Colour>> read_colours(const Json& json, std::
   std::vector<std::pair<std::string, Colour>> colours;
   for (const auto& [name, value] : get_object(json, "colours", where).items()) {
     const auto channels = json_holds<std::vector<int64_t>>(value) ? value.get<std::vector<int64_t>>() : std::vector<int64_t>{};
-    check(channels.size() == 3 && std::all_of(channels.begin(), channels.end(), [](int64_t c) { return c >= 0 && c <= 255; }), ErrorKind::file_format,
-          "[{}] colours.{}: got {}, expected [red, green, blue], each 0 to 255", where, name, json_excerpt(value));
-    colours.emplace_back(name, Colour{static_cast<uint8_t>(channels[0]), static_cast<uint8_t>(channels[1]), static_cast<uint8_t>(channels[2])});
+    check(channels.size() == 3 && std::all_of(channels.begin(), channels.end(), [](int64_t c) { return c >= 0 && c <= 255; }),
+          ErrorKind::file_format, "[{}] colours.{}: got {}, expected [red, green, blue], each 0 to 255", where, name,
+          json_excerpt(value));
+    colours.emplace_back(
+        name, Colour{static_cast<uint8_t>(channels[0]), static_cast<uint8_t>(channels[1]), static_cast<uint8_t>(channels[2])});
   }
   check(!colours.empty(), ErrorKind::file_format, "[{}] colours is empty", where);
   return colours;
@@ -60,8 +65,8 @@ World World::parse(std::string_view toml, std::string_view where) {
   world.between = get<std::string>(json, "between", where);
   world.background = get<std::string>(json, "background", where);
   check(!world.between.empty(), ErrorKind::file_format, "[{}] between is empty", where);
-  check(world.background.find("{}") != std::string::npos, ErrorKind::file_format, "[{}] background: got \"{}\", expected a text with {{}} for the colour", where,
-        world.background);
+  check(world.background.find("{}") != std::string::npos, ErrorKind::file_format,
+        "[{}] background: got \"{}\", expected a text with {{}} for the colour", where, world.background);
   world.colours = read_colours(json, where);
   return world;
 }

@@ -16,10 +16,14 @@ using namespace std::string_view_literals;
 
 constexpr size_t looked_at = 512;
 
-constexpr FileKind git_lfs = {"a git-LFS pointer, a note of where the file lies", "fetch the file itself with git lfs pull, or download it from the site"};
-constexpr FileKind web_page = {"a web page (HTML or XML), such as a site sends instead of a file that needs a login", "open the link in a browser and download the file itself"};
-constexpr FileKind json_text = {"a JSON text, such as a server's error message or a config", "look into it; download the file itself"};
-constexpr FileKind gguf = {"a GGUF file, quantised for llama.cpp, stable-diffusion.cpp and ComfyUI-GGUF", "take the safetensors file it was made from"};
+constexpr FileKind git_lfs = {"a git-LFS pointer, a note of where the file lies",
+                              "fetch the file itself with git lfs pull, or download it from the site"};
+constexpr FileKind web_page = {"a web page (HTML or XML), such as a site sends instead of a file that needs a login",
+                               "open the link in a browser and download the file itself"};
+constexpr FileKind json_text = {"a JSON text, such as a server's error message or a config",
+                                "look into it; download the file itself"};
+constexpr FileKind gguf = {"a GGUF file, quantised for llama.cpp, stable-diffusion.cpp and ComfyUI-GGUF",
+                           "take the safetensors file it was made from"};
 constexpr FileKind pickle = {"a pickle (.ckpt, .pt, .pth, .bin), which can run code when opened and is never read",
                              "look for a .safetensors of it, or convert it to .safetensors with a program you trust"};
 constexpr FileKind zip = {"a ZIP archive", "unpack it and give the .safetensors in it"};
@@ -44,13 +48,17 @@ constexpr Magic magics[] = {
     {"7z\xbc\xaf\x27\x1c"sv, &archive},
     {"Rar!\x1a\x07"sv, &archive},
     {"\xfd"
-     "7zXZ\0"sv, &archive},
+     "7zXZ\0"sv,
+     &archive},
     {"BZh"sv, &archive},
     {"\x28\xb5\x2f\xfd"sv, &archive},
 };
 
-// A header's length of at most 100 million, little endian: then the file is a safetensors file, sound or damaged, whatever its first letters look like.
-bool begins_with_a_length(std::string_view bytes) { return bytes.size() >= 8 && bytes.substr(4, 4) == "\0\0\0\0"sv && static_cast<uint8_t>(bytes[3]) <= 5; }
+// A header's length of at most 100 million, little endian: then the file is a safetensors file, sound or damaged, whatever its
+// first letters look like.
+bool begins_with_a_length(std::string_view bytes) {
+  return bytes.size() >= 8 && bytes.substr(4, 4) == "\0\0\0\0"sv && static_cast<uint8_t>(bytes[3]) <= 5;
+}
 
 bool is_safetensors(std::string_view bytes) { return begins_with_a_length(bytes) && bytes.size() > 8 && bytes[8] == '{'; }
 
@@ -94,14 +102,16 @@ std::optional<FileKind> foreign_file_kind(const std::filesystem::path& path) {
   std::vector<uint8_t> bytes(looked_at);
   std::error_code not_there;
   std::ifstream file;
-  if (std::filesystem::is_regular_file(path, not_there)) file.open(path, std::ios::binary);  // opening a pipe would wait for its other end
+  if (std::filesystem::is_regular_file(path, not_there))
+    file.open(path, std::ios::binary);  // opening a pipe would wait for its other end
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(static_cast<size_t>(file.gcount()));
   return foreign_file_kind(bytes, path);
 }
 
 void check_not_foreign(const std::filesystem::path& path) {
-  if (const auto kind = foreign_file_kind(path)) fail(ErrorKind::file_format, "[{}] is {}, expected a safetensors file; {}", path.string(), kind->is, kind->advice);
+  if (const auto kind = foreign_file_kind(path))
+    fail(ErrorKind::file_format, "[{}] is {}, expected a safetensors file; {}", path.string(), kind->is, kind->advice);
 }
 
 }  // namespace negativa

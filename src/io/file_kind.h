@@ -12,8 +12,8 @@ struct FileKind {
   const char* advice;  // "run git lfs pull": what to do instead
 };
 
-// By the first bytes, of which 512 are enough, and, where those say nothing, by the name: pickles are often known by it alone. Absent for
-// a safetensors file and for what is unknown. Pure; safe from several threads.
+// By the first bytes, of which 512 are enough, and, where those say nothing, by the name: pickles are often known by it alone.
+// Absent for a safetensors file and for what is unknown. Pure; safe from several threads.
 std::optional<FileKind> foreign_file_kind(std::span<const uint8_t> first_bytes, const std::filesystem::path& name = {});
 
 // The same of a file on disk; of one that is not there or cannot be read, the name alone says it.

@@ -21,8 +21,8 @@ int64_t size_of(const Weights& weights, const std::string& name, size_t axis) {
   const auto found = weights.find(name);
   check(found != weights.end(), ErrorKind::file_format, "[configuration from shapes] the file has no {}", name);
   const auto shape = found->second.shape();
-  check(axis < shape.size(), ErrorKind::file_format, "[configuration from shapes] {} has shape {}, expected at least {} axes", name,
-        to_string(shape), axis + 1);
+  check(axis < shape.size(), ErrorKind::file_format, "[configuration from shapes] {} has shape {}, expected at least {} axes",
+        name, to_string(shape), axis + 1);
   return shape[axis];
 }
 
@@ -62,7 +62,8 @@ std::vector<std::string> block_types(const std::vector<UNetLayout::Block>& block
 int64_t context_width(const Weights& weights) {
   for (const auto& [name, source] : weights)
     if (name.ends_with(".attn2.to_k.weight")) return size_of(weights, name, 1);
-  fail(ErrorKind::file_format, "[configuration from shapes] the UNet has no cross attention, expected some; is it an SDXL model?");
+  fail(ErrorKind::file_format,
+       "[configuration from shapes] the UNet has no cross attention, expected some; is it an SDXL model?");
 }
 }  // namespace
 
@@ -114,7 +115,8 @@ std::string vae_config_json(const Weights& weights, const PredictionMarks& marks
   const auto names = names_of(weights);
   const auto layout = vae_layout(names);
   const auto levels = layout.encoder_resnets.size();
-  check(levels > 0 && layout.encoder_resnets[0] > 0, ErrorKind::file_format, "[configuration from shapes] the VAE has no encoder");
+  check(levels > 0 && layout.encoder_resnets[0] > 0, ErrorKind::file_format,
+        "[configuration from shapes] the VAE has no encoder");
   std::vector<int64_t> channels;
   for (size_t i = 0; i < levels; ++i)
     channels.push_back(size_of(weights, fmt::format("encoder.down_blocks.{}.resnets.0.conv1.weight", i), 0));
@@ -136,7 +138,8 @@ std::string vae_config_json(const Weights& weights, const PredictionMarks& marks
       {"scaling_factor", 0.13025},
       {"force_upcast", true},
   };
-  if (!marks.latents_mean.empty())  // of Playground 2.5; huggingface/diffusers single_file_utils.py, PLAYGROUND_VAE_SCALING_FACTOR
+  if (!marks.latents_mean
+           .empty())  // of Playground 2.5; huggingface/diffusers single_file_utils.py, PLAYGROUND_VAE_SCALING_FACTOR
     config.update(Json{{"latents_mean", marks.latents_mean}, {"latents_std", marks.latents_std}, {"scaling_factor", 0.5}});
   return config.dump();
 }

@@ -10,7 +10,8 @@ namespace negativa {
 // JSON in diffusers' keys. The weights are under our names. Throw ErrorKind::file_format when a needed tensor is not there.
 std::string unet_config_json(const Weights& weights);
 std::string vae_config_json(const Weights& weights, const PredictionMarks& marks = {});
-std::string text_config_json(const std::string& part, const Weights& weights);  // "text_encoder" (CLIP-L), "text_encoder_2" (bigG)
+std::string text_config_json(const std::string& part,
+                             const Weights& weights);  // "text_encoder" (CLIP-L), "text_encoder_2" (bigG)
 
 std::string model_index_json(bool is_refiner);
 

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 // Folder in a models folder that holds SDXL's own tokenizer and tokenizer_2, for single files, which carry none.
 constexpr const char* clip_tokenizer = "clip-tokenizer";
-constexpr const char* folder_parts[] = {names::unet,      names::vae,       names::text_encoder, names::text_encoder_2,
+constexpr const char* folder_parts[] = {names::unet,      names::vae,         names::text_encoder, names::text_encoder_2,
                                         names::tokenizer, names::tokenizer_2, names::scheduler};
 
 bool is_tokenizer(const std::string& part) { return part == names::tokenizer || part == names::tokenizer_2; }
@@ -32,8 +32,9 @@ std::string weight_stem(const std::string& part) {
 fs::path part_folder(const ModelFiles& model, const std::string& part) {
   check(model.has(part), ErrorKind::missing_key, "[{}] has no {}; is it a whole SDXL model?", model.path.string(), part);
   const auto folder = find_part_folder(model.path, part);
-  check(folder.has_value(), ErrorKind::missing_key, "[{}] names a {} in {}, but there is no such folder; is the download complete?",
-        model.path.string(), part, names::model_index);
+  check(folder.has_value(), ErrorKind::missing_key,
+        "[{}] names a {} in {}, but there is no such folder; is the download complete?", model.path.string(), part,
+        names::model_index);
   return *folder;
 }
 
@@ -47,8 +48,8 @@ void read_model_index(ModelFiles& model) {
   if (!fs::exists(path)) {
     const bool any = std::any_of(std::begin(folder_parts), std::end(folder_parts),
                                  [&](const char* part) { return find_part_folder(model.path, part).has_value(); });
-    check(any, ErrorKind::input, "[{}] is no model: it holds neither {} nor a folder of one of a model's parts", model.path.string(),
-          names::model_index);
+    check(any, ErrorKind::input, "[{}] is no model: it holds neither {} nor a folder of one of a model's parts",
+          model.path.string(), names::model_index);
     return;
   }
   const auto index = read_json_file(path);
@@ -68,8 +69,9 @@ void add_regular_files(std::vector<fs::path>& files, const fs::path& folder) {
 std::optional<fs::path> vae_config_beside(const fs::path& file) {
   const auto config = file.parent_path() / names::config;
   if (!file.filename().string().starts_with(weight_stem(names::vae)) || !fs::exists(config)) return {};
-  return get_or<std::string>(read_json_file(config), "_class_name", "", config.string()) == "AutoencoderKL" ? std::optional(config)
-                                                                                                          : std::nullopt;
+  return get_or<std::string>(read_json_file(config), "_class_name", "", config.string()) == "AutoencoderKL"
+             ? std::optional(config)
+             : std::nullopt;
 }
 
 VaeFiles open_vae_folder(const fs::path& path) {
@@ -114,7 +116,9 @@ Weights ModelFiles::weights(const std::string& part) const {
   return read_part(part, weight_files(part));
 }
 
-WeightFiles ModelFiles::weight_files(const std::string& part) const { return find_weight_files(part_folder(*this, part), weight_stem(part)); }
+WeightFiles ModelFiles::weight_files(const std::string& part) const {
+  return find_weight_files(part_folder(*this, part), weight_stem(part));
+}
 
 fs::path ModelFiles::tokenizer_folder(const std::string& part) const {
   check(is_tokenizer(part), ErrorKind::input, "[tokenizer] got \"{}\", expected tokenizer or tokenizer_2", part);

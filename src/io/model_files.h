@@ -16,9 +16,9 @@ struct ModelFiles {
   // False: the model does without it (a null component in model_index.json, the refiner's first text encoder).
   bool has(const std::string& part) const;
 
-  // The part's configuration as JSON in diffusers' keys: config.json, scheduler_config.json or model_index.json of a folder; for a
-  // single file what `negativa.config` in its metadata says, else what the shapes tell (model_config.h).
-  // Throws ErrorKind::missing_key.
+  // The part's configuration as JSON in diffusers' keys: config.json, scheduler_config.json or model_index.json of a folder; for
+  // a single file what `negativa.config` in its metadata says, else what the shapes tell (model_config.h). Throws
+  // ErrorKind::missing_key.
   std::string config_json(const std::string& part) const;
 
   // Weights of unet, vae, text_encoder or text_encoder_2. Which files of a folder are taken: weight_files.h.
@@ -36,15 +36,16 @@ struct ModelFiles {
   // Keys of a single file that belong to no part (EMA copies, training state): left out, and worth a line to the user.
   std::vector<std::string> unused_keys() const;
 
-  std::shared_ptr<const SafetensorsFile> file;   // single file only
-  std::map<std::string, bool> components;        // folder only: listed in model_index.json -> is not null
+  std::shared_ptr<const SafetensorsFile> file;  // single file only
+  std::map<std::string, bool> components;       // folder only: listed in model_index.json -> is not null
 };
 
-// Throws ErrorKind::input (not there, or a model of another kind: one line that says which it looks like), ErrorKind::file_format.
+// Throws ErrorKind::input (not there, or a model of another kind: one line that says which it looks like),
+// ErrorKind::file_format.
 ModelFiles open_model(const std::filesystem::path& path);
 
-// A VAE to be used instead of a model's own: a single file (diffusers or SGM naming, with or without first_stage_model. or vae.), a
-// VAE folder, or a model folder.
+// A VAE to be used instead of a model's own: a single file (diffusers or SGM naming, with or without first_stage_model. or vae.),
+// a VAE folder, or a model folder.
 struct VaeFiles {
   std::filesystem::path path;
   std::string name;

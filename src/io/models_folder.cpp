@@ -35,7 +35,8 @@ std::vector<std::string> known_names(std::string_view role) {
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
       if (entry->path().extension() == extension) known.push_back(entry->path().filename());
-      if (is_model_folder(entry->path()) || (role == names::vae && fs::exists(entry->path() / names::config))) known.push_back(entry->path().filename());
+      if (is_model_folder(entry->path()) || (role == names::vae && fs::exists(entry->path() / names::config)))
+        known.push_back(entry->path().filename());
     }
   }
   std::sort(known.begin(), known.end());
@@ -89,8 +90,8 @@ fs::path find_vae(const std::string& name_or_path) { return find("vae", name_or_
 
 fs::path default_model() {
   const auto bundled = bundled_models_folder();
-  check(bundled.has_value(), ErrorKind::input, "[model] the bundled model {} did not come with this program; name a model with -m",
-        default_model_name);
+  check(bundled.has_value(), ErrorKind::input,
+        "[model] the bundled model {} did not come with this program; name a model with -m", default_model_name);
   return *bundled / default_model_name;
 }
 

@@ -17,8 +17,9 @@ std::optional<std::filesystem::path> bundled_models_folder();
 // Those of the two that exist, the user's first.
 std::vector<std::filesystem::path> models_folders();
 
-// Names compare in Unicode NFC (base/file_names.h). A path that exists is taken as it is. A name without a slash is looked up in models_folders(), as folder or as NAME.safetensors.
-// Throws ErrorKind::input listing what was searched and which names there are.
+// Names compare in Unicode NFC (base/file_names.h). A path that exists is taken as it is. A name without a slash is looked up in
+// models_folders(), as folder or as NAME.safetensors. Throws ErrorKind::input listing what was searched and which names there
+// are.
 std::filesystem::path find_model(const std::string& name_or_path);
 
 // The same for a VAE.

@@ -12,10 +12,11 @@
 namespace negativa {
 
 namespace {
-constexpr const char *v_prediction_key = "v_pred", *zero_snr_key = "ztsnr", *sigma_max_key = "edm_vpred.sigma_max", *sigma_min_key = "edm_vpred.sigma_min",
-                     *mean_key = "edm_mean", *std_key = "edm_std";
+constexpr const char *v_prediction_key = "v_pred", *zero_snr_key = "ztsnr", *sigma_max_key = "edm_vpred.sigma_max",
+                     *sigma_min_key = "edm_vpred.sigma_min", *mean_key = "edm_mean", *std_key = "edm_std";
 // Keys of our own in a scheduler_config.json.
-constexpr const char *source_key = "_prediction_source", *unclear_key = "_prediction_unclear", *zero_source_key = "_zero_snr_source";
+constexpr const char *source_key = "_prediction_source", *unclear_key = "_prediction_unclear",
+                     *zero_source_key = "_zero_snr_source";
 constexpr const char* metadata_keys[] = {"modelspec.prediction_type", "modelspec.predict_key", "prediction_type"};
 
 struct Statement {
@@ -46,7 +47,8 @@ bool says_true(const SafetensorsFile& file, const char* key) {
 
 std::vector<double> numbers_of(const SafetensorsFile& file, const char* key) {
   const Tensor values = file.load(key, at::kDouble).flatten();
-  check(values.numel() > 0 && at::isfinite(values).all().item<bool>(), ErrorKind::file_format, "[{}] {} holds no numbers; the file is damaged", file.path().string(), key);
+  check(values.numel() > 0 && at::isfinite(values).all().item<bool>(), ErrorKind::file_format,
+        "[{}] {} holds no numbers; the file is damaged", file.path().string(), key);
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
@@ -60,7 +62,8 @@ std::vector<Statement> statements_of(const SafetensorsFile& file, PredictionMark
     if (found == file.metadata().end() || found->second.empty()) continue;
     const auto type = type_named(found->second);
     if (type.empty())
-      marks.unclear = fmt::format("[{}] predicts \"{}\" by its metadata ({}), expected epsilon, v or sample", file.path().string(), valid_utf8(found->second.substr(0, 40)), key);
+      marks.unclear = fmt::format("[{}] predicts \"{}\" by its metadata ({}), expected epsilon, v or sample",
+                                  file.path().string(), valid_utf8(found->second.substr(0, 40)), key);
     statements.push_back({type, std::string("metadata ") + key});
   }
   if (says_true(file, "ss_v_parameterization")) statements.push_back({"v_prediction", "metadata ss_v_parameterization"});
@@ -89,14 +92,19 @@ PredictionMarks read_prediction_marks(const SafetensorsFile& file) {
     marks.type = statements.front().type;
     marks.type_source = statements.front().source;
   }
-  if (file.find(zero_snr_key)) marks.zero_snr_source = std::string("tensor ") + zero_snr_key;
-  else if (says_true(file, "ss_zero_terminal_snr")) marks.zero_snr_source = "metadata ss_zero_terminal_snr";
+  if (file.find(zero_snr_key))
+    marks.zero_snr_source = std::string("tensor ") + zero_snr_key;
+  else if (says_true(file, "ss_zero_terminal_snr"))
+    marks.zero_snr_source = "metadata ss_zero_terminal_snr";
   marks.zero_terminal_snr = !marks.zero_snr_source.empty();
   for (const auto& other : statements)
     if (marks.unclear.empty() && other.type != marks.type)
-      marks.unclear = fmt::format("[{}] says that it predicts {} ({}) and that it predicts {} ({})", file.path().string(), marks.type, marks.type_source, other.type, other.source);
+      marks.unclear = fmt::format("[{}] says that it predicts {} ({}) and that it predicts {} ({})", file.path().string(),
+                                  marks.type, marks.type_source, other.type, other.source);
   if (marks.unclear.empty() && statements.empty() && marks.zero_terminal_snr)
-    marks.unclear = fmt::format("[{}] was trained to zero terminal SNR ({}), where a model as a rule predicts v, but nothing in it says so", file.path().string(), marks.zero_snr_source);
+    marks.unclear =
+        fmt::format("[{}] was trained to zero terminal SNR ({}), where a model as a rule predicts v, but nothing in it says so",
+                    file.path().string(), marks.zero_snr_source);
   if (!marks.unclear.empty()) marks.unclear += fmt::format("; {}", choice);
   read_edm(file, marks);
   return marks;
@@ -111,11 +119,22 @@ bool is_prediction_mark(std::string_view key) {
 std::string scheduler_config_json(const PredictionMarks& marks) {
   Json config = {{"_class_name", "EulerDiscreteScheduler"}, {"num_train_timesteps", 1000}};
   if (marks.edm)
-    config.update(Json{{"_class_name", marks.edm->scheduler_class}, {"sigma_min", marks.edm->sigma_min}, {"sigma_max", marks.edm->sigma_max},
-                       {"sigma_data", marks.edm->sigma_data}, {"sigma_schedule", marks.edm->sigma_schedule}, {"rho", 7.0}, {"final_sigmas_type", "zero"}});
+    config.update(Json{{"_class_name", marks.edm->scheduler_class},
+                       {"sigma_min", marks.edm->sigma_min},
+                       {"sigma_max", marks.edm->sigma_max},
+                       {"sigma_data", marks.edm->sigma_data},
+                       {"sigma_schedule", marks.edm->sigma_schedule},
+                       {"rho", 7.0},
+                       {"final_sigmas_type", "zero"}});
   else
-    config.update(Json{{"beta_start", 0.00085}, {"beta_end", 0.012}, {"beta_schedule", "scaled_linear"}, {"rescale_betas_zero_snr", marks.zero_terminal_snr},
-                       {"interpolation_type", "linear"}, {"timestep_spacing", "leading"}, {"steps_offset", 1}, {"use_karras_sigmas", false}});
+    config.update(Json{{"beta_start", 0.00085},
+                       {"beta_end", 0.012},
+                       {"beta_schedule", "scaled_linear"},
+                       {"rescale_betas_zero_snr", marks.zero_terminal_snr},
+                       {"interpolation_type", "linear"},
+                       {"timestep_spacing", "leading"},
+                       {"steps_offset", 1},
+                       {"use_karras_sigmas", false}});
   config["prediction_type"] = marks.type.empty() ? "epsilon" : marks.type;
   config[source_key] = marks.type_source.empty() ? "default" : marks.type_source;
   if (!marks.unclear.empty()) config[unclear_key] = marks.unclear;
@@ -125,7 +144,8 @@ std::string scheduler_config_json(const PredictionMarks& marks) {
 
 std::string plain_scheduler_config(const std::string& config_json) {
   Json config = parse_json(config_json, names::scheduler_config);
-  check(!config.contains(unclear_key), ErrorKind::input, "{}", get_or<std::string>(config, unclear_key, "", names::scheduler_config));
+  check(!config.contains(unclear_key), ErrorKind::input, "{}",
+        get_or<std::string>(config, unclear_key, "", names::scheduler_config));
   for (const char* key : {source_key, zero_source_key}) config.erase(key);
   return config.dump();
 }

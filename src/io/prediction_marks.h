@@ -1,6 +1,6 @@
 #pragma once
-// What a single file says of how its model was trained: SDXL's checkpoints carry no scheduler. Told by tensors beside the weights (read by
-// ComfyUI, Forge, stable-diffusion.cpp) and by metadata (Stability's model specification, ComfyUI's and kohya's fields).
+// What a single file says of how its model was trained: SDXL's checkpoints carry no scheduler. Told by tensors beside the weights
+// (read by ComfyUI, Forge, stable-diffusion.cpp) and by metadata (Stability's model specification, ComfyUI's and kohya's fields).
 #include "io/safetensors.h"
 
 namespace negativa {
@@ -15,8 +15,8 @@ struct PredictionMarks {
   std::string unclear;           // a line why the file does not tell; empty: it does
   bool zero_terminal_snr = false;
   std::string zero_snr_source;
-  std::optional<Edm> edm;                            // CosXL, Playground 2.5
-  std::vector<double> latents_mean, latents_std;     // Playground 2.5; else empty
+  std::optional<Edm> edm;                         // CosXL, Playground 2.5
+  std::vector<double> latents_mean, latents_std;  // Playground 2.5; else empty
 };
 
 // Throws ErrorKind::file_format for a mark that holds no number.
@@ -26,7 +26,8 @@ bool is_prediction_mark(std::string_view key);
 // scheduler_config.json for it, with the keys of our own that schedule/scheduler_config.h reads.
 std::string scheduler_config_json(const PredictionMarks& marks);
 
-// The same as it goes into a folder: without the keys of our own. Throws ErrorKind::input where they say that the prediction is unclear.
+// The same as it goes into a folder: without the keys of our own. Throws ErrorKind::input where they say that the prediction is
+// unclear.
 std::string plain_scheduler_config(const std::string& config_json);
 
 // What name or metadata say of a model that was distilled to few steps: "its name says turbo". file: nullptr for a folder.

@@ -9,12 +9,12 @@
 namespace negativa {
 
 namespace {
-constexpr uint64_t length_bytes = 8;               // the header's length, little endian
+constexpr uint64_t length_bytes = 8;                // the header's length, little endian
 constexpr uint64_t max_header_bytes = 100'000'000;  // the format's own limit
 
 uint64_t header_length(const std::string& file, const MappedFile& bytes) {
-  check(bytes.size() >= length_bytes, ErrorKind::file_format, "[{}] got a file of {} bytes, expected at least 8; it is truncated", file,
-        bytes.size());
+  check(bytes.size() >= length_bytes, ErrorKind::file_format, "[{}] got a file of {} bytes, expected at least 8; it is truncated",
+        file, bytes.size());
   uint64_t length = 0;
   for (uint64_t i = 0; i < length_bytes; ++i) length |= static_cast<uint64_t>(bytes.data()[i]) << (8 * i);
   check(length <= max_header_bytes, ErrorKind::file_format,
@@ -62,7 +62,8 @@ Tensor SafetensorsFile::load_rows(const TensorEntry& entry, int64_t begin, int64
   auto shape = entry.shape;
   const auto row_bytes = shape[0] == 0 ? 0 : (entry.end - entry.begin) / static_cast<uint64_t>(shape[0]);
   shape[0] = end - begin;
-  return load_bytes(entry.begin + begin * row_bytes, entry.begin + end * row_bytes, shape, entry.dtype, dtype.value_or(entry.dtype));
+  return load_bytes(entry.begin + begin * row_bytes, entry.begin + end * row_bytes, shape, entry.dtype,
+                    dtype.value_or(entry.dtype));
 }
 
 Tensor SafetensorsFile::load_bytes(uint64_t begin, uint64_t end, const Shape& shape, DType stored, DType wanted) const {

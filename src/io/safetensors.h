@@ -21,13 +21,13 @@ struct TensorEntry {
   uint64_t begin, end;  // bytes, relative to the data buffer
 };
 
-// Read-only and safe to share between threads. Every tensor it hands out is a copy (dtype and alignment of the file do not matter).
+// Read-only and safe to share between threads. Every tensor it hands out is a copy (dtype and alignment of the file do not
+// matter).
 class SafetensorsFile {
  public:
   // Reads and checks the whole header. Throws ErrorKind::file_format in one line for anything but a correct file:
-  // truncated, holes, overlaps, sizes that do not fit the shape, header over 100,000,000 bytes, duplicate keys, JSON deeper than 64 …
-  // A file of another kind (file_kind.h) is called by its name.
-  // ErrorKind::input if it cannot be opened.
+  // truncated, holes, overlaps, sizes that do not fit the shape, header over 100,000,000 bytes, duplicate keys, JSON deeper than
+  // 64 … A file of another kind (file_kind.h) is called by its name. ErrorKind::input if it cannot be opened.
   static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -65,8 +65,8 @@ struct TensorPlan {
 using TensorPlans = std::map<std::string, TensorPlan>;
 using TensorLoader = std::function<Tensor(const std::string& name)>;
 
-// The bytes of a file in their order, in pieces: the header, then each tensor as `load` gives it, one in memory at a time. `where`
-// begins error messages. Throws ErrorKind::shape when a tensor is not as planned, and what the writers below throw.
+// The bytes of a file in their order, in pieces: the header, then each tensor as `load` gives it, one in memory at a time.
+// `where` begins error messages. Throws ErrorKind::shape when a tensor is not as planned, and what the writers below throw.
 void stream_safetensors(const std::string& where, const TensorPlans& plans, const Metadata& metadata, const TensorLoader& load,
                         const std::function<void(std::string_view bytes)>& sink);
 
@@ -75,8 +75,10 @@ TensorPlans plans_of(const std::map<std::string, Tensor>& tensors);
 // Sorted by dtype then name, header padded to 8 bytes, written to a temporary name and renamed. Same input, same bytes, those of
 // the format's own writer. Tensors of any device and strides. Throws ErrorKind::input (dtype or name the format lacks, unwritable
 // path), ErrorKind::machine (disk full).
-void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {});
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                       const Metadata& metadata = {});
 // The same for tensors that are made one by one.
-void write_safetensors(const std::filesystem::path& path, const TensorPlans& plans, const TensorLoader& load, const Metadata& metadata = {});
+void write_safetensors(const std::filesystem::path& path, const TensorPlans& plans, const TensorLoader& load,
+                       const Metadata& metadata = {});
 
 }  // namespace negativa

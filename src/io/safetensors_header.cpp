@@ -15,15 +15,24 @@ struct FileDType {
 };
 // In the order in which the format's own writer sorts tensors (safetensors/src/tensor.rs, Dtype, descending).
 constexpr FileDType file_dtypes[] = {
-    {"U64", at::kUInt64},         {"I64", at::kLong},
-    {"F64", at::kDouble},         {"C64", at::kComplexFloat},
-    {"F32", at::kFloat},          {"U32", at::kUInt32},
-    {"I32", at::kInt},            {"BF16", at::kBFloat16},
-    {"F16", at::kHalf},           {"U16", at::kUInt16},
-    {"I16", at::kShort},          {"F8_E5M2FNUZ", at::kFloat8_e5m2fnuz},
-    {"F8_E4M3FNUZ", at::kFloat8_e4m3fnuz}, {"F8_E8M0", at::kFloat8_e8m0fnu},
-    {"F8_E4M3", at::kFloat8_e4m3fn}, {"F8_E5M2", at::kFloat8_e5m2},
-    {"I8", at::kChar},            {"U8", at::kByte},
+    {"U64", at::kUInt64},
+    {"I64", at::kLong},
+    {"F64", at::kDouble},
+    {"C64", at::kComplexFloat},
+    {"F32", at::kFloat},
+    {"U32", at::kUInt32},
+    {"I32", at::kInt},
+    {"BF16", at::kBFloat16},
+    {"F16", at::kHalf},
+    {"U16", at::kUInt16},
+    {"I16", at::kShort},
+    {"F8_E5M2FNUZ", at::kFloat8_e5m2fnuz},
+    {"F8_E4M3FNUZ", at::kFloat8_e4m3fnuz},
+    {"F8_E8M0", at::kFloat8_e8m0fnu},
+    {"F8_E4M3", at::kFloat8_e4m3fn},
+    {"F8_E5M2", at::kFloat8_e5m2},
+    {"I8", at::kChar},
+    {"U8", at::kByte},
     {"BOOL", at::kBool},
 };
 
@@ -58,10 +67,11 @@ class HeaderReader : public nlohmann::json_sax<Json> {
       return true;
     }
     if (field_ != "dtype") return value("a string");
-    const auto* known = std::find_if(std::begin(file_dtypes), std::end(file_dtypes), [&](const auto& d) { return text == d.name; });
+    const auto* known =
+        std::find_if(std::begin(file_dtypes), std::end(file_dtypes), [&](const auto& d) { return text == d.name; });
     if (known == std::end(file_dtypes))
-      fail(ErrorKind::file_format, "[{}] got dtype \"{}\", which is not known here; convert the file to F16, BF16 or F32", where(),
-           printable_name(text));
+      fail(ErrorKind::file_format, "[{}] got dtype \"{}\", which is not known here; convert the file to F16, BF16 or F32",
+           where(), printable_name(text));
     dtype_ = known->dtype;
     return true;
   }
@@ -86,7 +96,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     if (!fields_.insert(field_).second)
       fail(ErrorKind::file_format, "[{}] got the key \"{}\" twice, expected once", where(), printable_name(field_));
     if (!in_metadata_ && field_ != "dtype" && field_ != "shape" && field_ != "data_offsets")
-      fail(ErrorKind::file_format, "[{}] got the key \"{}\", expected dtype, shape or data_offsets", where(), printable_name(field_));
+      fail(ErrorKind::file_format, "[{}] got the key \"{}\", expected dtype, shape or data_offsets", where(),
+           printable_name(field_));
     return true;
   }
 
@@ -119,25 +130,28 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   std::string where() const { return file_ + ": " + printable_name(name_); }
 
   bool value(const char* got) {
-    const char* expected = depth_ == 0            ? "an object of tensors"
-                           : depth_ == 1          ? "an object with dtype, shape and data_offsets"
-                           : in_metadata_         ? "a string"
-                           : field_ == "dtype"    ? "a dtype's name"
-                           : depth_ == 2          ? "an array"
-                                                  : "whole numbers";
+    const char* expected = depth_ == 0         ? "an object of tensors"
+                           : depth_ == 1       ? "an object with dtype, shape and data_offsets"
+                           : in_metadata_      ? "a string"
+                           : field_ == "dtype" ? "a dtype's name"
+                           : depth_ == 2       ? "an array"
+                                               : "whole numbers";
     fail(ErrorKind::file_format, "[{}] {}: got {}, expected {}", where(), field_.empty() ? "value" : printable_name(field_), got,
          expected);
   }
 
   void deeper() {
-    if (++depth_ > max_depth) fail(ErrorKind::file_format, "[{}] the header is nested more than {} levels deep", file_, max_depth);
+    if (++depth_ > max_depth)
+      fail(ErrorKind::file_format, "[{}] the header is nested more than {} levels deep", file_, max_depth);
   }
 
   void finish_entry() {
     if (fields_.size() != 3)
-      fail(ErrorKind::file_format, "[{}] got {} of the keys dtype, shape and data_offsets, expected all three", where(), fields_.size());
+      fail(ErrorKind::file_format, "[{}] got {} of the keys dtype, shape and data_offsets, expected all three", where(),
+           fields_.size());
     if (offsets_.size() != 2 || offsets_[0] > offsets_[1])
-      fail(ErrorKind::file_format, "[{}] got data_offsets {}, expected [begin, end] with begin <= end", where(), to_string(offsets_));
+      fail(ErrorKind::file_format, "[{}] got data_offsets {}, expected [begin, end] with begin <= end", where(),
+           to_string(offsets_));
     const int64_t bytes = offsets_[1] - offsets_[0], expected = bytes_of_shape();
     if (bytes != expected)
       fail(ErrorKind::file_format, "[{}] got {} bytes of data, expected {} for shape {} of {}", where(), bytes, expected,
@@ -173,22 +187,26 @@ void check_contiguous(const std::string& file, const std::vector<TensorEntry>& e
   for (const auto& entry : entries) {
     const auto where = [&] { return file + ": " + printable_name(entry.name); };
     if (entry.begin < end)
-      fail(ErrorKind::file_format, "[{}] data begins at {}, inside the tensor before it, which ends at {}", where(), entry.begin, end);
+      fail(ErrorKind::file_format, "[{}] data begins at {}, inside the tensor before it, which ends at {}", where(), entry.begin,
+           end);
     if (entry.begin > end)
-      fail(ErrorKind::file_format, "[{}] data begins at {}, expected {}: bytes between belong to no tensor", where(), entry.begin, end);
+      fail(ErrorKind::file_format, "[{}] data begins at {}, expected {}: bytes between belong to no tensor", where(), entry.begin,
+           end);
     if (entry.end > data_bytes)
-      fail(ErrorKind::file_format, "[{}] data ends at {}, but the file holds {} bytes of data; it is truncated, download it again",
-           where(), entry.end, data_bytes);
+      fail(ErrorKind::file_format,
+           "[{}] data ends at {}, but the file holds {} bytes of data; it is truncated, download it again", where(), entry.end,
+           data_bytes);
     end = entry.end;
   }
-  check(end == data_bytes, ErrorKind::file_format, "[{}] {} bytes follow the last tensor, expected none; the file is damaged", file,
-        data_bytes - end);
+  check(end == data_bytes, ErrorKind::file_format, "[{}] {} bytes follow the last tensor, expected none; the file is damaged",
+        file, data_bytes - end);
 }
 }  // namespace
 
 std::string printable_name(const std::string& name) {
   auto line = name.size() <= 100 ? name : valid_utf8(std::string_view(name).substr(0, 100)) + "…";
-  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
   return line;
 }
 
@@ -199,16 +217,17 @@ std::string safetensors_dtype_name(DType dtype) {
 }
 
 int safetensors_dtype_order(DType dtype) {
-  const auto* known = std::find_if(std::begin(file_dtypes), std::end(file_dtypes), [&](const auto& d) { return d.dtype == dtype; });
+  const auto* known =
+      std::find_if(std::begin(file_dtypes), std::end(file_dtypes), [&](const auto& d) { return d.dtype == dtype; });
   return static_cast<int>(known - std::begin(file_dtypes));
 }
 
 SafetensorsHeader parse_safetensors_header(const std::string& file, std::string_view json, uint64_t data_bytes) {
-  check(json.starts_with('{'), ErrorKind::file_format, "[{}] the header does not begin with \"{{\"; this is not a safetensors file",
-        file);
+  check(json.starts_with('{'), ErrorKind::file_format,
+        "[{}] the header does not begin with \"{{\"; this is not a safetensors file", file);
   // nlohmann takes a zero byte for the end of the text and would not look at what follows.
-  check(json.find('\0') == std::string_view::npos, ErrorKind::file_format, "[{}] the header holds a zero byte; the file is damaged",
-        file);
+  check(json.find('\0') == std::string_view::npos, ErrorKind::file_format,
+        "[{}] the header holds a zero byte; the file is damaged", file);
   HeaderReader reader(file);
   Json::sax_parse(json.begin(), json.end(), &reader);
   auto header = reader.take();

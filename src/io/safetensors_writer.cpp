@@ -10,7 +10,8 @@
 namespace negativa {
 
 namespace {
-static_assert(std::endian::native == std::endian::little, "tensors are written as they lie in memory; the format is little endian");
+static_assert(std::endian::native == std::endian::little,
+              "tensors are written as they lie in memory; the format is little endian");
 
 using Named = std::pair<const std::string, TensorPlan>;
 
@@ -81,14 +82,18 @@ void stream_safetensors(const std::string& where, const TensorPlans& plans, cons
   }
 }
 
-void write_safetensors(const std::filesystem::path& path, const TensorPlans& plans, const TensorLoader& load, const Metadata& metadata) {
+void write_safetensors(const std::filesystem::path& path, const TensorPlans& plans, const TensorLoader& load,
+                       const Metadata& metadata) {
   write_atomically(path, [&](int fd) {
-    stream_safetensors(path.string(), plans, metadata, load, [&](std::string_view bytes) { write_all(fd, bytes, path.string()); });
+    stream_safetensors(path.string(), plans, metadata, load,
+                       [&](std::string_view bytes) { write_all(fd, bytes, path.string()); });
   });
 }
 
-void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata) {
-  write_safetensors(path, plans_of(tensors), [&](const std::string& name) { return tensors.at(name); }, metadata);
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                       const Metadata& metadata) {
+  write_safetensors(
+      path, plans_of(tensors), [&](const std::string& name) { return tensors.at(name); }, metadata);
 }
 
 }  // namespace negativa

@@ -31,7 +31,8 @@ constexpr PartPrefix part_prefixes[] = {
 };
 
 bool has_prefix(const SafetensorsFile& file, const std::string& prefix) {
-  return std::any_of(file.entries().begin(), file.entries().end(), [&](const auto& entry) { return entry.name.starts_with(prefix); });
+  return std::any_of(file.entries().begin(), file.entries().end(),
+                     [&](const auto& entry) { return entry.name.starts_with(prefix); });
 }
 
 std::optional<std::string> prefix_of(const SafetensorsFile& file, const std::string& part) {
@@ -100,11 +101,12 @@ Weights weights_under(const std::shared_ptr<const SafetensorsFile>& file, const 
     for (const auto& pair : pairs) weights.emplace(pair.ours, source_of(file, prefix + name, pair));
   }
   for (const auto& name : unknown)
-    check(sign_of_quantising(name).empty(), ErrorKind::file_format, "[{}] has a {} {} ({}), which is not read; give one in fp32, fp16, bf16 or plain fp8", file->path().string(), part,
+    check(sign_of_quantising(name).empty(), ErrorKind::file_format,
+          "[{}] has a {} {} ({}), which is not read; give one in fp32, fp16, bf16 or plain fp8", file->path().string(), part,
           sign_of_quantising(name), name);
   const std::vector<std::string> shown(unknown.begin(), unknown.begin() + std::min<size_t>(unknown.size(), 5));
-  check(unknown.empty(), ErrorKind::file_format, "[{}] {} tensors of the {} have names that SDXL lacks: {}{}", file->path().string(),
-        unknown.size(), part, joined(shown, ", "), unknown.size() > shown.size() ? " …" : "");
+  check(unknown.empty(), ErrorKind::file_format, "[{}] {} tensors of the {} have names that SDXL lacks: {}{}",
+        file->path().string(), unknown.size(), part, joined(shown, ", "), unknown.size() > shown.size() ? " …" : "");
   return weights;
 }
 

@@ -32,8 +32,8 @@ std::map<std::string, std::string> weight_map(const fs::path& index) {
   for (const auto& [key, file] : found->items()) {
     // A shard lies beside its index; anything else would let a downloaded index read elsewhere.
     const bool plain = file.is_string() && fs::path(file.get<std::string>()).filename() == file.get<std::string>();
-    check(plain && !file.get<std::string>().empty(), ErrorKind::file_format, "[{}] {}: got {}, expected the name of a file beside it",
-          index.string(), key, json_excerpt(file));
+    check(plain && !file.get<std::string>().empty(), ErrorKind::file_format,
+          "[{}] {}: got {}, expected the name of a file beside it", index.string(), key, json_excerpt(file));
     result.emplace(key, file.get<std::string>());
   }
   return result;
@@ -53,12 +53,14 @@ class Resolver {
     if (others.size() == 1) return {{folder_ / others[0]}, {}};
     check(others.empty(), ErrorKind::missing_key, "[{}] holds {}, and nothing tells which to take; rename one to {}{}",
           folder_.string(), joined(others, ", "), stem_, extension);
-    check(incomplete_.empty(), ErrorKind::missing_key, "[{}] lists {}, which is not there; download it", incomplete_, missing_shard_);
+    check(incomplete_.empty(), ErrorKind::missing_key, "[{}] lists {}, which is not there; download it", incomplete_,
+          missing_shard_);
     for (const auto& name : names_)
       check(!name.ends_with(".bin") && !name.ends_with(".ckpt") && !name.ends_with(".pt"), ErrorKind::missing_key,
             "[{}] holds no {}{}, only the pickled {}, which is not read; download the safetensors files", folder_.string(), stem_,
             extension, name);
-    fail(ErrorKind::missing_key, "[{}] holds no weights, expected {}{}; is the download complete?", folder_.string(), stem_, extension);
+    fail(ErrorKind::missing_key, "[{}] holds no weights, expected {}{}; is the download complete?", folder_.string(), stem_,
+         extension);
   }
 
  private:
@@ -83,7 +85,8 @@ class Resolver {
   std::vector<std::string> other_variants() const {
     std::vector<std::string> others;
     for (const auto& name : names_)
-      if (name.starts_with(stem_ + ".") && name.ends_with(extension) && name.find("-of-") == std::string::npos) others.push_back(name);
+      if (name.starts_with(stem_ + ".") && name.ends_with(extension) && name.find("-of-") == std::string::npos)
+        others.push_back(name);
     return others;
   }
 
@@ -118,7 +121,8 @@ Weights read_part(const std::string& part, const WeightFiles& files) {
     for (const auto& entry : file->entries()) {
       const auto name = from_diffusers_name(part, entry.name);
       if (!name) continue;
-      const bool is_new = weights.emplace(name->ours, TensorSource{.file = file, .key = entry.name, .squeeze = name->squeeze}).second;
+      const bool is_new =
+          weights.emplace(name->ours, TensorSource{.file = file, .key = entry.name, .squeeze = name->squeeze}).second;
       check(is_new, ErrorKind::file_format, "[{}] holds {} a second time", path.string(), name->ours);
     }
   }

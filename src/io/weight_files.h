@@ -21,8 +21,8 @@ WeightFiles find_weight_files(const std::filesystem::path& folder, const std::st
 // Absent: there is no such folder.
 std::optional<std::filesystem::path> find_part_folder(const std::filesystem::path& folder, const std::string& name);
 
-// All tensors of the files under our names (keys/diffusers_names.h). Throws ErrorKind::file_format: a tensor the index names is not in
-// its shard, or two shards hold the same one.
+// All tensors of the files under our names (keys/diffusers_names.h). Throws ErrorKind::file_format: a tensor the index names is
+// not in its shard, or two shards hold the same one.
 Weights read_part(const std::string& part, const WeightFiles& files);
 
 }  // namespace negativa

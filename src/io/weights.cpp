@@ -34,9 +34,14 @@ std::string_view sign_of_quantising(std::string_view key) {
   struct Sign {
     std::string_view end, tool;
   };
-  static constexpr Sign signs[] = {{"scaled_fp8", "scaled to fp8, as ComfyUI does"}, {".scale_weight", "scaled to fp8, as ComfyUI does"}, {".weight_scale", "scaled to fp8, as ComfyUI does"},
-                                   {".SCB", "quantised by bitsandbytes"},            {".absmax", "quantised by bitsandbytes"},           {".quant_map", "quantised by bitsandbytes"},
-                                   {"._scale", "quantised by quanto"},               {".qweight", "quantised by GPTQ"}};
+  static constexpr Sign signs[] = {{"scaled_fp8", "scaled to fp8, as ComfyUI does"},
+                                   {".scale_weight", "scaled to fp8, as ComfyUI does"},
+                                   {".weight_scale", "scaled to fp8, as ComfyUI does"},
+                                   {".SCB", "quantised by bitsandbytes"},
+                                   {".absmax", "quantised by bitsandbytes"},
+                                   {".quant_map", "quantised by bitsandbytes"},
+                                   {"._scale", "quantised by quanto"},
+                                   {".qweight", "quantised by GPTQ"}};
   for (const auto& sign : signs)
     if (key.ends_with(sign.end) || key.find(std::string(sign.end) + ".") != std::string_view::npos) return sign.tool;
   return {};
@@ -44,7 +49,8 @@ std::string_view sign_of_quantising(std::string_view key) {
 
 int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage) {
   int64_t bytes = 0;
-  for (const auto& [key, source] : weights) bytes += c10::multiply_integers(source.shape()) * dtype_bytes(storage.value_or(source.dtype()));
+  for (const auto& [key, source] : weights)
+    bytes += c10::multiply_integers(source.shape()) * dtype_bytes(storage.value_or(source.dtype()));
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The weights of one part (unet, vae, text_encoder …) under our own (diffusers) key names, whatever file and naming they come from.
+// The weights of one part (unet, vae, text_encoder …) under our own (diffusers) key names, whatever file and naming they come
+// from.
 #include "io/safetensors.h"
 
 namespace negativa {
@@ -7,14 +8,14 @@ namespace negativa {
 // Where one of our tensors is found in a file, and what is to be done to it on the way in.
 struct TensorSource {
   std::shared_ptr<const SafetensorsFile> file;
-  std::string key;                // name in the file
-  int64_t row_begin = 0;          // rows [row_begin, row_end) of the first axis; row_end -1: all (OpenCLIP's fused in_proj: thirds)
+  std::string key;        // name in the file
+  int64_t row_begin = 0;  // rows [row_begin, row_end) of the first axis; row_end -1: all (OpenCLIP's fused in_proj: thirds)
   int64_t row_end = -1;
-  bool transpose = false;         // OpenCLIP's text_projection
-  bool squeeze = false;           // [o,i,1,1] -> [o,i] (SGM's 1x1 convolutions that are linear layers here)
+  bool transpose = false;  // OpenCLIP's text_projection
+  bool squeeze = false;    // [o,i,1,1] -> [o,i] (SGM's 1x1 convolutions that are linear layers here)
 
-  Shape shape() const;            // after all of the above
-  DType dtype() const;            // as stored
+  Shape shape() const;  // after all of the above
+  DType dtype() const;  // as stored
   Tensor load(std::optional<DType> dtype) const;
 };
 
@@ -28,8 +29,8 @@ int64_t bytes_of(const Weights& weights, const std::optional<DType>& storage);
 // Numbers (not bytes) of the largest tensor: what a cast of one weight at a time takes.
 int64_t largest_weight(const Weights& weights);
 
-// How weights are kept when nobody asked: as in the files, a part under 1 GiB in the compute dtype. Casting at every call costs a small part more than the
-// memory is worth; the values are the same either way.
+// How weights are kept when nobody asked: as in the files, a part under 1 GiB in the compute dtype. Casting at every call costs a
+// small part more than the memory is worth; the values are the same either way.
 std::optional<DType> storage_or_default(const std::optional<DType>& asked, const Weights& weights, DType compute);
 
 }  // namespace negativa

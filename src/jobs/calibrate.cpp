@@ -40,7 +40,8 @@ std::vector<Shown> reference_pictures(const fs::path& model, Engine& engine, int
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = std::min(text.find('\n', begin), text.size());
       const Json line = parse_json(std::string_view(text).substr(begin, end - begin), list.string());
-      shown.push_back({get<std::string>(line, "text", list.string()), get_or<std::string>(line, "damage", "", list.string()), {}});
+      shown.push_back(
+          {get<std::string>(line, "text", list.string()), get_or<std::string>(line, "damage", "", list.string()), {}});
       files.push_back(folder / get<std::string>(line, "file_name", list.string()));
       begin = end + 1;
     }
@@ -73,7 +74,8 @@ std::vector<Shown> drawn_pictures(Engine& engine, const World& world, const Canc
       shown.push_back({world.calibration[i], damage, {}});
     }
   RunWatch watch("calibration pictures", engine.models(), plans, cancel);
-  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) { shown[i].image = tensor_to_images(result.image).front(); });
+  engine.run(plans, watch.hooks(),
+             [&](size_t i, ImageResult&& result) { shown[i].image = tensor_to_images(result.image).front(); });
   return shown;
 }
 
@@ -88,7 +90,8 @@ std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& p
     const UnitVector seen = of.judge->see(pictures[i].image);
     const MeasuredPicture picture{pictures[i].image, pictures[i].caption, &seen, nullptr};
     for (const auto& damage : damages)
-      if (pictures[i].damage.empty() || pictures[i].damage == damage) chances[i].push_back(probability_of_damage(damage, picture, room));
+      if (pictures[i].damage.empty() || pictures[i].damage == damage)
+        chances[i].push_back(probability_of_damage(damage, picture, room));
     progress.tick();
   });
   std::vector<double> result;
@@ -117,7 +120,8 @@ std::vector<Calibration> calibrate(const std::vector<CalibratedJudge>& judges, i
   const World& world = judges.front().world;
   for (const auto& other : judges)
     check(other.world.damages == world.damages && other.world.calibration == world.calibration, ErrorKind::input,
-          "[calibration] the judges {} and {} have different damages or captions; calibrate them one by one", judges.front().judge->name(), other.judge->name());
+          "[calibration] the judges {} and {} have different damages or captions; calibrate them one by one",
+          judges.front().judge->name(), other.judge->name());
   ModelOptions options;
   options.threads = threads;
   options.device = "cpu";
@@ -131,7 +135,8 @@ std::vector<Calibration> calibrate(const std::vector<CalibratedJudge>& judges, i
     const RecipeInput input = judge_input(*judge.judge);
     Calibration calibration{model.name, model.sha256, input.name, input.sha256, {}};
     const auto of_reference = areas(judge, reference, workers, cancel), of_drawn = areas(judge, drawn, workers, cancel);
-    for (size_t d = 0; d < world.damages.size(); ++d) calibration.damages.push_back({world.damages[d], of_reference[d], of_drawn[d]});
+    for (size_t d = 0; d < world.damages.size(); ++d)
+      calibration.damages.push_back({world.damages[d], of_reference[d], of_drawn[d]});
     calibrations.push_back(std::move(calibration));
   }
   return calibrations;

@@ -1,5 +1,6 @@
 #pragma once
-// `negativa score --calibrate`: how well judges tell the damages of the bundled model's world. docs/experiments.md, "Judges and calibration".
+// `negativa score --calibrate`: how well judges tell the damages of the bundled model's world. docs/experiments.md, "Judges and
+// calibration".
 #include "base/cancel.h"
 #include "base/recipe.h"
 #include "experiment/calibration.h"
@@ -17,8 +18,8 @@ struct CalibratedJudge {
   World world;
 };
 
-// Draws the calibration captions with the bundled model, plain and with each damage, and lets each judge tell them apart; likewise the model's reference pictures through
-// its VAE. All judges must have the same world. A few minutes on a CPU.
+// Draws the calibration captions with the bundled model, plain and with each damage, and lets each judge tell them apart;
+// likewise the model's reference pictures through its VAE. All judges must have the same world. A few minutes on a CPU.
 std::vector<Calibration> calibrate(const std::vector<CalibratedJudge>& judges, int threads, const CancelToken& cancel);
 
 }  // namespace negativa

@@ -64,16 +64,17 @@ struct Row {
 std::vector<Row> make_rows(const CompareOptions& options) {
   std::vector<Row> rows;
   const bool several = !options.prompts.empty();
-  for (const auto& request : several ? read_prompts(options.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
+  for (const auto& request :
+       several ? read_prompts(options.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
     const uint64_t first_seed = request.seed.value_or(0);  // fixed, so that the same command gives the same sheet
     for (uint64_t i = 0; i < static_cast<uint64_t>(options.seeds); ++i) {
       const uint64_t seed = seed_plus(first_seed, i);
       PictureOptions picture = request;
       picture.seed = seed;
-      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt.value_or(""), seed) : fmt::format("seed {}", seed), with_negative_word(picture, options.negative_word),
-                      make_arms(picture, options.negative_word)});
-      check(rows.back().arms.size() == rows.front().arms.size(), ErrorKind::input, "[--prompts] line with \"{}\" has LoRAs where others have none; give --lora for all",
-            picture.prompt.value_or(""));
+      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt.value_or(""), seed) : fmt::format("seed {}", seed),
+                      with_negative_word(picture, options.negative_word), make_arms(picture, options.negative_word)});
+      check(rows.back().arms.size() == rows.front().arms.size(), ErrorKind::input,
+            "[--prompts] line with \"{}\" has LoRAs where others have none; give --lora for all", picture.prompt.value_or(""));
     }
   }
   return rows;
@@ -96,18 +97,21 @@ std::vector<Plan> plans_of(Engine& engine, const std::vector<Row>& rows) {
 }
 
 // The arms choose the branches, so one that is written does nothing.
-void note_rows(const Engine& engine, const CompareOptions& options, const std::vector<Row>& rows, const std::vector<Plan>& plans) {
+void note_rows(const Engine& engine, const CompareOptions& options, const std::vector<Row>& rows,
+               const std::vector<Plan>& plans) {
   std::vector<AskedPicture> asked;
   for (size_t i = 0; i < rows.size(); ++i) asked.push_back({rows[i].asked, plans[i * rows.front().arms.size()]});
   note_asked(engine, options.model, asked, options.typed);
   std::set<std::string> said;
   for (const auto& row : rows)
     for (const auto& text : row.asked.lora)
-      if (parse_lora_spec(text).branch != LoraBranch::both && said.insert(text).second) notice("--lora {}: its branch has no effect, since each arm has its own", text);
+      if (parse_lora_spec(text).branch != LoraBranch::both && said.insert(text).second)
+        notice("--lora {}: its branch has no effect, since each arm has its own", text);
 }
 
 void check_has_prompt(const CompareOptions& options) {
-  check(options.picture.prompt.has_value() || !options.prompts.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  check(options.picture.prompt.has_value() || !options.prompts.empty(), ErrorKind::input,
+        "[-p] a prompt is needed; try -p \"a big lion\"");
 }
 
 }  // namespace
@@ -136,7 +140,9 @@ CompareReport compare(const CompareOptions& options, const CancelToken& cancel) 
   Sheet sheet;
   sheet.cells.assign(rows.size(), std::vector<Image8>(columns));
   RunWatch watch("compare", engine.models(), plans, cancel);
-  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) { sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front(); });
+  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
+    sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front();
+  });
   CompareReport report;
   for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
   for (const auto& row : rows) {

@@ -13,7 +13,7 @@ struct CompareOptions {
   Path out = "compare.png";
   bool show = false;
   ModelOptions model;
-  PictureOptions picture;  // --lora: the LoRAs under test; --seed: the first seed
+  PictureOptions picture;            // --lora: the LoRAs under test; --seed: the first seed
   std::set<std::string> typed = {};  // as GenerateOptions::typed
 
   static void visit(auto& self, auto& v) {
@@ -29,8 +29,8 @@ struct CompareOptions {
 
 struct CompareReport {
   std::vector<std::string> arms;
-  std::vector<std::string> prompts;  // one a row
-  std::vector<uint64_t> seeds;       // one a row
+  std::vector<std::string> prompts;           // one a row
+  std::vector<uint64_t> seeds;                // one a row
   std::vector<std::vector<Image8>> pictures;  // a row a prompt and seed, a column an arm
   Image8 sheet;
 };

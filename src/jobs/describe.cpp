@@ -10,7 +10,9 @@ std::string described(const Json& plan, bool as_json) {
   if (as_json) return plan.dump(2) + "\n";
   std::string text;
   for (const auto& [key, value] : plan.items()) {
-    const std::string shown = value.is_string() ? value.get<std::string>() : value.is_number_float() ? fmt::format("{:.2f}", value.get<double>()) : value.dump();
+    const std::string shown = value.is_string()         ? value.get<std::string>()
+                              : value.is_number_float() ? fmt::format("{:.2f}", value.get<double>())
+                                                        : value.dump();
     text += fmt::format("{:<18} {}\n", key, shown);
   }
   return text;
@@ -43,9 +45,11 @@ std::string describe_pictures(const Engine& engine, const std::vector<Plan>& pla
 }
 
 double predicted_seconds(const TrainingWork& work) {
-  // With frozen weights a step costs 2.12 forward passes, and 3.12 where blocks run once more for their gradient: counted for SDXL at 1024x1024, batch 1.
+  // With frozen weights a step costs 2.12 forward passes, and 3.12 where blocks run once more for their gradient: counted for
+  // SDXL at 1024x1024, batch 1.
   const double passes = work.gradient_checkpointing ? 3.12 : 2.12;
-  const double flop = unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
+  const double flop =
+      unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
   return flop / (matrix_product_rate() * static_cast<double>(work.workers) * efficiency_of(work.is_small));
 }
 

@@ -34,7 +34,8 @@ std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine) {
   const auto config = [&](const char* part) { return read_file(*folder / part / names::config); };
   UNet unet(UNetConfig::from_json(config("unet"), "unet"));
   Vae vae(VaeConfig::from_json(config("vae"), "vae"));
-  const int64_t unet_parameters = nn::parameter_count(nn::walk(unet)), cast = largest_weight(unet), number = dtype_bytes(at::kFloat);
+  const int64_t unet_parameters = nn::parameter_count(nn::walk(unet)), cast = largest_weight(unet),
+                number = dtype_bytes(at::kFloat);
   constexpr int steps = 50;
   std::vector<DoctorReport::Fit> fits;
   for (const int64_t side_px : {512, 1024})
@@ -43,16 +44,20 @@ std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine) {
       const Work step = unet_work(unet.config, {2, side, side}), decode = vae_decode_work(vae.config, side, side);
       const int64_t drawing = unet_parameters * dtype_bytes(storage) + (step.most_numbers + cast) * number;
       const int64_t decoding = (nn::parameter_count(nn::walk(vae)) + decode.most_numbers) * number;
-      DoctorReport::Fit fit{fmt::format("SDXL {0}x{0}, weights {1}, computed in fp32", side_px, dtype_name(storage)), 0, 0, false};
+      DoctorReport::Fit fit{fmt::format("SDXL {0}x{0}, weights {1}, computed in fp32", side_px, dtype_name(storage)), 0, 0,
+                            false};
       fit.needs_bytes = static_cast<uint64_t>(std::max(drawing, decoding) + resident_bytes());
-      fit.seconds = (steps * step.flop + unet_prepare_flop(unet.config, {2, side, side}) + decode.flop) / (machine.gflop_s * 1e9 * efficiency_of(false));
+      fit.seconds = (steps * step.flop + unet_prepare_flop(unet.config, {2, side, side}) + decode.flop) /
+                    (machine.gflop_s * 1e9 * efficiency_of(false));
       fit.fits = fit.needs_bytes <= machine.available_bytes;
       fits.push_back(fit);
     }
   return fits;
 }
 
-std::string duration(double seconds) { return seconds < 120 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.0f} min", seconds / 60); }
+std::string duration(double seconds) {
+  return seconds < 120 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.0f} min", seconds / 60);
+}
 
 }  // namespace
 
@@ -74,21 +79,33 @@ DoctorReport examine_machine() {
 }
 
 std::string report_text(const DoctorReport& report) {
-  std::string text = fmt::format("processor   {} ({} cores, {} kernels, matrix product {:.0f} GFLOP/s)\nmemory      {}, {} available\nGPU         {}\nmodels      {}{}\n\n", report.processor, report.cores,
-                                 report.cpu_capability, report.gflop_s, size_text(report.memory_bytes), size_text(report.available_bytes), report.gpu, report.models_folder,
-                                 report.bundled_model ? ", and the bundled emoji-xl" : "; the bundled models are missing");
+  std::string text = fmt::format(
+      "processor   {} ({} cores, {} kernels, matrix product {:.0f} GFLOP/s)\nmemory      {}, {} available\nGPU         "
+      "{}\nmodels      {}{}\n\n",
+      report.processor, report.cores, report.cpu_capability, report.gflop_s, size_text(report.memory_bytes),
+      size_text(report.available_bytes), report.gpu, report.models_folder,
+      report.bundled_model ? ", and the bundled emoji-xl" : "; the bundled models are missing");
   for (const auto& fit : report.fits)
-    text += fmt::format("{:<48} about {:>9}, {:>7} for 50 steps  {}\n", fit.what, size_text(fit.needs_bytes), duration(fit.seconds),
-                        fit.fits ? "fits" : "does not fit in the memory available now");
+    text += fmt::format("{:<48} about {:>9}, {:>7} for 50 steps  {}\n", fit.what, size_text(fit.needs_bytes),
+                        duration(fit.seconds), fit.fits ? "fits" : "does not fit in the memory available now");
   return text;
 }
 
 std::string report_json(const DoctorReport& report) {
   Json fits = Json::array();
-  for (const auto& fit : report.fits) fits.push_back({{"what", fit.what}, {"needs_bytes", fit.needs_bytes}, {"seconds", fit.seconds}, {"fits", fit.fits}});
-  return Json({{"processor", report.processor}, {"cpu_capability", report.cpu_capability}, {"cores", report.cores}, {"gflop_s", report.gflop_s}, {"memory_bytes", report.memory_bytes},
-               {"available_bytes", report.available_bytes}, {"gpu", report.gpu}, {"models_folder", report.models_folder},
-               {"bundled_model", report.bundled_model}, {"fits", fits}}).dump(2);
+  for (const auto& fit : report.fits)
+    fits.push_back({{"what", fit.what}, {"needs_bytes", fit.needs_bytes}, {"seconds", fit.seconds}, {"fits", fit.fits}});
+  return Json({{"processor", report.processor},
+               {"cpu_capability", report.cpu_capability},
+               {"cores", report.cores},
+               {"gflop_s", report.gflop_s},
+               {"memory_bytes", report.memory_bytes},
+               {"available_bytes", report.available_bytes},
+               {"gpu", report.gpu},
+               {"models_folder", report.models_folder},
+               {"bundled_model", report.bundled_model},
+               {"fits", fits}})
+      .dump(2);
 }
 
 }  // namespace negativa

@@ -10,18 +10,18 @@ struct DoctorReport {
   std::string processor, cpu_capability;  // the instruction set libtorch's kernels use here
   int cores = 0;
   uint64_t memory_bytes = 0, available_bytes = 0;
-  std::string gpu;                        // "none: " and the reason, or the device
-  std::string models_folder;              // where models are looked up by name
+  std::string gpu;            // "none: " and the reason, or the device
+  std::string models_folder;  // where models are looked up by name
   bool bundled_model = false;
 
   struct Fit {
     std::string what;
     uint64_t needs_bytes = 0;
-    double seconds = 0;                   // of computing 50 guided steps and decoding
-    bool fits = false;                    // in the memory that is available now
+    double seconds = 0;  // of computing 50 guided steps and decoding
+    bool fits = false;   // in the memory that is available now
   };
-  double gflop_s = 0;                     // of the library's matrix product on all cores, measured now
-  std::vector<Fit> fits;                  // SDXL's base, counted from its configurations; empty where those did not come along
+  double gflop_s = 0;     // of the library's matrix product on all cores, measured now
+  std::vector<Fit> fits;  // SDXL's base, counted from its configurations; empty where those did not come along
 };
 
 DoctorReport examine_machine();

@@ -19,16 +19,19 @@ namespace {
 int64_t parse_number(std::string_view text, std::string_view flag, std::string_view expected) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  check(error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 1'000'000, ErrorKind::input, "[{}] got \"{}\", expected {}",
-        flag, text, expected);
+  check(error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 1'000'000, ErrorKind::input,
+        "[{}] got \"{}\", expected {}", flag, text, expected);
   return value;
 }
 
 // fp8: of files that keep their weights so; Models refuses it for others.
 constexpr std::string_view storage_names[] = {"fp32", "bf16", "fp16", "int8", "fp8_e4m3", "fp8_e5m2"};
-constexpr std::string_view part_names[] = {"text_encoder", "text_encoder_2", "unet", "vae", "refiner/text_encoder", "refiner/text_encoder_2", "refiner/unet"};
+constexpr std::string_view part_names[] = {"text_encoder",         "text_encoder_2",         "unet",        "vae",
+                                           "refiner/text_encoder", "refiner/text_encoder_2", "refiner/unet"};
 
-bool is_among(const auto& names, std::string_view name) { return std::find(std::begin(names), std::end(names), name) != std::end(names); }
+bool is_among(const auto& names, std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 // "auto", "fp16" or "text_encoder:fp32,unet:fp16": what a recipe says of a model whose parts differ.
 void set_storage(const std::string& text, ModelRequest& request) {
@@ -51,8 +54,11 @@ PictureReads reads_of(const Models& models, const Plan& plan) {
   const auto course = make_course(models, plan);
   const StepRange& steps = course.split.base;
   bool guided = false;
-  for (int64_t i = steps.begin; i < steps.end; ++i) guided = guided || guidance_active(i, course.grid.steps(), plan.guidance_interval);
-  return {.negative = plan.guidance_scale > 1 && guided, .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative, .base = steps.size() > 0};
+  for (int64_t i = steps.begin; i < steps.end; ++i)
+    guided = guided || guidance_active(i, course.grid.steps(), plan.guidance_interval);
+  return {.negative = plan.guidance_scale > 1 && guided,
+          .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative,
+          .base = steps.size() > 0};
 }
 
 PredictionRequest prediction_of(const ModelOptions& options) {
@@ -74,7 +80,8 @@ SizePx parse_size(const std::string& text, char separator, std::string_view flag
   const auto at = text.find(separator);
   const std::string expected = separator == 'x' ? "HEIGHTxWIDTH in pixels, as 768x1024" : "Y,X in pixels, as 0,0";
   check(at != std::string::npos, ErrorKind::input, "[{}] got \"{}\", expected {}", flag, text, expected);
-  return {parse_number(std::string_view(text).substr(0, at), flag, expected), parse_number(std::string_view(text).substr(at + 1), flag, expected)};
+  return {parse_number(std::string_view(text).substr(0, at), flag, expected),
+          parse_number(std::string_view(text).substr(at + 1), flag, expected)};
 }
 
 GuidanceInterval parse_interval(const std::string& text) {
@@ -100,7 +107,8 @@ EmbeddingSpec parse_embedding_spec(const std::string& text) {
   return {stored_path(text.substr(0, equals)), text.substr(equals + 1)};
 }
 
-Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts) : options_(options), device_(device_from_name(options.device)) {
+Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts)
+    : options_(options), device_(device_from_name(options.device)) {
   ModelRequest request;
   request.model = options.model.empty() ? default_model() : find_model(options.model);
   if (!options.refiner.empty()) request.refiner = find_model(options.refiner);
@@ -115,8 +123,10 @@ Engine::Engine(const ModelOptions& options, size_t pictures, std::optional<bool>
   weights_dtype_ = models_->weights_dtype();
   load_embeddings();
   const bool side_by_side = models_->is_small() && device_.is_cpu();
-  if (!side_by_side) threads_a_picture_ = cores;
-  else if (models_->keeps_parts()) workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
+  if (!side_by_side)
+    threads_a_picture_ = cores;
+  else if (models_->keeps_parts())
+    workers_ = static_cast<int>(std::min<size_t>(cores, std::max<size_t>(pictures, 1)));
   set_threads(threads_a_picture_);
 }
 
@@ -126,7 +136,10 @@ void Engine::load_embeddings() {
     const EmbeddingSpec spec = parse_embedding_spec(text);
     Embedding& embedding = embeddings_.emplace_back(load_embedding(spec.path, spec.name, models_->embedding_widths()));
     if (embedding.also.empty()) continue;
-    const auto is_free = [&](const char* part) { return !models_->files().has(part) || is_free_name(Tokenizer::load(models_->files().tokenizer_folder(part)), embedding.also); };
+    const auto is_free = [&](const char* part) {
+      return !models_->files().has(part) ||
+             is_free_name(Tokenizer::load(models_->files().tokenizer_folder(part)), embedding.also);
+    };
     const std::string file = spec.path.filename().string();
     if (is_free(names::tokenizer) && is_free(names::tokenizer_2)) {
       notice("--embedding {}: write \"{}\", as the file says, or \"{}\"", file, embedding.also, embedding.name);
@@ -185,14 +198,18 @@ std::vector<std::string> Engine::notices(const PictureOptions& asked) const {
   std::vector<std::string> lines;
   const auto& scheduler = models_->facts().scheduler;
   const auto& files = models_->files();
-  if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty()) lines.push_back(scheduler.replacement);
+  if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty())
+    lines.push_back(scheduler.replacement);
   if (asked.chose_steps_or_cfg) return lines;
   auto sign = sign_of_distilling(scheduler);
-  if (sign) sign = "its scheduler: " + *sign;
-  else sign = sign_of_distilling(files.name, files.file.get());
   if (sign)
-    lines.push_back(fmt::format("{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps 8 --cfg-scale 1, or what its makers say", files.name, *sign,
-                                asked.steps, asked.cfg_scale));
+    sign = "its scheduler: " + *sign;
+  else
+    sign = sign_of_distilling(files.name, files.file.get());
+  if (sign)
+    lines.push_back(fmt::format(
+        "{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps 8 --cfg-scale 1, or what its makers say",
+        files.name, *sign, asked.steps, asked.cfg_scale));
   return lines;
 }
 

@@ -10,16 +10,15 @@ namespace negativa {
 
 class Engine {
  public:
-  // Resolves every "auto", opens files, sets the threads of the process; says in a notice which names an embedding file has besides its own.
-  // Throws ErrorKind::input, device, file_format.
-  // keep_parts: as ModelRequest's.
+  // Resolves every "auto", opens files, sets the threads of the process; says in a notice which names an embedding file has
+  // besides its own. Throws ErrorKind::input, device, file_format. keep_parts: as ModelRequest's.
   explicit Engine(const ModelOptions& options, size_t pictures, std::optional<bool> keep_parts = {});
 
   Models& models() { return *models_; }
   const Models& models() const { return *models_; }
   int threads_a_picture() const { return threads_a_picture_; }
   int workers() const { return workers_; }
-  const std::string& weights_dtype() const { return weights_dtype_; }  // Models::weights_dtype
+  const std::string& weights_dtype() const { return weights_dtype_; }       // Models::weights_dtype
   const std::vector<Embedding>& embeddings() const { return embeddings_; }  // in order of --embedding
   std::string device_name() const { return device_.is_cuda() ? "cuda" : "cpu"; }
 
@@ -33,8 +32,8 @@ class Engine {
   // The same answers as options: what a record stores.
   PictureOptions resolved(const PictureOptions& options) const;
 
-  // Makes all pictures: several at once for a small model, stage by stage for one that does not keep its parts. on_picture is called from one thread at a
-  // time, in the order they finish. The first error stops all workers and is thrown here.
+  // Makes all pictures: several at once for a small model, stage by stage for one that does not keep its parts. on_picture is
+  // called from one thread at a time, in the order they finish. The first error stops all workers and is thrown here.
   void run(const std::vector<Plan>& plans, const RunHooks& hooks, const OnPicture& on_picture);
 
  private:

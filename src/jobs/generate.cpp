@@ -31,12 +31,13 @@ bool means_folder(const Path& out) { return fs::is_directory(out) || !out.has_fi
 // One line of a prompts file over the flags: keys are the options of a picture.
 PictureOptions with_line(PictureOptions options, const std::string& line, const std::string& where) {
   const Json json = parse_json(line, where);
-  check(json.is_object(), ErrorKind::input, "[{}] got {}, expected a JSON object as {{\"prompt\": \"…\"}}", where, json_excerpt(json));
+  check(json.is_object(), ErrorKind::input, "[{}] got {}, expected a JSON object as {{\"prompt\": \"…\"}}", where,
+        json_excerpt(json));
   Fields fields = fields_of(options);
   set_from_json(fields, json, {Source::request, where});
   remember_choices(fields, options);
-  check(options.prompt.has_value(), ErrorKind::input, "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p",
-        where);
+  check(options.prompt.has_value(), ErrorKind::input,
+        "[{}] has no prompt; write {{\"prompt\": \"…\"}} or give one for all lines with -p", where);
   return options;
 }
 
@@ -71,7 +72,8 @@ std::string recipe_text_of(const Path& file) {
 std::optional<uint64_t> seed_of_set(const GeneratePlan& plan, int64_t batch_count) {
   for (size_t i = 0; i < plan.requests.size(); ++i) {
     const std::string text = plan.requests[i].options.seed ? "" : recipe_text_of(plan.requests[i].file);
-    if (!text.empty()) return Recipe::from_text(text, plan.requests[i].file.string()).seed - i % static_cast<uint64_t>(batch_count);
+    if (!text.empty())
+      return Recipe::from_text(text, plan.requests[i].file.string()).seed - i % static_cast<uint64_t>(batch_count);
   }
   return {};
 }
@@ -90,7 +92,8 @@ void check_output(const GenerateOptions& options, const GeneratePlan& plan) {
 
 uint64_t seed_plus(uint64_t seed, uint64_t i) {
   constexpr auto last = std::numeric_limits<uint64_t>::max();
-  check(seed <= last - i, ErrorKind::input, "[--seed] got {} for a picture and {} after it, expected seeds up to {}; try a smaller one", seed, i, last);
+  check(seed <= last - i, ErrorKind::input,
+        "[--seed] got {} for a picture and {} after it, expected seeds up to {}; try a smaller one", seed, i, last);
   return seed + i;
 }
 
@@ -114,17 +117,21 @@ GeneratePlan plan_generate(const GenerateOptions& options) {
   const auto& output = options.output;
   GeneratePlan plan;
   plan.is_set = !output.prompts.empty();
-  for (const auto& request : plan.is_set ? read_prompts(output.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
-    check(request.prompt.has_value() || plan.is_set || !output.from.empty(), ErrorKind::input, "[-p] a prompt is needed; try -p \"a big lion\"");
+  for (const auto& request :
+       plan.is_set ? read_prompts(output.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
+    check(request.prompt.has_value() || plan.is_set || !output.from.empty(), ErrorKind::input,
+          "[-p] a prompt is needed; try -p \"a big lion\"");
     plan.requests.insert(plan.requests.end(), static_cast<size_t>(output.batch_count), {request, {}});
   }
-  // Several pictures lie in a folder of their own: `-o wrong/`, `-o wrong` or `-o wrong.v2`; `-o wrong/w.png` gives wrong/w-0000.png.
+  // Several pictures lie in a folder of their own: `-o wrong/`, `-o wrong` or `-o wrong.v2`; `-o wrong/w.png` gives
+  // wrong/w-0000.png.
   const bool several = plan.is_set || plan.requests.size() > 1;
   const bool folder = means_folder(output.out) || (several && !is_png_name(output.out));
   if (!folder) check_png_name(output.out);
   plan.makes_folder = folder;
   plan.folder = folder ? output.out : output.out.parent_path().empty() ? Path(".") : output.out.parent_path();
-  for (size_t i = 0; i < plan.requests.size(); ++i) plan.requests[i].file = several || folder ? numbered(output.out, i, folder) : output.out;
+  for (size_t i = 0; i < plan.requests.size(); ++i)
+    plan.requests[i].file = several || folder ? numbered(output.out, i, folder) : output.out;
 
   const auto of_set = plan.is_set ? seed_of_set(plan, output.batch_count) : std::nullopt;
   const uint64_t drawn = of_set ? *of_set : drawn_seed();
@@ -174,20 +181,24 @@ std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options
   const RunInputs inputs = run_inputs(engine, options.model, pictures, &cancel);
   for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
   if (plan.is_set)
-    std::erase_if(jobs, [&](const Job& job) { return with_resolved_dtype(recipe_text_of(job.request->file), engine) == job.recipe.to_text(); });
+    std::erase_if(jobs, [&](const Job& job) {
+      return with_resolved_dtype(recipe_text_of(job.request->file), engine) == job.recipe.to_text();
+    });
   return jobs;
 }
 
 }  // namespace
 
-GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel, const std::function<void(const Path&, const Image8&)>& on_file) {
+GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel,
+                        const std::function<void(const Path&, const Image8&)>& on_file) {
   const auto begin = std::chrono::steady_clock::now();
   GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
   say_notices(engine, asked_of(plan));
   const std::vector<Job> jobs = missing_pictures(engine, options, plan, cancel);
   if (!options.output.from.empty())
-    for (const auto& spec : plan.requests.front().options.lora) notice_changed_meaning(*engine.lora(parse_lora_spec(spec).path), last_name(parse_lora_spec(spec).path));
+    for (const auto& spec : plan.requests.front().options.lora)
+      notice_changed_meaning(*engine.lora(parse_lora_spec(spec).path), last_name(parse_lora_spec(spec).path));
   GenerateReport report;
   report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
   for (const auto& request : plan.requests) {

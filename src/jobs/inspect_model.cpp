@@ -3,8 +3,8 @@
 #include <fmt/ranges.h>
 
 #include "base/json.h"
-#include "io/prediction_marks.h"
 #include "base/sha256.h"
+#include "io/prediction_marks.h"
 #include "pipeline/models.h"
 #include "schedule/sigma_grid.h"
 
@@ -19,9 +19,12 @@ std::string unet_facts(const UNetConfig& config) {
     depth.push_back(block.down_attention ? block.transformer_layers : 0);
     heads.push_back(block.num_attention_heads);
   }
-  return fmt::format("channels {}, transformer layers {}, heads {}, context {} wide, latents {}x{}{}", fmt::join(channels, " "), fmt::join(depth, " "), fmt::join(heads, " "),
-                     config.cross_attention_dim(), config.sample_size, config.sample_size,
-                     config.in_channels == config.out_channels ? "" : fmt::format(", takes {} channels and gives {}", config.in_channels, config.out_channels));
+  return fmt::format("channels {}, transformer layers {}, heads {}, context {} wide, latents {}x{}{}", fmt::join(channels, " "),
+                     fmt::join(depth, " "), fmt::join(heads, " "), config.cross_attention_dim(), config.sample_size,
+                     config.sample_size,
+                     config.in_channels == config.out_channels
+                         ? ""
+                         : fmt::format(", takes {} channels and gives {}", config.in_channels, config.out_channels));
 }
 
 // Describes the part and checks that its weights are just those its config asks for.
@@ -35,12 +38,14 @@ std::string check_part(const ModelFiles& files, const std::string& part, const W
   if (part == "vae") {
     const auto vae = VaeConfig::from_json(config, where);
     Vae::check_weights(vae, weights);
-    return fmt::format("channels {}, factor {}, scaling factor {}{}{}", fmt::join(vae.block_out_channels, " "), vae.factor(), vae.scaling_factor,
-                       vae.latents_mean.empty() ? "" : ", latents normalised", vae.force_upcast ? ", decodes in fp32" : "");
+    return fmt::format("channels {}, factor {}, scaling factor {}{}{}", fmt::join(vae.block_out_channels, " "), vae.factor(),
+                       vae.scaling_factor, vae.latents_mean.empty() ? "" : ", latents normalised",
+                       vae.force_upcast ? ", decodes in fp32" : "");
   }
   const auto text = CLIPTextConfig::parse(config, where);
   CLIPTextModel::check_weights(part, text, weights);
-  return fmt::format("{} wide, {} layers, {} heads, {}", text.hidden_size, text.num_hidden_layers, text.num_attention_heads, text.hidden_act);
+  return fmt::format("{} wide, {} layers, {} heads, {}", text.hidden_size, text.num_hidden_layers, text.num_attention_heads,
+                     text.hidden_act);
 }
 
 // Whatever is wrong with a scheduler is a line of the report, no end of it.
@@ -61,12 +66,16 @@ void describe_scheduler(const ModelFiles& files, ModelReport& report) {
     report.zero_snr = scheduler.rescale_betas_zero_snr;
     report.zero_snr_source = scheduler.zero_snr_source;
     if (!scheduler.replacement.empty() && scheduler.sampler_refusal.empty()) report.remarks.push_back(scheduler.replacement);
-    if (scheduler.edm) report.remarks.push_back(fmt::format("EDM's preconditioning: sigma {} to {}, of data {}", scheduler.edm->sigma_min, scheduler.edm->sigma_max, scheduler.edm->sigma_data));
-    else if (has_continuous_timesteps(scheduler)) report.remarks.push_back("continuous timesteps: the UNet is told ln(sigma) / 4");
+    if (scheduler.edm)
+      report.remarks.push_back(fmt::format("EDM's preconditioning: sigma {} to {}, of data {}", scheduler.edm->sigma_min,
+                                           scheduler.edm->sigma_max, scheduler.edm->sigma_data));
+    else if (has_continuous_timesteps(scheduler))
+      report.remarks.push_back("continuous timesteps: the UNet is told ln(sigma) / 4");
     auto sign = sign_of_distilling(scheduler);
     if (!sign) sign = sign_of_distilling(files.name, files.file.get());
     if (sign) report.remarks.push_back("looks distilled to few steps: " + *sign);
-    report.scheduler = without_end([&] { return default_sampler(scheduler); }) + ", " + without_end([&] { return default_grid(scheduler); });
+    report.scheduler =
+        without_end([&] { return default_sampler(scheduler); }) + ", " + without_end([&] { return default_grid(scheduler); });
     return report.scheduler;
   });
 }
@@ -94,20 +103,23 @@ ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* 
   }
   describe_scheduler(files, report);
   for (const auto& file : files.files())
-    report.files.emplace_back(files.layout == ModelFiles::folder ? file.lexically_relative(files.path).generic_string() : file.filename().string(),
-                              cached_sha256_file(file, cancel));
+    report.files.emplace_back(
+        files.layout == ModelFiles::folder ? file.lexically_relative(files.path).generic_string() : file.filename().string(),
+        cached_sha256_file(file, cancel));
   report.unused_keys = files.unused_keys();
   return report;
 }
 
 std::string report_text(const ModelReport& report) {
-  std::string text = fmt::format("{}: {}, {}\n\n{:<16} {:>7} {:>14} {:>10}  {}\n", report.name, report.layout, report.scheduler, "part", "tensors", "parameters",
-                                 "MiB", "stored as");
+  std::string text = fmt::format("{}: {}, {}\n\n{:<16} {:>7} {:>14} {:>10}  {}\n", report.name, report.layout, report.scheduler,
+                                 "part", "tensors", "parameters", "MiB", "stored as");
   for (const auto& part : report.parts) {
     std::string dtypes;
-    for (const auto& [dtype, count] : part.dtypes) dtypes += fmt::format("{}{}", dtypes.empty() ? "" : ", ", part.dtypes.size() > 1 ? fmt::format("{} {}", count, dtype) : dtype);
-    text += fmt::format("{:<16} {:>7} {:>14} {:>10.1f}  {}\n{:<16} {}\n", part.name, part.tensors, part.parameters, static_cast<double>(part.bytes) / double(1 << 20), dtypes,
-                        "", part.facts);
+    for (const auto& [dtype, count] : part.dtypes)
+      dtypes +=
+          fmt::format("{}{}", dtypes.empty() ? "" : ", ", part.dtypes.size() > 1 ? fmt::format("{} {}", count, dtype) : dtype);
+    text += fmt::format("{:<16} {:>7} {:>14} {:>10.1f}  {}\n{:<16} {}\n", part.name, part.tensors, part.parameters,
+                        static_cast<double>(part.bytes) / double(1 << 20), dtypes, "", part.facts);
   }
   text += "\nSHA-256\n";
   for (const auto& [name, hash] : report.files) text += fmt::format("{}  {}\n", hash, name);
@@ -115,19 +127,33 @@ std::string report_text(const ModelReport& report) {
   if (!report.prediction.empty()) text += fmt::format("predicts {} ({})\n", report.prediction, report.prediction_source);
   if (report.zero_snr) text += fmt::format("zero terminal SNR ({})\n", report.zero_snr_source);
   for (const auto& remark : report.remarks) text += remark + "\n";
-  if (!report.unused_keys.empty()) text += fmt::format("\n{} keys belong to no part, as {}\n", report.unused_keys.size(), report.unused_keys.front());
+  if (!report.unused_keys.empty())
+    text += fmt::format("\n{} keys belong to no part, as {}\n", report.unused_keys.size(), report.unused_keys.front());
   return text;
 }
 
 std::string report_json(const ModelReport& report) {
   Json parts = Json::object(), files = Json::object();
   for (const auto& part : report.parts)
-    parts[part.name] = {{"tensors", part.tensors}, {"parameters", part.parameters}, {"bytes", part.bytes}, {"dtypes", part.dtypes}, {"facts", part.facts}};
+    parts[part.name] = {{"tensors", part.tensors},
+                        {"parameters", part.parameters},
+                        {"bytes", part.bytes},
+                        {"dtypes", part.dtypes},
+                        {"facts", part.facts}};
   for (const auto& [name, hash] : report.files) files[name] = hash;
-  const Json prediction = {{"type", report.prediction.empty() ? Json() : Json(report.prediction)}, {"source", report.prediction_source}, {"zero_snr", report.zero_snr},
+  const Json prediction = {{"type", report.prediction.empty() ? Json() : Json(report.prediction)},
+                           {"source", report.prediction_source},
+                           {"zero_snr", report.zero_snr},
                            {"zero_snr_source", report.zero_snr_source}};
-  return Json({{"name", report.name}, {"layout", report.layout}, {"scheduler", report.scheduler}, {"prediction", prediction}, {"remarks", report.remarks}, {"parts", parts}, {"sha256", files},
-               {"unused_keys", report.unused_keys}}).dump(2);
+  return Json({{"name", report.name},
+               {"layout", report.layout},
+               {"scheduler", report.scheduler},
+               {"prediction", prediction},
+               {"remarks", report.remarks},
+               {"parts", parts},
+               {"sha256", files},
+               {"unused_keys", report.unused_keys}})
+      .dump(2);
 }
 
 }  // namespace negativa

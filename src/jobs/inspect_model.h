@@ -15,14 +15,15 @@ struct ModelReport {
   std::vector<Part> parts;
   std::vector<std::pair<std::string, std::string>> files;  // name within the model, SHA-256
   std::vector<std::string> unused_keys;
-  std::string scheduler;                  // "euler, leading", or why there is none
+  std::string scheduler;                      // "euler, leading", or why there is none
   std::string prediction, prediction_source;  // "v_prediction", "tensor v_pred"; empty where the files do not tell
   bool zero_snr = false;
   std::string zero_snr_source;
-  std::vector<std::string> remarks;       // what else is worth knowing before drawing: a line each
+  std::vector<std::string> remarks;  // what else is worth knowing before drawing: a line each
 };
 
-// Reads headers and configs and checks every key of every part against its config; hashes the files (cached). Throws as loading would.
+// Reads headers and configs and checks every key of every part against its config; hashes the files (cached). Throws as loading
+// would.
 ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
 std::string report_text(const ModelReport& report);

@@ -19,8 +19,8 @@ struct Baking {
 
 void check_out(const Path& out) {
   check(!out.empty(), ErrorKind::input, "[--out] is needed: the folder to write");
-  check(!fs::is_directory(out) || fs::is_empty(out), ErrorKind::input, "[--out] {} holds files already, expected a new folder; choose another name or empty it",
-        out.string());
+  check(!fs::is_directory(out) || fs::is_empty(out), ErrorKind::input,
+        "[--out] {} holds files already, expected a new folder; choose another name or empty it", out.string());
   check_can_write_folder(out);
 }
 

@@ -13,10 +13,12 @@ struct LoraBakeOptions {
   bool allow_unmatched = false;
 
   static void visit(auto& self, auto& v) {
-    v("model", self.model, flag("-m,--model"), "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    v("model", self.model, flag("-m,--model"),
+      "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("lora", self.lora, "FILE[:WEIGHT]; may be repeated");
     v("out", self.out, flag("-o,--out"), "folder to write, in diffusers' layout; it must not exist, or be empty");
-    v("weights_dtype", self.weights_dtype, choices({"auto", "fp32", "bf16", "fp16"}), "number format the weights are stored in; auto: as in the model's files");
+    v("weights_dtype", self.weights_dtype, choices({"auto", "fp32", "bf16", "fp16"}),
+      "number format the weights are stored in; auto: as in the model's files");
     v("allow_unmatched", self.allow_unmatched, "LoRA keys that fit no layer are skipped and listed instead of refused");
   }
 };

@@ -19,7 +19,8 @@ struct Conversion {
 };
 
 Conversion read(const LoraConvertOptions& options) {
-  check(!options.file.empty(), ErrorKind::input, "[lora convert] a LoRA file is needed, as in negativa lora convert FILE -o OUT --format kohya");
+  check(!options.file.empty(), ErrorKind::input,
+        "[lora convert] a LoRA file is needed, as in negativa lora convert FILE -o OUT --format kohya");
   check(!options.out.empty(), ErrorKind::input, "[--out] is needed: the file to write");
   check(!options.format.empty(), ErrorKind::input, "[--format] is needed: diffusers, kohya or peft");
   check_not_an_input(options.out, {options.file});
@@ -31,8 +32,9 @@ Conversion read(const LoraConvertOptions& options) {
   const std::string name = last_name(options.file);
   notice_skipped(conversion.lora, name);
   notice_left_out(conversion.lora, name);
-  check(!conversion.lora.modules.empty(), ErrorKind::input, "[lora convert] {}: all its {} layers are switched off (alpha 0), expected one that is not; there is nothing to write", name,
-        conversion.lora.coverage.off.size());
+  check(!conversion.lora.modules.empty(), ErrorKind::input,
+        "[lora convert] {}: all its {} layers are switched off (alpha 0), expected one that is not; there is nothing to write",
+        name, conversion.lora.coverage.off.size());
   auto& report = conversion.report;
   report.out = options.out;
   report.from = dialect_name(conversion.lora.dialect);
@@ -49,7 +51,8 @@ double largest_change(const LoraFile& written, const LoraFile& lora) {
     for (const auto& [name, module] : modules) {
       const auto part = written.modules.find(component);
       const bool is_there = part != written.modules.end() && part->second.contains(name);
-      largest = std::max(largest, is_there ? delta_distance(part->second.at(name), module) : std::numeric_limits<double>::infinity());
+      largest =
+          std::max(largest, is_there ? delta_distance(part->second.at(name), module) : std::numeric_limits<double>::infinity());
     }
   return largest;
 }

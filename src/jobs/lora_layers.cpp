@@ -60,7 +60,8 @@ std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::s
   return paths;
 }
 
-GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched, const CancelToken* cancel) {
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets,
+                      bool allow_unmatched, const CancelToken* cancel) {
   GivenLoras given;
   std::map<Path, std::shared_ptr<const LoraFile>> files;
   for (const auto& text : specs) {
@@ -91,7 +92,8 @@ void use_one_thread() { set_threads(1); }
 void check_not_an_input(const Path& out, const std::vector<Path>& inputs) {
   for (const auto& input : inputs) {
     std::error_code not_there;
-    check(!fs::equivalent(out, input, not_there), ErrorKind::input, "[--out] got {}, which is read; choose another name", out.string());
+    check(!fs::equivalent(out, input, not_there), ErrorKind::input, "[--out] got {}, which is read; choose another name",
+          out.string());
   }
 }
 

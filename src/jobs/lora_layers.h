@@ -13,8 +13,8 @@ struct LoraLayers {
   LoraTargets targets;
 };
 
-// Of the model of that name or path. Empty: of the bundled model or of full-size SDXL, whose layers are known without its weights: whichever more
-// of the files' keys fit, the bundled one where that is even.
+// Of the model of that name or path. Empty: of the bundled model or of full-size SDXL, whose layers are known without its
+// weights: whichever more of the files' keys fit, the bundled one where that is even.
 LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files);
 
 struct GivenLoras {
@@ -22,16 +22,17 @@ struct GivenLoras {
   std::vector<RecipeInput> inputs;  // their names and hashes, in the same order
 };
 
-// From texts FILE[:WEIGHT]; a file given twice is read once. Says what of them is skipped, off or without effect (lora_notices.h). Throws as
-// parse_weighted_lora and read_lora do.
+// From texts FILE[:WEIGHT]; a file given twice is read once. Says what of them is skipped, off or without effect
+// (lora_notices.h). Throws as parse_weighted_lora and read_lora do.
 std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::string& where);
-GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets, bool allow_unmatched = false,
-                      const CancelToken* cancel = nullptr);
+GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets,
+                      bool allow_unmatched = false, const CancelToken* cancel = nullptr);
 
 // Canonical JSON [{"name", "sha256", "weight"}]: where a file says what it was made of.
 std::string loras_json(const GivenLoras& given);
 
-// One thread for the process: many small products, whose last bits would follow the number of threads, and with it the file's hash.
+// One thread for the process: many small products, whose last bits would follow the number of threads, and with it the file's
+// hash.
 void use_one_thread();
 
 // Throws ErrorKind::input when `out` is one of the files that are read.

@@ -66,7 +66,8 @@ Merging merge(const LoraMergeOptions& options, const CancelToken& cancel) {
   report.format = options.format.empty() ? dialect_name(merging.given.loras[0].file->dialect) : options.format;
   check_lora_name(options.out, dialect_from_name(report.format));
   for (const auto& input : merging.given.inputs) report.names.push_back(input.name);
-  auto merged = merge_loras(merging.given.loras, options.method == "svd" ? MergeMethod::svd : MergeMethod::concat, options.rank, cancel);
+  auto merged =
+      merge_loras(merging.given.loras, options.method == "svd" ? MergeMethod::svd : MergeMethod::concat, options.rank, cancel);
   merging.lora.modules = std::move(merged.modules);
   report.layers = std::move(merged.layers);
   add_totals(report);
@@ -78,7 +79,8 @@ std::string joined_field(const GivenLoras& given, const char* field) {
   std::vector<std::string> values;
   for (const auto& lora : given.loras) {
     const auto found = lora.file->metadata.find(field);
-    if (found != lora.file->metadata.end() && !found->second.empty() && std::find(values.begin(), values.end(), found->second) == values.end())
+    if (found != lora.file->metadata.end() && !found->second.empty() &&
+        std::find(values.begin(), values.end(), found->second) == values.end())
       values.push_back(found->second);
   }
   return joined(values, ", ");
@@ -111,26 +113,33 @@ std::string cosine_text(const MergedLayer& layer) {
 
 }  // namespace
 
-LoraMergeReport plan_lora_merge(const LoraMergeOptions& options, const CancelToken& cancel) { return merge(options, cancel).report; }
+LoraMergeReport plan_lora_merge(const LoraMergeOptions& options, const CancelToken& cancel) {
+  return merge(options, cancel).report;
+}
 
 LoraMergeReport lora_merge(const LoraMergeOptions& options, const CancelToken& cancel) {
   const auto merging = merge(options, cancel);
-  write_lora(options.out, merging.lora, {dialect_from_name(merging.report.format), merging.layers.targets.layout, metadata_of(merging, options)});
+  write_lora(options.out, merging.lora,
+             {dialect_from_name(merging.report.format), merging.layers.targets.layout, metadata_of(merging, options)});
   return merging.report;
 }
 
 std::string report_text(const LoraMergeReport& report) {
   std::string text;
   for (const auto& layer : report.layers) {
-    text += fmt::format("{} {}: rank {} of {}, norm {:.4g}{}", layer.component, layer.module, layer.rank, layer.full_rank, layer.norm, cosine_text(layer));
-    if (layer.rank < layer.full_rank) text += fmt::format(", error {:.3g} (least possible {:.3g})", layer.error, layer.best_error);
+    text += fmt::format("{} {}: rank {} of {}, norm {:.4g}{}", layer.component, layer.module, layer.rank, layer.full_rank,
+                        layer.norm, cosine_text(layer));
+    if (layer.rank < layer.full_rank)
+      text += fmt::format(", error {:.3g} (least possible {:.3g})", layer.error, layer.best_error);
     text += "\n";
   }
   if (report.mean_cosine)
-    text += fmt::format("interference: cosine {:.3f} on average, from {:.3f} to {:.3f}; energy kept {:.3f} of the parts'\n", *report.mean_cosine,
-                        *report.least_cosine, *report.greatest_cosine, report.kept_energy);
-  if (report.error > 0) text += fmt::format("error of the whole {:.3g} (least possible {:.3g})\n", report.error, report.best_error);
-  return text + fmt::format("{} layers of {} LoRAs -> {} ({})\n", report.layers.size(), report.names.size(), report.out.string(), report.format);
+    text += fmt::format("interference: cosine {:.3f} on average, from {:.3f} to {:.3f}; energy kept {:.3f} of the parts'\n",
+                        *report.mean_cosine, *report.least_cosine, *report.greatest_cosine, report.kept_energy);
+  if (report.error > 0)
+    text += fmt::format("error of the whole {:.3g} (least possible {:.3g})\n", report.error, report.best_error);
+  return text + fmt::format("{} layers of {} LoRAs -> {} ({})\n", report.layers.size(), report.names.size(), report.out.string(),
+                            report.format);
 }
 
 std::string report_json(const LoraMergeReport& report) {
@@ -148,7 +157,8 @@ std::string report_json(const LoraMergeReport& report) {
                {"layers", Json::array()}};
   for (const auto& layer : report.layers) {
     Json cosines = Json::array();
-    for (const auto& cosine : layer.cosines) cosines.push_back({{"loras", {cosine.first, cosine.second}}, {"cosine", cosine.value}});
+    for (const auto& cosine : layer.cosines)
+      cosines.push_back({{"loras", {cosine.first, cosine.second}}, {"cosine", cosine.value}});
     json["layers"].push_back({{"component", layer.component},
                               {"module", layer.module},
                               {"rank", layer.rank},

@@ -1,6 +1,6 @@
 #pragma once
-// What a person sets, in three groups: the model (one for a whole run), a picture (may differ from line to line of a prompts file), and
-// where results go. Names are those of the command line (docs: `negativa generate --help`).
+// What a person sets, in three groups: the model (one for a whole run), a picture (may differ from line to line of a prompts
+// file), and where results go. Names are those of the command line (docs: `negativa generate --help`).
 #include <optional>
 #include <set>
 
@@ -19,17 +19,23 @@ struct ModelOptions {
   int threads = 0;
 
   static void visit(auto& self, auto& v) {
-    v("model", self.model, flag("-m,--model"), "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    v("model", self.model, flag("-m,--model"),
+      "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("refiner", self.refiner, "refiner model that draws the last steps");
     v("vae", self.vae, "VAE instead of the model's own: file, folder or a name in $NEGATIVA_MODELS");
     v("prediction_type", self.prediction_type, choices({"auto", "epsilon", "v_prediction", "sample"}),
       "what the model was trained to predict; auto: what its files say (negativa model inspect shows it)");
-    v("zero_snr", self.zero_snr, "the noise schedule is stretched to zero terminal SNR (arXiv:2305.08891), whatever the model's files say");
-    v("embedding", self.embedding, "textual inversion FILE[=NAME]; used by writing its name in a prompt: NAME, or the file's stem or the token it stores; may be repeated");
+    v("zero_snr", self.zero_snr,
+      "the noise schedule is stretched to zero terminal SNR (arXiv:2305.08891), whatever the model's files say");
+    v("embedding", self.embedding,
+      "textual inversion FILE[=NAME]; used by writing its name in a prompt: NAME, or the file's stem or the token it stores; may "
+      "be repeated");
     v("allow_unmatched", self.allow_unmatched, "LoRA keys that fit no layer are skipped and listed instead of refused");
-    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}), "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
+    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}),
+      "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
     v("weights_dtype", self.weights_dtype,
-      "auto, fp32, bf16, fp16 or int8: number format the weights are kept in, cast layer by layer when it is not --dtype; auto: as in the file, parts under "
+      "auto, fp32, bf16, fp16 or int8: number format the weights are kept in, cast layer by layer when it is not --dtype; auto: "
+      "as in the file, parts under "
       "1 GiB as --dtype; by part: unet:fp16,vae:fp32");
     v("device", self.device, choices({"auto", "cpu", "cuda"}), "where to compute; auto: a GPU if there is one");
     v("rng", self.rng, choices({"cpu"}), "random stream: torch's CPU generator");
@@ -57,7 +63,8 @@ struct PictureOptions {
 
   static void visit(auto& self, auto& v) {
     v("prompt", self.prompt, flag("-p,--prompt"), "what to draw; weights as in (word)1.3, (word)++, word-");
-    v("negative_prompt", self.negative_prompt, flag("-n,--negative-prompt"), "what to avoid; absent and \"\" differ: absent follows the model's force_zeros_for_empty_prompt");
+    v("negative_prompt", self.negative_prompt, flag("-n,--negative-prompt"),
+      "what to avoid; absent and \"\" differ: absent follows the model's force_zeros_for_empty_prompt");
     v("prompt_2", self.prompt_2, "prompt of the second text encoder; default: the prompt");
     v("negative_prompt_2", self.negative_prompt_2, "negative prompt of the second text encoder; default: the negative prompt");
     v("steps", self.steps, range(1, 1000), "denoising steps, base and refiner together");
@@ -68,11 +75,14 @@ struct PictureOptions {
     v("refiner_start", self.refiner_start, range(0.0, 1.0), "share of the schedule after which the refiner takes over");
     v("refiner_cfg_scale", self.refiner_cfg_scale, range(0.0, 100.0), "guidance of the refiner; default: --cfg-scale");
     v("sampler", self.sampler, choices({"euler", "euler_ancestral", "dpmpp_2m"}), "default: the model's scheduler_config.json");
-    v("schedule", self.schedule, choices({"leading", "linspace", "trailing", "karras", "exponential"}), "sigma grid; default: the model's scheduler_config.json");
+    v("schedule", self.schedule, choices({"leading", "linspace", "trailing", "karras", "exponential"}),
+      "sigma grid; default: the model's scheduler_config.json");
     v("lora", self.lora, "FILE[:WEIGHT[:BRANCH]], BRANCH both, negative or positive; may be repeated");
     v("weighting", self.weighting, choices({"compel", "none"}), "prompt weighting; none: the text as it stands");
-    v("pooled", self.pooled, choices({"raw", "clean"}), "pooled vector from the raw text, as Compel does it, or from the words without the syntax");
-    v("guidance_rescale", self.guidance_rescale, range(0.0, 1.0), "mixes in guidance rescaled to the unguided standard deviation (arXiv:2305.08891)");
+    v("pooled", self.pooled, choices({"raw", "clean"}),
+      "pooled vector from the raw text, as Compel does it, or from the words without the syntax");
+    v("guidance_rescale", self.guidance_rescale, range(0.0, 1.0),
+      "mixes in guidance rescaled to the unguided standard deviation (arXiv:2305.08891)");
     v("guidance_interval", self.guidance_interval, "BEGIN:END, shares of the schedule with guidance (arXiv:2404.07724)");
     v("aesthetic_score", self.aesthetic_score, range(0.0, 10.0), "for a model that is told one: the refiner");
     v("negative_aesthetic_score", self.negative_aesthetic_score, range(0.0, 10.0), "the same for the negative prompt");
@@ -94,7 +104,8 @@ struct OutputOptions {
   static void visit(auto& self, auto& v) {
     v("out", self.out, flag("-o,--out"), "PNG file; with several pictures its name is numbered, and a folder takes 0000.png …");
     v("batch_count", self.batch_count, range(1, 100000), "pictures; picture i is the one that seed + i makes alone");
-    v("prompts", self.prompts, "JSONL file, one request a line, its keys over the flags; makes what is missing and metadata.jsonl");
+    v("prompts", self.prompts,
+      "JSONL file, one request a line, its keys over the flags; makes what is missing and metadata.jsonl");
     v("from", self.from, "PNG made here: the same picture again; other flags change what they name");
     v("save_tensors", self.save_tensors, "safetensors file for embeddings, latents and picture (one picture)");
     v("show", self.show, "draw the picture in the terminal");

@@ -36,8 +36,9 @@ const RecipeInput* find_role(const Recipe& recipe, std::string_view role) {
 void add_input(Recipe& recipe, const RecipeInput& input) {
   for (const auto& other : recipe.inputs) {
     if (other.role != input.role || other.name != input.name) continue;
-    check(other.sha256 == input.sha256, ErrorKind::input, "[--{}] got two different files of the name {}, by which the picture's recipe knows them; rename one",
-          input.role, input.name);
+    check(other.sha256 == input.sha256, ErrorKind::input,
+          "[--{}] got two different files of the name {}, by which the picture's recipe knows them; rename one", input.role,
+          input.name);
     return;
   }
   recipe.inputs.push_back(input);
@@ -53,8 +54,8 @@ std::string last_name(const fs::path& path) {
 bool is_png_name(const fs::path& file) { return ascii_lower(file.native()).ends_with(".png"); }
 
 void check_png_name(const fs::path& file) {
-  check(file.extension().empty() || is_png_name(file), ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}", file.string(),
-        fs::path(file).replace_extension(".png").string());
+  check(file.extension().empty() || is_png_name(file), ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}",
+        file.string(), fs::path(file).replace_extension(".png").string());
 }
 
 namespace {
@@ -62,7 +63,9 @@ namespace {
 // A list's hash is that of a line a file: its hash, after its name below `folder` where one is given.
 std::string hash_of_list(const std::vector<fs::path>& files, const CancelToken* cancel, const fs::path& folder = {}) {
   std::string listing;
-  for (const auto& file : files) listing += (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file, cancel) + "\n";
+  for (const auto& file : files)
+    listing +=
+        (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file, cancel) + "\n";
   return sha256_hex(listing);
 }
 
@@ -75,21 +78,25 @@ RecipeInput model_input(const std::string& role, const ModelFiles& files, const 
 
 RecipeInput vae_input(const fs::path& path, const CancelToken* cancel) {
   const VaeFiles vae = open_vae(path);
-  return {"vae", nfc(vae.name), vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), cancel) : hash_of_list(vae.files, cancel)};
+  return {"vae", nfc(vae.name),
+          vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), cancel) : hash_of_list(vae.files, cancel)};
 }
 
 RecipeInput lora_input(const fs::path& path, const CancelToken* cancel) {
   const auto files = lora_weights_paths(path);
-  return {"lora", last_name(path), files.size() == 1 ? cached_sha256_file(files.front(), cancel) : hash_of_list(files, cancel, path)};
+  return {"lora", last_name(path),
+          files.size() == 1 ? cached_sha256_file(files.front(), cancel) : hash_of_list(files, cancel, path)};
 }
 
-RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures, const CancelToken* cancel) {
+RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures,
+                     const CancelToken* cancel) {
   RunInputs inputs;
   const Models& models = engine.models();
   inputs.models.push_back(model_input("model", models.files(), cancel));
   if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), cancel));
   if (!options.vae.empty()) inputs.models.push_back(vae_input(find_vae(options.vae), cancel));
-  for (const auto& spec : options.embedding) inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path, cancel));
+  for (const auto& spec : options.embedding)
+    inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path, cancel));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
@@ -108,12 +115,14 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   stored_model.rng = model.rng;
   stored_model.weights_dtype = engine.weights_dtype();
   for (auto& text : stored.lora) text = lora_record(text);
-  for (size_t i = 0; i < model.embedding.size(); ++i) stored_model.embedding.push_back(embedding_record(model.embedding[i], engine.embeddings().at(i)));
+  for (size_t i = 0; i < model.embedding.size(); ++i)
+    stored_model.embedding.push_back(embedding_record(model.embedding[i], engine.embeddings().at(i)));
   Json settings = to_json(fields_of(stored));
   stored_model.prediction_type = model.prediction_type;
   stored_model.zero_snr = model.zero_snr;
   Json of_model = to_json(fields_of(stored_model));
-  if (model.prediction_type == "auto") of_model.erase("prediction_type");  // younger than some recipes: written where it says something
+  if (model.prediction_type == "auto")
+    of_model.erase("prediction_type");  // younger than some recipes: written where it says something
   if (!model.zero_snr) of_model.erase("zero_snr");
   for (const char* key : recipe_model_settings)
     if (of_model.contains(key)) settings[key] = of_model[key];
@@ -147,7 +156,8 @@ std::string webui_schedule(const std::string& schedule) {
 
 // A value with a comma, colon or line end stands in quotes, JSON-escaped.
 std::string webui_value(const std::string& value) {
-  return value.find_first_of(",:\n\"") == std::string::npos ? value : Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.find_first_of(",:\n\"") == std::string::npos ? value
+                                                            : Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string webui_parameters(const PictureOptions& options, const Recipe& recipe) {
@@ -165,12 +175,13 @@ std::string webui_parameters(const PictureOptions& options, const Recipe& recipe
     if (input.role == "embedding") hashes["embed:" + stem] = short_hash(input.sha256);
     if (input.role == "vae") hashes["vae"] = short_hash(input.sha256);
   }
-  text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}", options.steps,
-                      webui_sampler(*options.sampler), webui_schedule(*options.schedule), options.cfg_scale, *options.seed, *options.width,
-                      *options.height, short_hash(model->sha256), webui_value(model->name));
+  text +=
+      fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}",
+                  options.steps, webui_sampler(*options.sampler), webui_schedule(*options.schedule), options.cfg_scale,
+                  *options.seed, *options.width, *options.height, short_hash(model->sha256), webui_value(model->name));
   if (const RecipeInput* refiner = find_role(recipe, "refiner"))
-    text += fmt::format(", Refiner: {}, Refiner switch at: {}", webui_value(fmt::format("{} [{}]", refiner->name, short_hash(refiner->sha256))),
-                        options.refiner_start);
+    text += fmt::format(", Refiner: {}, Refiner switch at: {}",
+                        webui_value(fmt::format("{} [{}]", refiner->name, short_hash(refiner->sha256))), options.refiner_start);
   if (!lora_hashes.empty()) {
     std::string list;
     for (const auto& one : lora_hashes) list += (list.empty() ? "" : ", ") + one;

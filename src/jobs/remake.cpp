@@ -38,7 +38,8 @@ class Search {
   void look_in(const fs::path& folder) { folders_.insert(folders_.begin(), folder); }
 
   bool was_given(const std::string& name) const {
-    return std::any_of(files_.begin(), files_.end(), [&](const fs::path& file) { return same_name(file.filename().native(), name); });
+    return std::any_of(files_.begin(), files_.end(),
+                       [&](const fs::path& file) { return same_name(file.filename().native(), name); });
   }
 
   fs::path find(const RecipeInput& wanted) const {
@@ -52,9 +53,12 @@ class Search {
       other = true;
     }
     const std::string option = wanted.role == "model" ? "-m" : "--" + wanted.role;
-    check(!other, ErrorKind::input, "[--from] the {} {} found here is another file than the picture was made with, whose SHA-256 is {}…; give that one with {}",
+    check(!other, ErrorKind::input,
+          "[--from] the {} {} found here is another file than the picture was made with, whose SHA-256 is {}…; give that one "
+          "with {}",
           wanted.role, wanted.name, wanted.sha256.substr(0, 10), option);
-    fail(ErrorKind::input, "[--from] the {} {} was not found; give it with {} or put it into ${}", wanted.role, wanted.name, option, names::models_variable);
+    fail(ErrorKind::input, "[--from] the {} {} was not found; give it with {} or put it into ${}", wanted.role, wanted.name,
+         option, names::models_variable);
   }
 
  private:
@@ -80,10 +84,12 @@ Recipe read_recipe(const fs::path& png) {
   const std::string where = png.filename().string();
   const std::string bytes = read_file(png);
   if (picture_format(bytes) != PictureFormat::png)
-    fail(ErrorKind::input, "[--from] {} is {}, expected a PNG made by negativa: other formats carry no recipe", where, what_it_is(bytes));
+    fail(ErrorKind::input, "[--from] {} is {}, expected a PNG made by negativa: other formats carry no recipe", where,
+         what_it_is(bytes));
   const auto chunks = read_png_text(png);
   const auto chunk = std::find_if(chunks.begin(), chunks.end(), [](const auto& c) { return c.first == names::png_recipe; });
-  check(chunk != chunks.end(), ErrorKind::input, "[--from] {} carries no recipe; it was not made by negativa, or another program saved it again", where);
+  check(chunk != chunks.end(), ErrorKind::input,
+        "[--from] {} carries no recipe; it was not made by negativa, or another program saved it again", where);
   Recipe recipe = Recipe::from_text(chunk->second, where);
   check(recipe.verb == "generate", ErrorKind::input, "[--from] {} was made by \"{}\", expected \"generate\"", where, recipe.verb);
   for (const auto& [role, name, hash] : recipe.inputs)
@@ -145,7 +151,9 @@ void set_from_picture(Fields& fields, const GenerateOptions& options, const Canc
   Search search(options, cancel);
   Found found;
   for (const auto& input : recipe.inputs) {
-    const bool replaced = input.role == "lora" ? new_loras : input.role == "embedding" ? new_embeddings : is_typed(fields, input.role);
+    const bool replaced = input.role == "lora"        ? new_loras
+                          : input.role == "embedding" ? new_embeddings
+                                                      : is_typed(fields, input.role);
     if (replaced && !search.was_given(input.name)) continue;
     const fs::path path = found[{input.role, input.name}] = search.find(input);
     if (input.role == "model") {
@@ -157,7 +165,8 @@ void set_from_picture(Fields& fields, const GenerateOptions& options, const Canc
   for (const auto& [role, replaced] : {std::pair<std::string, bool>{"lora", new_loras}, {"embedding", new_embeddings}}) {
     Json texts = Json::array();
     if (!replaced)
-      for (const auto& record : get_or<std::vector<std::string>>(settings, role, {}, where)) texts.push_back(with_path(role, record, found));
+      for (const auto& record : get_or<std::vector<std::string>>(settings, role, {}, where))
+        texts.push_back(with_path(role, record, found));
     settings[role] = texts;
     if (!replaced) find_field(fields, role)->source = {};
   }

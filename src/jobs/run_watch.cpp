@@ -42,7 +42,8 @@ RunHooks RunWatch::hooks() {
 std::optional<double> RunWatch::median_step() const {
   if (step_ends_.size() < 2) return {};
   std::vector<double> seconds;
-  for (size_t i = 1; i < step_ends_.size(); ++i) seconds.push_back(std::chrono::duration<double>(step_ends_[i] - step_ends_[i - 1]).count());
+  for (size_t i = 1; i < step_ends_.size(); ++i)
+    seconds.push_back(std::chrono::duration<double>(step_ends_[i] - step_ends_[i - 1]).count());
   std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
   return seconds[seconds.size() / 2];
 }

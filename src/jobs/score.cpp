@@ -36,7 +36,7 @@ struct Run {
   std::unique_ptr<TextMemory> texts;
   MetricRoom room;
   bool wants_cmmd = false;
-  std::vector<std::vector<UnitVector>> seen;  // of each set's pictures
+  std::vector<std::vector<UnitVector>> seen;                 // of each set's pictures
   std::vector<std::vector<std::optional<size_t>>> partners;  // of each further set's pictures in the first
 };
 
@@ -60,7 +60,8 @@ std::string foreign_picture(const std::vector<ScoreSet>& sets) {
     const ScoredFile& first = set.files.front();
     if (!first.model.empty()) continue;
     const Image8 image = read_image(first.path);
-    if (std::min(image.width, image.height) > 128) return fmt::format("{} has {}x{} pixels", first.path.string(), image.width, image.height);
+    if (std::min(image.width, image.height) > 128)
+      return fmt::format("{} has {}x{} pixels", first.path.string(), image.width, image.height);
   }
   return "";
 }
@@ -68,19 +69,23 @@ std::string foreign_picture(const std::vector<ScoreSet>& sets) {
 fs::path judge_folder(const Run& run) {
   if (!run.options.judge.empty()) return run.options.judge;
   const std::string foreign = foreign_picture(run.sets);
-  check(foreign.empty(), ErrorKind::input, "[--judge] {}, but the bundled judge knows the bundled model's world alone; give --judge FOLDER, a CLIP model's folder",
+  check(foreign.empty(), ErrorKind::input,
+        "[--judge] {}, but the bundled judge knows the bundled model's world alone; give --judge FOLDER, a CLIP model's folder",
         foreign);
   return default_model() / names::judge_folder;
 }
 
 bool is_bundled_judge(const fs::path& folder) {
   std::error_code ignored;
-  return fs::equivalent(folder, default_model() / names::judge_folder, ignored) || fs::equivalent(folder, default_model() / "judge_select", ignored);
+  return fs::equivalent(folder, default_model() / names::judge_folder, ignored) ||
+         fs::equivalent(folder, default_model() / "judge_select", ignored);
 }
 
 // The judge itself; with the default one its twin for choosing too, since the drawn pictures serve both.
 std::vector<Calibration> calibrate_judges(const Run& run) {
-  check(run.world.has_value(), ErrorKind::input, "[--calibrate] {} has no {}, which names the damages and captions to calibrate with; only general metrics are possible with it",
+  check(run.world.has_value(), ErrorKind::input,
+        "[--calibrate] {} has no {}, which names the damages and captions to calibrate with; only general metrics are possible "
+        "with it",
         run.judge->folder().string(), names::judge_world);
   std::vector<CalibratedJudge> judges{{&*run.judge, *run.world}};
   std::optional<Judge> second;
@@ -90,7 +95,8 @@ std::vector<Calibration> calibrate_judges(const Run& run) {
   }
   for (const auto& judge : judges) check_can_write(judge.judge->folder() / names::judge_calibration);
   auto calibrations = calibrate(judges, run.options.threads, run.cancel);
-  for (size_t i = 0; i < judges.size(); ++i) write_atomically(judges[i].judge->folder() / names::judge_calibration, calibrations[i].to_text());
+  for (size_t i = 0; i < judges.size(); ++i)
+    write_atomically(judges[i].judge->folder() / names::judge_calibration, calibrations[i].to_text());
   return calibrations;
 }
 
@@ -104,17 +110,20 @@ void open_judge(Run& run, ScoreReport& report) {
   report.judge = run.judge->name();
   if (run.options.calibrate) report.calibrations = calibrate_judges(run);
   if (!run.world) {
-    report.notes.push_back(fmt::format("{} has no {}: right object, damage, background and object count are left out, and there is no calibration", folder.string(), names::judge_world));
+    report.notes.push_back(
+        fmt::format("{} has no {}: right object, damage, background and object count are left out, and there is no calibration",
+                    folder.string(), names::judge_world));
     return;
   }
   std::string why;
-  const auto calibration = is_bundled_judge(folder) || run.options.calibrate ? find_calibration(folder, bundled_model_input().sha256, judge_input(*run.judge).sha256, why)
-                                                                             : std::nullopt;
+  const auto calibration = is_bundled_judge(folder) || run.options.calibrate
+                               ? find_calibration(folder, bundled_model_input().sha256, judge_input(*run.judge).sha256, why)
+                               : std::nullopt;
   report.basis = damage_score_basis(run.world->damages, calibration);
   run.room.score_damages = report.basis.damages;
   if (!report.basis.uncalibrated.empty())
-    report.notes.push_back(fmt::format("damage is uncalibrated, over all damages: {}{}; negativa score --calibrate makes one", report.basis.uncalibrated,
-                                       why.empty() ? "" : " (" + why + ")"));
+    report.notes.push_back(fmt::format("damage is uncalibrated, over all damages: {}{}; negativa score --calibrate makes one",
+                                       report.basis.uncalibrated, why.empty() ? "" : " (" + why + ")"));
   else if (!report.basis.outside.empty())
     report.notes.push_back("damage leaves out what the judge does not tell: " + joined(report.basis.outside, ", "));
 }
@@ -127,15 +136,20 @@ void choose_metrics(Run& run, ScoreReport& report) {
   const auto asked = split_names(run.options.metrics);
   for (const auto& name : asked) {
     const auto hint = did_you_mean(name, names);
-    check(std::find(names.begin(), names.end(), name) != names.end(), ErrorKind::input, "[--metrics] got \"{}\", expected some of {}{}", name, joined(names, ","), hint);
+    check(std::find(names.begin(), names.end(), name) != names.end(), ErrorKind::input,
+          "[--metrics] got \"{}\", expected some of {}{}", name, joined(names, ","), hint);
   }
-  const auto is_asked = [&](const std::string& name) { return asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end(); };
+  const auto is_asked = [&](const std::string& name) {
+    return asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end();
+  };
   for (auto& metric : known)
     if (is_asked(metric.name) && (!metric.needs.baseline || run.sets.size() > 1)) report.metrics.push_back(std::move(metric));
   const bool names_cmmd = !asked.empty() && (is_asked(cmmd_name) || is_asked(cmmd_biased_name));
-  check(!names_cmmd || !run.options.reference.empty(), ErrorKind::input, "[--metrics] cmmd measures the distance to a folder of pictures as they should be; give --reference FOLDER");
+  check(!names_cmmd || !run.options.reference.empty(), ErrorKind::input,
+        "[--metrics] cmmd measures the distance to a folder of pictures as they should be; give --reference FOLDER");
   run.wants_cmmd = !run.options.reference.empty() && (asked.empty() || names_cmmd);
-  check(!report.metrics.empty() || run.wants_cmmd, ErrorKind::input, "[--metrics] {} compares with the first folder's pictures; give a second folder", run.options.metrics);
+  check(!report.metrics.empty() || run.wants_cmmd, ErrorKind::input,
+        "[--metrics] {} compares with the first folder's pictures; give a second folder", run.options.metrics);
 }
 
 std::vector<ScoredPicture> as_scored(const ScoreSet& set) {
@@ -161,9 +175,11 @@ void measure_picture(Run& run, ScoreReport& report, size_t s, size_t i) {
   scores.file = file;
   const Image8 image = picture_of(file.path);
   scores.width = image.width, scores.height = image.height;
-  const bool wants_judge = run.wants_cmmd || std::any_of(report.metrics.begin(), report.metrics.end(), [](const Metric& metric) { return metric.needs.judge; });
+  const bool wants_judge = run.wants_cmmd || std::any_of(report.metrics.begin(), report.metrics.end(),
+                                                         [](const Metric& metric) { return metric.needs.judge; });
   if (wants_judge) run.seen[s][i] = run.judge->see(image);
-  const bool wants_baseline = std::any_of(report.metrics.begin(), report.metrics.end(), [](const Metric& metric) { return metric.needs.baseline; });
+  const bool wants_baseline =
+      std::any_of(report.metrics.begin(), report.metrics.end(), [](const Metric& metric) { return metric.needs.baseline; });
   Image8 baseline;
   if (wants_baseline && s > 0 && run.partners[s][i]) {
     const auto& partner = run.sets[0].files[*run.partners[s][i]].path;
@@ -190,7 +206,8 @@ void measure(Run& run, ScoreReport& report) {
 std::vector<ScoredPicture> values_of(const SetScores& set, size_t metric) {
   std::vector<ScoredPicture> pictures;
   for (const auto& picture : set.pictures)
-    if (picture.values[metric]) pictures.push_back({picture.file.name, picture.file.caption, picture.file.seed, *picture.values[metric]});
+    if (picture.values[metric])
+      pictures.push_back({picture.file.name, picture.file.caption, picture.file.seed, *picture.values[metric]});
   return pictures;
 }
 
@@ -221,7 +238,8 @@ std::vector<UnitVector> reference_vectors(const Run& run) {
   return seen;
 }
 
-// Places of a set's pictures, prompt after prompt in the order of the prompts' text, each prompt's by seed and name: the same in sets of the same prompts and seeds.
+// Places of a set's pictures, prompt after prompt in the order of the prompts' text, each prompt's by seed and name: the same in
+// sets of the same prompts and seeds.
 struct ByPrompt {
   std::vector<size_t> places, pictures_of_prompt;
 };
@@ -260,19 +278,26 @@ void measure_cmmd(Run& run, ScoreReport& report) {
     row.biased.push_back(own.biased(order.places));
     const bool small = order.places.size() <= most_cmmd_pictures;
     const BootstrapOptions options{.seed = 0, .resamples = 400};
-    const auto interval = [&](const Statistic& statistic) { return small ? std::optional(bootstrap(order.pictures_of_prompt, statistic, options)) : std::nullopt; };
+    const auto interval = [&](const Statistic& statistic) {
+      return small ? std::optional(bootstrap(order.pictures_of_prompt, statistic, options)) : std::nullopt;
+    };
     row.intervals.push_back(interval([&](std::span<const size_t> numbers) {
       run.cancel.throw_if_cancelled();
       return own.unbiased(places(order, numbers));
     }));
     if (s == 0) continue;
     const bool comparable = same_prompts_and_counts(as_scored(run.sets[0]), as_scored(run.sets[s]));
-    if (!comparable) report.notes.push_back(fmt::format("cmmd of {} and {} is not compared: they have other prompts or other numbers of pictures", run.sets[0].name, run.sets[s].name));
-    row.differences.push_back(!comparable ? std::nullopt : interval([&](std::span<const size_t> numbers) -> std::optional<double> {
-      run.cancel.throw_if_cancelled();
-      const auto second = measures[s].unbiased(places(orders[s], numbers)), first = measures[0].unbiased(places(orders[0], numbers));
-      return first && second ? std::optional(*second - *first) : std::nullopt;
-    }));
+    if (!comparable)
+      report.notes.push_back(
+          fmt::format("cmmd of {} and {} is not compared: they have other prompts or other numbers of pictures", run.sets[0].name,
+                      run.sets[s].name));
+    row.differences.push_back(!comparable ? std::nullopt
+                                          : interval([&](std::span<const size_t> numbers) -> std::optional<double> {
+                                              run.cancel.throw_if_cancelled();
+                                              const auto second = measures[s].unbiased(places(orders[s], numbers)),
+                                                         first = measures[0].unbiased(places(orders[0], numbers));
+                                              return first && second ? std::optional(*second - *first) : std::nullopt;
+                                            }));
   }
   report.cmmd = std::move(row);
 }
@@ -287,7 +312,8 @@ std::string kinds_of(const SetScores& set) {
     sizes.insert(fmt::format("{}x{}", picture.width, picture.height));
   }
   const std::vector<std::string> named(formats.begin(), formats.end());
-  return joined(named, " and ") + " of " + (sizes.size() == 1 ? *sizes.begin() : fmt::format("{} sizes, {} to {}", sizes.size(), *sizes.begin(), *sizes.rbegin()));
+  return joined(named, " and ") + " of " +
+         (sizes.size() == 1 ? *sizes.begin() : fmt::format("{} sizes, {} to {}", sizes.size(), *sizes.begin(), *sizes.rbegin()));
 }
 
 void say_first(const Run& run, ScoreReport& report) {
@@ -295,25 +321,31 @@ void say_first(const Run& run, ScoreReport& report) {
     const auto lines = pairing_lines(compare_sets(as_scored(run.sets[0]), as_scored(run.sets[s])));
     for (size_t i = 0; i < lines.size(); ++i) report.first_lines.push_back((i == 0 ? run.sets[s].name + ": " : "") + lines[i]);
     const std::string first = kinds_of(report.sets[0]), other = kinds_of(report.sets[s]);
-    if (first != other) report.first_lines.front() += fmt::format("; {} has {}, {} has {}: part of any difference may be that", run.sets[0].name, first, run.sets[s].name, other);
+    if (first != other)
+      report.first_lines.front() += fmt::format("; {} has {}, {} has {}: part of any difference may be that", run.sets[0].name,
+                                                first, run.sets[s].name, other);
   }
 }
 
 void note_cut_captions(Run& run, ScoreReport& report) {
-  const bool wanted = std::any_of(report.metrics.begin(), report.metrics.end(), [](const Metric& metric) { return metric.name == "clip_score"; });
+  const bool wanted =
+      std::any_of(report.metrics.begin(), report.metrics.end(), [](const Metric& metric) { return metric.name == "clip_score"; });
   if (!wanted) return;
   std::set<std::string> cut;
   for (const auto& set : run.sets)
     for (const auto& file : set.files)
       if (run.texts->read(file.caption).cut > 0) cut.insert(file.caption);
-  if (!cut.empty()) report.notes.push_back(fmt::format("{} captions are longer than the judge reads; what did not fit was left out, the end token kept", cut.size()));
+  if (!cut.empty())
+    report.notes.push_back(fmt::format(
+        "{} captions are longer than the judge reads; what did not fit was left out, the end token kept", cut.size()));
 }
 
 }  // namespace
 
 ScoreReport score(const ScoreOptions& options, const CancelToken& cancel) {
   const auto begin = std::chrono::steady_clock::now();
-  check(!options.folder.empty() || options.calibrate, ErrorKind::input, "[score] a folder of pictures is needed; try negativa score FOLDER");
+  check(!options.folder.empty() || options.calibrate, ErrorKind::input,
+        "[score] a folder of pictures is needed; try negativa score FOLDER");
   if (!options.out.empty()) check_can_write(options.out);
   if (!options.sheet.empty()) check_png_name(options.sheet), check_can_write(options.sheet);
   ScoreReport report;

@@ -1,5 +1,6 @@
 #pragma once
-// `negativa score`: what can be measured of the pictures of a folder, and whether those of another one are better. docs/experiments.md.
+// `negativa score`: what can be measured of the pictures of a folder, and whether those of another one are better.
+// docs/experiments.md.
 #include <memory>
 
 #include "base/cancel.h"
@@ -21,10 +22,12 @@ struct ScoreOptions {
 
   static void visit(auto& self, auto& v) {
     v("folder", self.folder, flag("FOLDER"), "folders of pictures with captions; each is compared with the first");
-    v("judge", self.judge, "folder of a CLIP model (transformers); default: the bundled model's own judge, for its pictures alone");
+    v("judge", self.judge,
+      "folder of a CLIP model (transformers); default: the bundled model's own judge, for its pictures alone");
     v("reference", self.reference, "folder of pictures as they should be, for cmmd");
     v("metrics", self.metrics, "only these, as clip_score,damage");
-    v("calibrate", self.calibrate, "first measure how well the judge tells the damages of its world, and keep that in its folder");
+    v("calibrate", self.calibrate,
+      "first measure how well the judge tells the damages of its world, and keep that in its folder");
     v("out", self.out, flag("-o,--out"), "CSV file with a line a picture");
     v("sheet", self.sheet, "PNG of the best, the worst and the most changed pictures");
     v("threads", self.threads, range(0, 1024), "CPU threads, a picture each; 0: all cores");
@@ -51,8 +54,8 @@ struct MetricRow {
 
 // Of a set's distance to the reference.
 struct CmmdRow {
-  std::vector<double> unbiased, biased;                  // one a set
-  std::vector<std::optional<BootstrapResult>> intervals;  // of unbiased
+  std::vector<double> unbiased, biased;                     // one a set
+  std::vector<std::optional<BootstrapResult>> intervals;    // of unbiased
   std::vector<std::optional<BootstrapResult>> differences;  // of each further set to the first; absent: other prompts or counts
 };
 
@@ -61,7 +64,7 @@ struct ScoreReport {
   std::vector<std::string> notes;        // what is left out and why; what counts in the damage score
   std::string judge;                     // its name
   std::vector<Metric> metrics;
-  std::vector<MetricRow> rows;           // of metrics
+  std::vector<MetricRow> rows;  // of metrics
   std::optional<CmmdRow> cmmd;
   std::vector<SetScores> sets;
   DamageScoreBasis basis;

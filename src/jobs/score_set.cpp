@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 bool is_picture(const fs::path& file) {
   std::string extension = file.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return !file.filename().string().starts_with(".") && (extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".webp");
+  return !file.filename().string().starts_with(".") &&
+         (extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".webp");
 }
 
 std::vector<std::string> pictures_in(const Path& folder, const MetadataCaptions& listed) {
@@ -32,7 +33,8 @@ std::vector<std::string> pictures_in(const Path& folder, const MetadataCaptions&
   for (const auto& entry : fs::directory_iterator(folder))
     if (is_picture(entry.path()) && !entry.is_directory()) names.push_back(entry.path().filename().string());
   for (const auto& [name, text] : listed) {
-    check(fs::exists(folder / name), ErrorKind::input, "[score] {} names {}, which is not there", (folder / names::metadata_jsonl).string(), name);
+    check(fs::exists(folder / name), ErrorKind::input, "[score] {} names {}, which is not there",
+          (folder / names::metadata_jsonl).string(), name);
     names.push_back(name);
   }
   std::sort(names.begin(), names.end());
@@ -82,7 +84,8 @@ void take_recipe(ScoredFile& file, bool has_caption) {
     if (input.role == "model") file.model = input.name;
   const Json settings = parse_json(recipe->settings_json, file.name);
   if (!has_caption && settings.contains("prompt") && settings["prompt"].is_string())
-    file.caption = words_of(settings["prompt"].get<std::string>(), get_or<std::string>(settings, "weighting", "compel", file.name) == "compel");
+    file.caption = words_of(settings["prompt"].get<std::string>(),
+                            get_or<std::string>(settings, "weighting", "compel", file.name) == "compel");
 }
 
 }  // namespace
@@ -100,13 +103,18 @@ ScoreSet read_score_set(const Path& folder, bool captions) {
     const auto in_list = listed.find(name);
     const bool beside = fs::exists((folder / name).replace_extension(names::caption_extension));
     const bool has_caption = beside || (in_list != listed.end() && in_list->second);
-    if (captions && has_caption) file.caption = words_of(caption_of(folder, name, listed, stored), line != lines.end() && line->second.weighted);
+    if (captions && has_caption)
+      file.caption = words_of(caption_of(folder, name, listed, stored), line != lines.end() && line->second.weighted);
     take_recipe(file, has_caption);
     if (captions && !has_caption && file.caption.empty()) without.push_back(name);
     set.files.push_back(std::move(file));
   }
-  check(without.empty(), ErrorKind::input, "[score] {} of {} pictures of {} have no caption ({}{}): neither a line in {}, nor a .txt beside, nor a recipe in the PNG", without.size(),
-        set.files.size(), folder.string(), joined(std::span(without).first(std::min<size_t>(without.size(), 4)), ", "), without.size() > 4 ? " …" : "", names::metadata_jsonl);
+  check(
+      without.empty(), ErrorKind::input,
+      "[score] {} of {} pictures of {} have no caption ({}{}): neither a line in {}, nor a .txt beside, nor a recipe in the PNG",
+      without.size(), set.files.size(), folder.string(),
+      joined(std::span(without).first(std::min<size_t>(without.size(), 4)), ", "), without.size() > 4 ? " …" : "",
+      names::metadata_jsonl);
   return set;
 }
 

@@ -68,7 +68,8 @@ std::string score_csv(const ScoreReport& report) {
 
 Image8 score_sheet(const ScoreReport& report) {
   const auto leading = leading_metric(report);
-  check(leading.has_value(), ErrorKind::input, "[--sheet] none of the metrics says what is better; add clip_score or damage to --metrics");
+  check(leading.has_value(), ErrorKind::input,
+        "[--sheet] none of the metrics says what is better; add clip_score or damage to --metrics");
   const Metric& metric = report.metrics[*leading];
   const double better = metric.better == Better::higher ? 1 : -1;
   std::vector<Pick> picks;
@@ -78,7 +79,8 @@ Image8 score_sheet(const ScoreReport& report) {
     if (report.metrics[m].needs.baseline) pick(report, m, "most changed", 1, picks);
   Sheet sheet;
   sheet.title = fmt::format("By {}", metric.name);
-  sheet.caption = fmt::format("judge {}{}", report.judge, metric.name == "damage" && !report.basis.uncalibrated.empty() ? ", uncalibrated" : "");
+  sheet.caption = fmt::format("judge {}{}", report.judge,
+                              metric.name == "damage" && !report.basis.uncalibrated.empty() ? ", uncalibrated" : "");
   for (const auto& set : report.sets) sheet.column_labels.push_back(set.name);
   for (const auto& row : picks) {
     sheet.row_labels.push_back(fmt::format("{} ({:.3g}): {}", row.kind, row.value, row.picture->file.caption));

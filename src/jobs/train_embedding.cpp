@@ -19,17 +19,19 @@ TrainingFacts facts_of(const EmbeddingTraining& training, const Recipe& recipe, 
 }  // namespace
 
 TrainReport train_embedding(const TrainEmbeddingOptions& options, const std::string& config_toml, const CancelToken& cancel) {
-  check(options.run.out.empty() || options.run.out.extension() == ".safetensors", ErrorKind::input, "[--out] got {}, expected a name that ends in .safetensors",
-        options.run.out.string());
+  check(options.run.out.empty() || options.run.out.extension() == ".safetensors", ErrorKind::input,
+        "[--out] got {}, expected a name that ends in .safetensors", options.run.out.string());
   check_can_write(options.run.out);
   for (const auto& line : without_effect(options)) notice("{}", line);
   const TrainHooks hooks = training_hooks(cancel);
   EmbeddingTraining training = plan_embedding_training(options, model_path(options), hooks.data);
   note_training_texts(training, options, {training.options.name, training.captions});
-  const Recipe recipe = training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump(), cancel);
+  const Recipe recipe =
+      training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump(), cancel);
   const auto train = [&](RunFolder& run, const TrainHooks& with) { return train_embedding(training, run, with); };
   const auto write = [&](const TrainingResult& result) {
-    write_embedding(options.run.out, result.trained.embeddings.front(), embedding_metadata(facts_of(training, recipe, result.epochs)));
+    write_embedding(options.run.out, result.trained.embeddings.front(),
+                    embedding_metadata(facts_of(training, recipe, result.epochs)));
   };
   return run_training({training.options, recipe, memory_request(training), config_toml, train, write}, hooks);
 }

@@ -24,7 +24,8 @@ TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64
   facts.rank = options.rank;
   facts.alpha = training.alpha;
   facts.targets = options.targets;
-  if (options.text_encoders) facts.text_encoder_learning_rate = options.text_encoder_learning_rate.value_or(default_text_encoder_learning_rate);
+  if (options.text_encoders)
+    facts.text_encoder_learning_rate = options.text_encoder_learning_rate.value_or(default_text_encoder_learning_rate);
   return facts;
 }
 
@@ -41,7 +42,8 @@ TrainReport train_lora(const TrainLoraOptions& options, const std::string& confi
   const Recipe recipe = recipe_of(training, cancel);
   const auto train = [&](RunFolder& run, const TrainHooks& with) { return train_lora(training, run, with); };
   const auto write = [&](const TrainingResult& result) {
-    write_lora(options.run.out, result.trained.lora, {dialect, training.targets.layout, training_metadata(facts_of(training, recipe, result.epochs))});
+    write_lora(options.run.out, result.trained.lora,
+               {dialect, training.targets.layout, training_metadata(facts_of(training, recipe, result.epochs))});
   };
   return run_training({training.options, recipe, memory_request(training), config_toml, train, write}, hooks);
 }

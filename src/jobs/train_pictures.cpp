@@ -82,15 +82,18 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
   }
   RunWatch watch("class pictures", engine.models(), plans, cancel);
   engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
-    write_atomically(files[i], encode_png(tensor_to_images(result.image).front(), picture_text(pictures[i], picture_recipe(engine, model, pictures[i], inputs))));
+    write_atomically(files[i], encode_png(tensor_to_images(result.image).front(),
+                                          picture_text(pictures[i], picture_recipe(engine, model, pictures[i], inputs))));
   });
 }
 
-Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel) {
+Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained,
+                    const CancelToken& cancel) {
   Engine engine(model_options(options), 1);
   engine.models().lend_unet(unet);
   Plan plan = engine.plan(preview_picture(options));
-  if (!trained.lora.modules.empty()) plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
+  if (!trained.lora.modules.empty())
+    plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
   plan.embeddings = trained.embeddings;
   RunHooks hooks;
   hooks.cancel = &cancel;

@@ -8,14 +8,17 @@
 
 namespace negativa {
 
-// Draws --class-prompt into --class-data until there are class_count pictures; those that are there stay. Picture i has seed + i, 50 steps and guidance 5.
+// Draws --class-prompt into --class-data until there are class_count pictures; those that are there stay. Picture i has seed + i,
+// 50 steps and guidance 5.
 void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel);
 
-// Draws the validation prompt with what is trained by a step, always from the same noise. Encoders and VAE are loaded for it and freed again: between previews
-// the training has the memory to itself.
-Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained, const CancelToken& cancel);
+// Draws the validation prompt with what is trained by a step, always from the same noise. Encoders and VAE are loaded for it and
+// freed again: between previews the training has the memory to itself.
+Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained,
+                    const CancelToken& cancel);
 
-// What that takes at its peak, as MemoryRequest::preview_bytes. 0 without --validation-prompt. Throws what drawing would throw before its first step.
+// What that takes at its peak, as MemoryRequest::preview_bytes. 0 without --validation-prompt. Throws what drawing would throw
+// before its first step.
 int64_t preview_bytes(const TrainOptions& options);
 
 }  // namespace negativa

@@ -18,9 +18,9 @@ namespace negativa {
 namespace {
 
 // Where things lie, how long, and what is looked at on the way: none of it decides a byte of the trained file.
-constexpr const char* not_in_recipe[] = {"model",        "vae",    "data",  "class_data",  "class_count",      "validation_data", "skip_broken",
-                                         "threads",      "device", "dtype", "out",         "save_trace",       "checkpoint_every", "validate_every",
-                                         "validation_prompt", "resume", "force"};
+constexpr const char* not_in_recipe[] = {
+    "model", "vae", "data",       "class_data",       "class_count",    "validation_data",   "skip_broken", "threads", "device",
+    "dtype", "out", "save_trace", "checkpoint_every", "validate_every", "validation_prompt", "resume",      "force"};
 
 RecipeInput data_input(const std::string& role, const Dataset& dataset) {
   return {role, fmt::format("{} pictures", dataset.examples.size()), dataset.sha256()};
@@ -41,12 +41,12 @@ MemoryRequest with_previews(MemoryRequest request, const TrainOptions& options) 
 void check_memory(const TrainingRun& training) {
   const MemoryRequest request = with_previews(training.memory, training.options);
   const MemoryPlan memory = plan_memory(request);
-  notice("predicted peak memory {:.2f} GiB (weights {:.2f}, activations {:.2f}), available {:.2f} GiB", gibibytes(memory.peak()), gibibytes(memory.weights),
-         gibibytes(memory.activations), gibibytes(memory.available));
+  notice("predicted peak memory {:.2f} GiB (weights {:.2f}, activations {:.2f}), available {:.2f} GiB", gibibytes(memory.peak()),
+         gibibytes(memory.weights), gibibytes(memory.activations), gibibytes(memory.available));
   if (memory.fits() || training.options.run.force) return;
   const auto advice = memory_advice(request);
-  fail(ErrorKind::input, "[memory] the run needs about {:.1f} GiB and {:.1f} are available; try {}, or --force", gibibytes(memory.peak()), gibibytes(memory.available),
-       advice.empty() ? "a smaller model" : joined(advice, " or "));
+  fail(ErrorKind::input, "[memory] the run needs about {:.1f} GiB and {:.1f} are available; try {}, or --force",
+       gibibytes(memory.peak()), gibibytes(memory.available), advice.empty() ? "a smaller model" : joined(advice, " or "));
 }
 
 void add_progress(const TrainingRun& training, RunFolder& run, TrainHooks& hooks) {
@@ -56,22 +56,27 @@ void add_progress(const TrainingRun& training, RunFolder& run, TrainHooks& hooks
     counted = true;
   };
   const auto& options = training.options;
-  hooks.on_preview = [&run, &options, cancel = hooks.data.cancel](int64_t step, const std::shared_ptr<const UNet>& unet, const Trained& trained) {
+  hooks.on_preview = [&run, &options, cancel = hooks.data.cancel](int64_t step, const std::shared_ptr<const UNet>& unet,
+                                                                  const Trained& trained) {
     const Image8 image = draw_preview(options, unet, trained, *cancel);
-    run.save_preview(step, image, {{"Title", options.run.validation_prompt}, {"Description", fmt::format("step {} of {}", step, options.step.steps)}});
+    run.save_preview(
+        step, image,
+        {{"Title", options.run.validation_prompt}, {"Description", fmt::format("step {} of {}", step, options.step.steps)}});
   };
 }
 
 // Before there is a run folder.
 void check_trace(const TrainRunOptions& options) {
   if (options.save_trace.empty()) return;
-  check(options.save_trace.lexically_normal() != options.out.lexically_normal(), ErrorKind::input, "[--save-trace] got {}, which is the trained file; choose another name",
-        options.save_trace.string());
+  check(options.save_trace.lexically_normal() != options.out.lexically_normal(), ErrorKind::input,
+        "[--save-trace] got {}, which is the trained file; choose another name", options.save_trace.string());
   check_can_write(options.save_trace);
 }
 
 // A PeftModel's folder has no bytes of its own.
-std::string trained_sha256(const Path& out) { return std::filesystem::is_directory(out) ? lora_input(out).sha256 : sha256_file(out); }
+std::string trained_sha256(const Path& out) {
+  return std::filesystem::is_directory(out) ? lora_input(out).sha256 : sha256_file(out);
+}
 
 void add_result(const TrainingResult& result, TrainReport& report) {
   report.resumed_from = result.resumed_from;
@@ -91,7 +96,9 @@ TrainHooks training_hooks(const CancelToken& cancel) {
   return hooks;
 }
 
-Path model_path(const TrainOptions& options) { return options.model.model.empty() ? default_model() : find_model(options.model.model); }
+Path model_path(const TrainOptions& options) {
+  return options.model.model.empty() ? default_model() : find_model(options.model.model);
+}
 
 TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   const auto begin = std::chrono::steady_clock::now();
@@ -121,7 +128,8 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
   return report;
 }
 
-Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options, const std::string& settings_json, const CancelToken& cancel) {
+Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options,
+                       const std::string& settings_json, const CancelToken& cancel) {
   Json settings = parse_json(settings_json, verb);
   for (const char* key : not_in_recipe) settings.erase(key);
   settings["resolution"] = training.resolution_px;
@@ -170,7 +178,8 @@ TrainingFacts training_facts(const Training& training, const TrainOptions& optio
   return facts;
 }
 
-std::string describe_training(const MemoryRequest& given, const TrainOptions& options, const std::pair<std::string, int64_t>& what, bool as_json) {
+std::string describe_training(const MemoryRequest& given, const TrainOptions& options,
+                              const std::pair<std::string, int64_t>& what, bool as_json) {
   const MemoryRequest request = with_previews(given, options);
   const Training& training = request.training;
   const MemoryPlan memory = plan_memory(request);
@@ -194,7 +203,8 @@ std::string describe_training(const MemoryRequest& given, const TrainOptions& op
                      {"peak_gib", gibibytes(memory.peak())},
                      {"available_gib", gibibytes(memory.available)},
                      {"fits", memory.fits()},
-                     {"seconds", predicted_seconds({training.unet, side, rows * step.steps, training.workers, request.gradient_checkpointing, is_small_unet(training.unet)})},
+                     {"seconds", predicted_seconds({training.unet, side, rows * step.steps, training.workers,
+                                                    request.gradient_checkpointing, is_small_unet(training.unet)})},
                      {"would_help", memory_advice(request)}};
   return described(json, as_json);
 }

@@ -34,12 +34,14 @@ TrainHooks training_hooks(const CancelToken& cancel);
 Path model_path(const TrainOptions& options);
 
 // `settings`: the options' fields as JSON text, with all that was resolved; what decides no byte of the file is left out here.
-Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options, const std::string& settings, const CancelToken& cancel);
+Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options,
+                       const std::string& settings, const CancelToken& cancel);
 
 // What all kinds of training say of themselves in the file's header.
 TrainingFacts training_facts(const Training& training, const TrainOptions& options, const Recipe& recipe, int64_t epochs);
 
 // What --dry-run prints. `what`: {"adapted_layers", 140}.
-std::string describe_training(const MemoryRequest& memory, const TrainOptions& options, const std::pair<std::string, int64_t>& what, bool as_json);
+std::string describe_training(const MemoryRequest& memory, const TrainOptions& options,
+                              const std::pair<std::string, int64_t>& what, bool as_json);
 
 }  // namespace negativa

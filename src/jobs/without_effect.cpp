@@ -20,8 +20,8 @@ struct Facts {
   bool has_refiner = false, base_draws = true, refiner_draws = false;
   bool base_guided = false, refiner_guided = false;  // in one step at the least
   bool two_encoders = true;
-  bool zero_negative = false;   // no negative prompt is an embedding of zeros
-  bool takes_score = false;     // a model that draws is told an aesthetic score instead of a target size
+  bool zero_negative = false;  // no negative prompt is an embedding of zeros
+  bool takes_score = false;    // a model that draws is told an aesthetic score instead of a target size
   bool takes_target = true;
 
   bool guided() const { return base_guided || refiner_guided; }
@@ -39,7 +39,9 @@ struct Known {
   int64_t base_numbers = 6, refiner_numbers = 0;  // 6: sizes with a target; 5: with an aesthetic score instead; 0: no refiner
 
   explicit Known(const Models& models) : two_encoders(models.files().has(names::text_encoder)) {
-    const auto numbers = [](const ModelFiles& files, const UNetConfig& unet) { return unet.size_numbers(text_config(files, names::text_encoder_2).projection_dim); };
+    const auto numbers = [](const ModelFiles& files, const UNetConfig& unet) {
+      return unet.size_numbers(text_config(files, names::text_encoder_2).projection_dim);
+    };
     base_numbers = numbers(models.files(), models.facts().unet);
     if (models.refiner_facts()) refiner_numbers = numbers(*models.refiner_files(), models.refiner_facts()->unet);
   }
@@ -55,7 +57,9 @@ Facts facts_of(const Models& models, const Known& known, const AskedPicture& pic
   facts.refiner_guided = guided(picture.plan, course, course.split.refiner, picture.plan.refiner_guidance_scale);
   facts.two_encoders = known.two_encoders;
   facts.zero_negative = models.facts().zero_negative;
-  const auto takes = [&](int64_t numbers) { return (facts.base_draws && known.base_numbers == numbers) || (facts.refiner_draws && known.refiner_numbers == numbers); };
+  const auto takes = [&](int64_t numbers) {
+    return (facts.base_draws && known.base_numbers == numbers) || (facts.refiner_draws && known.refiner_numbers == numbers);
+  };
   facts.takes_score = takes(5);
   facts.takes_target = takes(6);
   return facts;
@@ -74,25 +78,45 @@ struct Rule {
 };
 
 const Rule rules[] = {
-    {"prompt_2", [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
+    {"prompt_2",
+     [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
     {"negative_prompt", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
-    {"negative_prompt_2", [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
+    {"negative_prompt_2",
+     [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
     {"negative_prompt_2", [](const Facts& f) { return unless(f.base_guided, no_guidance); }},
     {"negative_prompt_2",
-     [](const Facts& f) { return unless(f.options.negative_prompt || !f.zero_negative || f.options.negative_prompt_2.value_or("").empty(), "without --negative-prompt this model takes zeros; add --negative-prompt, which may be empty"); }, true},
-    {"cfg_scale", [](const Facts& f) { return unless(f.base_draws || !f.options.refiner_cfg_scale, "the base draws no step, and --refiner-cfg-scale is the refiner's"); }},
+     [](const Facts& f) {
+       return unless(f.options.negative_prompt || !f.zero_negative || f.options.negative_prompt_2.value_or("").empty(),
+                     "without --negative-prompt this model takes zeros; add --negative-prompt, which may be empty");
+     },
+     true},
+    {"cfg_scale",
+     [](const Facts& f) {
+       return unless(f.base_draws || !f.options.refiner_cfg_scale,
+                     "the base draws no step, and --refiner-cfg-scale is the refiner's");
+     }},
     {"guidance_rescale", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
     {"guidance_interval", [](const Facts& f) { return unless(f.guided() || f.options.cfg_scale > 1, no_guidance); }},
     {"refiner_start", [](const Facts& f) { return unless(f.has_refiner, "there is no --refiner"); }},
-    {"refiner_cfg_scale", [](const Facts& f) { return unless(f.refiner_draws, f.has_refiner ? "the refiner draws no step" : "there is no --refiner"); }},
-    {"aesthetic_score", [](const Facts& f) { return unless(f.takes_score, "the model that draws is not told one, only refiners are"); }},
-    {"negative_aesthetic_score", [](const Facts& f) { return unless(f.takes_score, "the model that draws is not told one, only refiners are"); }},
+    {"refiner_cfg_scale",
+     [](const Facts& f) {
+       return unless(f.refiner_draws, f.has_refiner ? "the refiner draws no step" : "there is no --refiner");
+     }},
+    {"aesthetic_score",
+     [](const Facts& f) { return unless(f.takes_score, "the model that draws is not told one, only refiners are"); }},
+    {"negative_aesthetic_score",
+     [](const Facts& f) { return unless(f.takes_score, "the model that draws is not told one, only refiners are"); }},
     {"negative_aesthetic_score", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
     {"target_size", [](const Facts& f) { return unless(f.takes_target, "the model that draws is not told one"); }},
-    {"pooled", [](const Facts& f) { return unless(f.options.weighting != "none", "with --weighting none the text is taken as it stands"); }},
+    {"pooled",
+     [](const Facts& f) {
+       return unless(f.options.weighting != "none", "with --weighting none the text is taken as it stands");
+     }},
 };
 
-bool is_given(const Field& field, const std::set<std::string>& typed) { return typed.contains(field.name) || field.value_text() != field.default_text; }
+bool is_given(const Field& field, const std::set<std::string>& typed) {
+  return typed.contains(field.name) || field.value_text() != field.default_text;
+}
 
 class Lines {
  public:
@@ -126,9 +150,12 @@ void add_of_embeddings(const Engine& engine, const std::vector<std::string>& tex
   const auto plain = [](const std::string& text) { return lowercase(nfc(valid_utf8(text))); };
   for (const auto& embedding : engine.embeddings()) {
     const auto stands = [&](const std::string& name) {
-      return !name.empty() && std::any_of(texts.begin(), texts.end(), [&](const std::string& text) { return plain(text).find(plain(name)) != std::string::npos; });
+      return !name.empty() && std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
+        return plain(text).find(plain(name)) != std::string::npos;
+      });
     };
-    const std::string names = embedding.also.empty() ? "\"" + embedding.name + "\"" : fmt::format("neither \"{}\" nor \"{}\"", embedding.also, embedding.name);
+    const std::string names = embedding.also.empty() ? "\"" + embedding.name + "\""
+                                                     : fmt::format("neither \"{}\" nor \"{}\"", embedding.also, embedding.name);
     if (!stands(embedding.name) && !stands(embedding.also))
       lines.add("--embedding", embedding.also.empty() ? names + " is in no prompt" : names + " is in a prompt");
   }
@@ -145,7 +172,11 @@ const TrainingRule training_rules[] = {
     {"prompt", [](const TrainOptions& o) { return unless(!o.data.captions, "with --captions each picture has its own"); }},
     {"class_count", with_classes},
     {"prior_weight", with_classes},
-    {"validate_every", [](const TrainOptions& o) { return unless(!o.run.validation_prompt.empty() || !o.data.validation_data.empty(), "there is no --validation-prompt and no --validation-data"); }},
+    {"validate_every",
+     [](const TrainOptions& o) {
+       return unless(!o.run.validation_prompt.empty() || !o.data.validation_data.empty(),
+                     "there is no --validation-prompt and no --validation-data");
+     }},
 };
 
 template <class Options>
@@ -154,7 +185,8 @@ void add_of_training(const Options& options, Lines& lines) {
   Fields fields = fields_of(copy);
   copy = options;
   for (const auto& rule : training_rules)
-    if (const Field* field = find_field(fields, rule.option); field && is_given(*field, {})) lines.add(field->long_flag(), rule.reason(options));
+    if (const Field* field = find_field(fields, rule.option); field && is_given(*field, {}))
+      lines.add(field->long_flag(), rule.reason(options));
 }
 
 }  // namespace
@@ -173,7 +205,8 @@ std::vector<std::string> texts_of(std::span<const AskedPicture> pictures) {
 
 }  // namespace
 
-std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures, const std::set<std::string>& typed) {
+std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
+                                        const std::set<std::string>& typed) {
   Lines lines;
   const Known known(engine.models());
   bool refiner_draws = false, has_loras = false;
@@ -192,7 +225,8 @@ std::vector<std::string> without_effect(const Engine& engine, const ModelOptions
 std::vector<std::string> without_effect(const TrainLoraOptions& options) {
   Lines lines;
   add_of_training(options, lines);
-  if (options.text_encoder_learning_rate) lines.add("--text-encoder-learning-rate", unless(options.text_encoders, "there is no --text-encoders"));
+  if (options.text_encoder_learning_rate)
+    lines.add("--text-encoder-learning-rate", unless(options.text_encoders, "there is no --text-encoders"));
   return lines.take();
 }
 
@@ -200,22 +234,26 @@ std::vector<std::string> without_effect(const TrainEmbeddingOptions& options) {
   Lines lines;
   add_of_training(options, lines);
   const bool has_texts = options.data.captions || !options.data.prompt.empty();
-  if (options.learnable != TrainEmbeddingOptions().learnable) lines.add("--learnable", unless(!has_texts, "the sentences are those of --prompt or --captions"));
+  if (options.learnable != TrainEmbeddingOptions().learnable)
+    lines.add("--learnable", unless(!has_texts, "the sentences are those of --prompt or --captions"));
   return lines.take();
 }
 
-void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures, const std::set<std::string>& typed) {
+void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
+                const std::set<std::string>& typed) {
   for (const auto& line : without_effect(engine, model, pictures, typed)) notice("{}", line);
   std::vector<std::string> names;
   for (const auto& embedding : engine.embeddings()) names.insert(names.end(), {embedding.name, embedding.also});
-  const bool grammar = std::any_of(pictures.begin(), pictures.end(), [](const AskedPicture& picture) { return picture.plan.weighting != Weighting::none; });
+  const bool grammar = std::any_of(pictures.begin(), pictures.end(),
+                                   [](const AskedPicture& picture) { return picture.plan.weighting != Weighting::none; });
   if (const auto line = webui_notice(texts_of(pictures), grammar, names); !line.empty()) notice("{}", line);
 }
 
 void note_training_texts(const Training& training, const TrainOptions& options, const EmbeddingName& name) {
   std::set<std::string> texts = {options.run.validation_prompt};
   texts.insert(name.captions.begin(), name.captions.end());
-  for (const auto* dataset : {&training.pictures, training.class_pictures ? &*training.class_pictures : nullptr, training.validation ? &*training.validation : nullptr})
+  for (const auto* dataset : {&training.pictures, training.class_pictures ? &*training.class_pictures : nullptr,
+                              training.validation ? &*training.validation : nullptr})
     if (dataset)
       for (const auto& example : dataset->examples) texts.insert(example.caption);
   const auto line = webui_notice(std::vector(texts.begin(), texts.end()), false, std::vector{name.name});

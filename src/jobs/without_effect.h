@@ -13,8 +13,10 @@ struct AskedPicture {
   const Plan& plan;               // and what came of it
 };
 
-// Each line once, however many pictures have it. `typed`: names of options that count as given even at their default. Throws ErrorKind::input.
-std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures, const std::set<std::string>& typed);
+// Each line once, however many pictures have it. `typed`: names of options that count as given even at their default. Throws
+// ErrorKind::input.
+std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
+                                        const std::set<std::string>& typed);
 
 // The same for a training.
 std::vector<std::string> without_effect(const TrainLoraOptions& options);
@@ -24,7 +26,8 @@ std::vector<std::string> without_effect(const TrainEmbeddingOptions& options);
 std::set<std::string> typed_names(const Fields& fields);
 
 // Says all of it in notices, and where prompts have syntax of the webui's (text/webui_syntax.h).
-void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures, const std::set<std::string>& typed);
+void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
+                const std::set<std::string>& typed);
 
 // The webui's syntax in what a training reads. An embedding's name is none, whatever it looks like.
 struct EmbeddingName {

@@ -55,7 +55,8 @@ Json adapter_fields(const Modules& modules) {
 }
 
 bool alphas_are_ranks(const Modules& modules) {
-  return std::all_of(modules.begin(), modules.end(), [](const auto& named) { return named.second.alpha == rank_of(named.second); });
+  return std::all_of(modules.begin(), modules.end(),
+                     [](const auto& named) { return named.second.alpha == rank_of(named.second); });
 }
 
 std::string adapter_config_text(const Modules& modules) {

@@ -9,7 +9,8 @@
 namespace negativa {
 
 // {"r", "lora_alpha", "rank_pattern", "alpha_pattern", "target_modules"} of one component: the commonest rank and alpha, and what
-// differs by name. Names are without "text_model.", of which some versions of transformers know nothing: peft compares ends of names.
+// differs by name. Names are without "text_model.", of which some versions of transformers know nothing: peft compares ends of
+// names.
 Json adapter_fields(const std::map<std::string, LoraModule>& modules);
 
 // True when every alpha is its module's rank, which is what a file that says nothing means.
@@ -18,7 +19,8 @@ bool alphas_are_ranks(const std::map<std::string, LoraModule>& modules);
 // The text of peft's adapter_config.json. Source: peft tuners/lora/config.py, 0.21.2.
 std::string adapter_config_text(const std::map<std::string, LoraModule>& modules);
 
-// The text of `lora_adapter_metadata` for all components, as diffusers' save_lora_weights writes it: "unet.r" …, sorted, indented by 2.
+// The text of `lora_adapter_metadata` for all components, as diffusers' save_lora_weights writes it: "unet.r" …, sorted, indented
+// by 2.
 std::string adapter_metadata_text(const std::map<std::string, std::map<std::string, LoraModule>>& components);
 
 }  // namespace negativa

@@ -101,8 +101,8 @@ void check_all_found(const std::vector<BakedFile>& files, const BakeRequest& req
   for (const auto& [lora, weight] : request.loras)
     for (const auto& [part, modules] : lora->modules) found[part] -= weight == 0 ? 0 : static_cast<int>(modules.size());
   for (const auto& [part, surplus] : found)
-    check(surplus == 0, ErrorKind::missing_key, "[lora bake] {} layers of the LoRA have no weight in the model's {}; is it for this model?",
-          -surplus, part);
+    check(surplus == 0, ErrorKind::missing_key,
+          "[lora bake] {} layers of the LoRA have no weight in the model's {}; is it for this model?", -surplus, part);
 }
 
 std::vector<BakedFile> baked_files(const ModelFiles& model, const BakeRequest& request) {
@@ -121,7 +121,8 @@ std::vector<BakedFile> baked_files(const ModelFiles& model, const BakeRequest& r
 
 int64_t bytes_of(const BakedFile& file) {
   int64_t bytes = 0;
-  for (const auto& [key, tensor] : file.tensors) bytes += c10::multiply_integers(tensor.plan.shape) * dtype_bytes(tensor.plan.dtype);
+  for (const auto& [key, tensor] : file.tensors)
+    bytes += c10::multiply_integers(tensor.plan.shape) * dtype_bytes(tensor.plan.dtype);
   return bytes;
 }
 
@@ -159,7 +160,8 @@ void copy_whole(const fs::path& from, const fs::path& to) {
   });
 }
 
-void write_weights(const BakedFile& file, const BakeRequest& request, const fs::path& folder, const std::function<void()>& after_each) {
+void write_weights(const BakedFile& file, const BakeRequest& request, const fs::path& folder,
+                   const std::function<void()>& after_each) {
   if (file.is_as_before()) {
     copy_whole(file.original, folder / file.name);
     for (size_t i = 0; i < file.tensors.size(); ++i) after_each();
@@ -215,10 +217,12 @@ void write_the_rest(const ModelFiles& model, const std::vector<BakedFile>& files
   make_folder(folder / names::scheduler);
   write_atomically(folder / names::scheduler / names::scheduler_config, scheduler_text(model));
   const bool has_index = model.has("model_index");
-  write_atomically(folder / names::model_index, has_index ? model.config_json("model_index") : model_index_json(!model.has(names::text_encoder)));
+  write_atomically(folder / names::model_index,
+                   has_index ? model.config_json("model_index") : model_index_json(!model.has(names::text_encoder)));
   if (model.layout == ModelFiles::single_file) return;
   for (const auto& entry : fs::directory_iterator(model.path))
-    if (entry.is_regular_file() && entry.path().filename().string().starts_with("LICENSE")) copy_whole(entry.path(), folder / entry.path().filename());
+    if (entry.is_regular_file() && entry.path().filename().string().starts_with("LICENSE"))
+      copy_whole(entry.path(), folder / entry.path().filename());
 }
 
 }  // namespace

@@ -21,11 +21,11 @@ struct BakeReport {
 // What will be written, by the headers alone: throws as bake does for parts the model lacks and shapes that do not fit.
 BakeReport plan_bake(const ModelFiles& model, const BakeRequest& request);
 
-// Writes the model as a diffusers folder into `folder`, which is there and empty: a folder's weight files keep their tensors' names and
-// their shards, a single file's parts get diffusers' names. One weight is in memory at a time. on_tensor: after each.
+// Writes the model as a diffusers folder into `folder`, which is there and empty: a folder's weight files keep their tensors'
+// names and their shards, a single file's parts get diffusers' names. One weight is in memory at a time. on_tensor: after each.
 // Throws ErrorKind::missing_key or shape (a LoRA for another model), ErrorKind::input (a result that the storage cannot hold),
 // ErrorKind::cancelled, and as files are written.
-BakeReport bake(const ModelFiles& model, const BakeRequest& request, const std::filesystem::path& folder, const CancelToken& cancel,
-                const std::function<void()>& on_tensor);
+BakeReport bake(const ModelFiles& model, const BakeRequest& request, const std::filesystem::path& folder,
+                const CancelToken& cancel, const std::function<void()>& on_tensor);
 
 }  // namespace negativa

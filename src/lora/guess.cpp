@@ -32,7 +32,8 @@ constexpr Sign signs[] = {
     {".b1.weight", "a LyCORIS GLoRA" UNSUPPORTED},
     {".vera_lambda", "a VeRA adapter" UNSUPPORTED},
     {".lora_E", "an AdaLoRA adapter" UNSUPPORTED},
-    {".lora_mid.", "a convolution LoRA in Tucker form (LoCon), which is not supported yet; take a LoRA without convolution layers"},
+    {".lora_mid.",
+     "a convolution LoRA in Tucker form (LoCon), which is not supported yet; take a LoRA without convolution layers"},
     {".w_norm", "a LyCORIS file with trained norms (differences of norm layers)" UNSUPPORTED, true},
     {".b_norm", "a LyCORIS file with trained norms (differences of norm layers)" UNSUPPORTED, true},
     {".diff", "a file of full weight differences" UNSUPPORTED, true},
@@ -142,7 +143,8 @@ std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& target
   const auto& entries = file.entries();
   if (const auto words = bundled_words(file); !words.empty())
     return fmt::format(
-        "a LoRA with the textual inversion {} bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it, and its vectors, as clip_l and clip_g "
+        "a LoRA with the textual inversion {} bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it, and its "
+        "vectors, as clip_l and clip_g "
         "of a file of their own, go to --embedding",
         joined(words, ", "));
   for (const auto& sign : signs)
@@ -159,12 +161,19 @@ std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& target
 
 std::string remark_on(const SafetensorsFile& file) {
   const auto& entries = file.entries();
-  const auto is_kohya = [](const TensorEntry& entry) { return entry.name.starts_with("lora_unet_") || entry.name.starts_with("lora_te"); };
-  if (std::any_of(entries.begin(), entries.end(), [&](const TensorEntry& entry) { return is_kohya(entry) && contains(entry.name, ".lora_A."); }))
-    return "has peft's suffixes (lora_A, lora_B) under kohya's names, which few programs read; taken as lora_down and lora_up; negativa lora convert writes it properly";
-  const bool one_encoder = !entries.empty() && std::all_of(entries.begin(), entries.end(), [](const TensorEntry& entry) { return entry.name.starts_with("lora_te_"); });
+  const auto is_kohya = [](const TensorEntry& entry) {
+    return entry.name.starts_with("lora_unet_") || entry.name.starts_with("lora_te");
+  };
+  if (std::any_of(entries.begin(), entries.end(),
+                  [&](const TensorEntry& entry) { return is_kohya(entry) && contains(entry.name, ".lora_A."); }))
+    return "has peft's suffixes (lora_A, lora_B) under kohya's names, which few programs read; taken as lora_down and lora_up; "
+           "negativa lora convert writes it properly";
+  const bool one_encoder = !entries.empty() && std::all_of(entries.begin(), entries.end(), [](const TensorEntry& entry) {
+    return entry.name.starts_with("lora_te_");
+  });
   if (one_encoder)
-    return "is a LoRA of one text encoder without a number (lora_te_), as those for Stable Diffusion 1.x are; SDXL's first encoder has the same layers, but its last is not "
+    return "is a LoRA of one text encoder without a number (lora_te_), as those for Stable Diffusion 1.x are; SDXL's first "
+           "encoder has the same layers, but its last is not "
            "read here, so the effect may be another";
   return {};
 }

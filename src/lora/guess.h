@@ -7,7 +7,8 @@ namespace negativa {
 // "a LoRA for Flux", "a LyCORIS LoHa, which is not supported; …" and what to do …; empty when nothing gives it away.
 std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& targets);
 
-// What is odd about a file that fits all the same: "has peft's suffixes under kohya's names …", behind the file's name; empty: nothing.
+// What is odd about a file that fits all the same: "has peft's suffixes under kohya's names …", behind the file's name; empty:
+// nothing.
 std::string remark_on(const SafetensorsFile& file);
 
 }  // namespace negativa

@@ -72,8 +72,10 @@ void describe(const SafetensorsFile& file, LoraReport& report) {
                       file.load(*found.up, at::kFloat).reshape(matrix_shape(found.up->shape)), 0};
     const bool has_alpha = found.alpha && c10::multiply_integers(found.alpha->shape) == 1;
     module.alpha = has_alpha ? file.load(*found.alpha, at::kDouble).item<double>() : static_cast<double>(module.rank());
-    if (module.alpha == 0) report.off.push_back(component_of_key(stem) + " " + stem);
-    else add_layer(report, component_of_key(stem), stem, module);
+    if (module.alpha == 0)
+      report.off.push_back(component_of_key(stem) + " " + stem);
+    else
+      add_layer(report, component_of_key(stem), stem, module);
   }
   const auto most =
       std::max_element(dialects.begin(), dialects.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -204,16 +206,25 @@ std::string report_text(const LoraReport& report) {
 }
 
 std::string report_json(const LoraReport& report) {
-  Json json = {{"name", report.name},           {"size_bytes", report.size_bytes},
-               {"dialect", report.dialect},     {"compared", report.compared},
-               {"unmatched", report.unmatched}, {"faults", report.faults},
-               {"guess", report.guess},         {"metadata", report.metadata},
-               {"model", report.model},         {"off", report.off},
+  Json json = {{"name", report.name},
+               {"size_bytes", report.size_bytes},
+               {"dialect", report.dialect},
+               {"compared", report.compared},
+               {"unmatched", report.unmatched},
+               {"faults", report.faults},
+               {"guess", report.guess},
+               {"metadata", report.metadata},
+               {"model", report.model},
+               {"off", report.off},
                {"remark", report.remark},
-               {"trigger", report.trigger},     {"trigger_source", report.trigger_source},
-               {"sha256", report.sha256},       {"data_sha256", report.data_sha256},
-               {"auto_v1", report.auto_v1},     {"auto_v2", report.auto_v2()},
-               {"auto_v3", report.auto_v3()},   {"parts", Json::object()},
+               {"trigger", report.trigger},
+               {"trigger_source", report.trigger_source},
+               {"sha256", report.sha256},
+               {"data_sha256", report.data_sha256},
+               {"auto_v1", report.auto_v1},
+               {"auto_v2", report.auto_v2()},
+               {"auto_v3", report.auto_v3()},
+               {"parts", Json::object()},
                {"layers", Json::array()}};
   for (const auto& [component, part] : report.parts)
     json["parts"][component] = {{"matched", part.matched}, {"unmatched", part.unmatched}, {"misshapen", part.misshapen}};

@@ -24,8 +24,8 @@ struct LoraReport {
   std::map<std::string, Part> parts;  // component ("other": keys that name none) -> counts
   std::vector<std::string> unmatched, faults;
   std::vector<std::string> off;  // layers of alpha 0: "unet mid_block.attentions.0.proj_in"
-  std::string guess;   // what the file seems to be when it does not fit
-  std::string remark;  // what is odd about it though it fits
+  std::string guess;             // what the file seems to be when it does not fit
+  std::string remark;            // what is odd about it though it fits
   std::vector<Layer> layers;
   Metadata metadata;
   std::string trigger;         // the word to write in a prompt; empty: unknown

@@ -49,10 +49,12 @@ LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) {
   for (const auto& [component, layers] : targets.components) {
     for (const auto& layer : layers) {
       for (const LoraSide side : sides) {
-        for (const auto& key : diffusers_lora_names(component, layer.name, side)) add(key, {component, &layer, side, LoraDialect::diffusers});
+        for (const auto& key : diffusers_lora_names(component, layer.name, side))
+          add(key, {component, &layer, side, LoraDialect::diffusers});
         for (const auto& key : kohya.keys(component, layer.name, side))
           for (const auto& spelling : {key, with_pefts_suffix(key)}) add(spelling, {component, &layer, side, LoraDialect::kohya});
-        for (const auto& key : peft_lora_names(component, layer.name, side)) add(key, {component, &layer, side, LoraDialect::peft});
+        for (const auto& key : peft_lora_names(component, layer.name, side))
+          add(key, {component, &layer, side, LoraDialect::peft});
         if (component == "unet") continue;
         // A PeftModel of a text encoder: the UNet's spellings, but for the encoder's modules, with and without their root.
         const auto flat = layer.name.starts_with("text_model.") ? layer.name.substr(11) : layer.name;

@@ -15,11 +15,13 @@ KohyaHashes kohya_hashes(const std::map<std::string, Tensor>& tensors, const Met
   uint64_t position = 0;
   const auto sink = [&](std::string_view bytes) {
     if (position > 0) data.update(bytes);  // the first piece is the header
-    const uint64_t from = std::clamp(begin, position, position + bytes.size()), to = std::clamp(end, position, position + bytes.size());
+    const uint64_t from = std::clamp(begin, position, position + bytes.size()),
+                   to = std::clamp(end, position, position + bytes.size());
     window.update(bytes.substr(from - position, to - from));
     position += bytes.size();
   };
-  stream_safetensors("lora", plans_of(tensors), of_training, [&](const std::string& name) { return tensors.at(name); }, sink);
+  stream_safetensors(
+      "lora", plans_of(tensors), of_training, [&](const std::string& name) { return tensors.at(name); }, sink);
   return {data.hex(), window.hex().substr(0, 8)};
 }
 

@@ -40,8 +40,11 @@ std::filesystem::path config_beside(const std::filesystem::path& weights) {
   return weights.filename() == names::peft_weights && std::filesystem::exists(config) ? config : std::filesystem::path();
 }
 
-// DoRA's: kohya's dora_scale, diffusers' and peft's lora_magnitude_vector, with and without an adapter's name or ".weight", on whatever layer.
-bool is_magnitude(const std::string& key) { return key.find("dora_scale") != std::string::npos || key.find("magnitude") != std::string::npos; }
+// DoRA's: kohya's dora_scale, diffusers' and peft's lora_magnitude_vector, with and without an adapter's name or ".weight", on
+// whatever layer.
+bool is_magnitude(const std::string& key) {
+  return key.find("dora_scale") != std::string::npos || key.find("magnitude") != std::string::npos;
+}
 
 // Sorts the file's keys: pieces of layers, DoRA's magnitudes, and what fits nothing.
 PiecesByName sort_keys(const SafetensorsFile& file, const LoraTargets& targets, LoraFile& lora) {
@@ -175,9 +178,10 @@ void check_usable(const LoraFile& lora, bool allow_unmatched) {
     fail(ErrorKind::shape, "[lora] {}: {} layers do not fit this model ({}){}", name, texts.size(), some_of(texts), seems(lora));
   }
   const bool any = !lora.modules.empty() || !coverage.off.empty();
-  check(any || !coverage.unmatched.empty(), ErrorKind::input, "[lora] {} holds no tensors, expected those of a LoRA; is the download complete?", name);
-  check(any, ErrorKind::missing_key, "[lora] {}: got {} keys, none of which fits a layer of this model ({}){}",
-        name, coverage.unmatched.size(), some_of(coverage.unmatched), seems(lora));
+  check(any || !coverage.unmatched.empty(), ErrorKind::input,
+        "[lora] {} holds no tensors, expected those of a LoRA; is the download complete?", name);
+  check(any, ErrorKind::missing_key, "[lora] {}: got {} keys, none of which fits a layer of this model ({}){}", name,
+        coverage.unmatched.size(), some_of(coverage.unmatched), seems(lora));
   check(allow_unmatched || coverage.unmatched.empty(), ErrorKind::missing_key,
         "[lora] {}: {} keys fit no layer of this model ({}){}; use a LoRA made for this model, or --allow-unmatched to skip them",
         name, coverage.unmatched.size(), some_of(coverage.unmatched), seems(lora));
@@ -220,7 +224,8 @@ std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::pat
       if (std::filesystem::exists(path / name)) return {path / name};
     std::vector<std::filesystem::path> several;
     for (const char* component : components)
-      if (std::filesystem::exists(path / component / names::peft_weights)) several.push_back(path / component / names::peft_weights);
+      if (std::filesystem::exists(path / component / names::peft_weights))
+        several.push_back(path / component / names::peft_weights);
     for (const char* pickle : {"adapter_model.bin", "pytorch_lora_weights.bin"})
       if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};  // so that opening says what it is
     check(!several.empty(), ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),

@@ -14,8 +14,9 @@ struct LoraModule {
   Tensor down;       // [r, in], fp32
   Tensor up;         // [out, r], fp32
   double alpha = 0;  // never 0 once read: a missing alpha means the rank, and a layer of alpha 0 is off, so not read at all
-  std::optional<DType> stored = {};  // of the file it was read from, in which a writer stores it again; absent: as the tensors are
-  bool is_read = true;               // LoraTarget::is_read
+  std::optional<DType> stored =
+      {};               // of the file it was read from, in which a writer stores it again; absent: as the tensors are
+  bool is_read = true;  // LoraTarget::is_read
 
   int64_t rank() const { return down.size(0); }
   double scale() const { return alpha / static_cast<double>(rank()); }
@@ -32,7 +33,8 @@ struct LoraTargets {
   std::map<std::string, std::vector<LoraTarget>> components;  // "unet", "text_encoder", "text_encoder_2"
   UNetLayout layout;                                          // of the UNet: numbers SGM's blocks
 
-  // All linear layers of one component; for the UNet its layout too. Those whose names begin with `unread` are LoraTarget::is_read = false.
+  // All linear layers of one component; for the UNet its layout too. Those whose names begin with `unread` are
+  // LoraTarget::is_read = false.
   void add(const std::string& component, const nn::Walk& walk, const std::string& unread = {});
 };
 
@@ -45,10 +47,10 @@ struct LoraCoverage {
     std::string component, module;
     int64_t rank;
   };
-  std::map<std::string, int> matched;   // keys per component
-  std::vector<std::string> unmatched;   // keys of the file, in its order
-  std::vector<Fault> faults;            // misshapen, half of a pair, ranks that differ, NaN …
-  std::vector<Off> off;                 // layers of alpha 0, by which block-weight tools switch them off: they are in no `modules`
+  std::map<std::string, int> matched;  // keys per component
+  std::vector<std::string> unmatched;  // keys of the file, in its order
+  std::vector<Fault> faults;           // misshapen, half of a pair, ranks that differ, NaN …
+  std::vector<Off> off;                // layers of alpha 0, by which block-weight tools switch them off: they are in no `modules`
   std::vector<std::string> magnitudes;  // DoRA's keys
   std::string guess;                    // what the file seems to be when it does not fit: "a LoRA for Flux"; empty: no idea
   std::string remark;                   // worth a line to the user though all fits: what the file was probably made for
@@ -65,19 +67,19 @@ struct LoraFile {
 std::string dialect_name(LoraDialect dialect);
 LoraDialect dialect_from_name(const std::string& name);  // throws ErrorKind::input
 
-// Reads a safetensors file or a folder (peft's adapter_model.safetensors with adapter_config.json, or a folder of such folders called
-// unet, text_encoder, text_encoder_2; diffusers' pytorch_lora_weights.safetensors). Every key is read by itself, so dialects may be mixed. fp16 and bf16 become fp32; [r,in,1,1]
-// of a linear layer is squeezed; peft's rank-stabilised scale alpha / sqrt(r) is folded into alpha. A layer of alpha 0 is off, on purpose
-// unlike sd-scripts and LyCORIS, which take 0 as the rank. Throws Error naming file and
-// module: keys that fit nothing (with a guess what the file is for; allow_unmatched skips them and lists them in coverage),
-// faults, DoRA (always), files of another kind (io/file_kind.h), a file in which nothing fits.
+// Reads a safetensors file or a folder (peft's adapter_model.safetensors with adapter_config.json, or a folder of such folders
+// called unet, text_encoder, text_encoder_2; diffusers' pytorch_lora_weights.safetensors). Every key is read by itself, so
+// dialects may be mixed. fp16 and bf16 become fp32; [r,in,1,1] of a linear layer is squeezed; peft's rank-stabilised scale alpha
+// / sqrt(r) is folded into alpha. A layer of alpha 0 is off, on purpose unlike sd-scripts and LyCORIS, which take 0 as the rank.
+// Throws Error naming file and module: keys that fit nothing (with a guess what the file is for; allow_unmatched skips them and
+// lists them in coverage), faults, DoRA (always), files of another kind (io/file_kind.h), a file in which nothing fits.
 LoraFile read_lora(const std::filesystem::path& path, const LoraTargets& targets, bool allow_unmatched = false);
 
 // The same, but all that read_lora would refuse is only noted in coverage; modules holds what is sound. For `lora inspect`.
 LoraFile survey_lora(const std::filesystem::path& path, const LoraTargets& targets);
 
-// The safetensors files that a LoRA path means: itself, the one in the folder, or one for each component. Throws ErrorKind::input for
-// other folders.
+// The safetensors files that a LoRA path means: itself, the one in the folder, or one for each component. Throws ErrorKind::input
+// for other folders.
 std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& path);
 
 }  // namespace negativa

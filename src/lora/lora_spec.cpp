@@ -46,7 +46,8 @@ LoraSpec parse(const std::string& text, const std::string& where) {
     return {path, *weight, *branch};
   }
   check(!weight, ErrorKind::input, "[{}] got branch \"{}\", expected both, negative or positive", where, last);
-  check(!std::filesystem::exists(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last, before);
+  check(!std::filesystem::exists(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number",
+        where, last, before);
   return {text, 1, LoraBranch::both};
 }
 
@@ -77,7 +78,8 @@ LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {
 LoraSpec parse_weighted_lora(const std::string& text, const std::string& where) {
   LoraSpec spec = parse_lora_spec(text, where);
   check(spec.branch == LoraBranch::both, ErrorKind::input,
-        "[{}] got \"{}\", expected FILE[:WEIGHT]: weights that are added to others act on both branches; only --lora of generate keeps them apart",
+        "[{}] got \"{}\", expected FILE[:WEIGHT]: weights that are added to others act on both branches; only --lora of generate "
+        "keeps them apart",
         where, text);
   return spec;
 }

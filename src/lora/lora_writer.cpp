@@ -21,12 +21,17 @@ using Tensors = std::map<std::string, Tensor>;
 constexpr const char* adapter_metadata = "lora_adapter_metadata";
 
 void check_module(const std::string& name, const LoraModule& module) {
-  check(module.down.dim() == 2 && module.up.dim() == 2 && module.down.size(0) >= 1 && module.down.size(0) == module.up.size(1), ErrorKind::shape,
-        "[lora] {}: got down {} and up {}, expected [rank, in] and [out, rank]", name, to_string(shape_of(module.down)),
-        to_string(shape_of(module.up)));
-  const bool finite = at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() && std::isfinite(module.alpha);
-  check(finite, ErrorKind::input, "[lora] {} holds NaN or infinity and is not written; try a smaller --learning-rate where it is trained, a smaller weight where it is merged", name);
-  check(module.alpha != 0, ErrorKind::input, "[lora] {}: got alpha 0, expected another number: a layer of alpha 0 is off and is to be left out", name);
+  check(module.down.dim() == 2 && module.up.dim() == 2 && module.down.size(0) >= 1 && module.down.size(0) == module.up.size(1),
+        ErrorKind::shape, "[lora] {}: got down {} and up {}, expected [rank, in] and [out, rank]", name,
+        to_string(shape_of(module.down)), to_string(shape_of(module.up)));
+  const bool finite =
+      at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() && std::isfinite(module.alpha);
+  check(finite, ErrorKind::input,
+        "[lora] {} holds NaN or infinity and is not written; try a smaller --learning-rate where it is trained, a smaller weight "
+        "where it is merged",
+        name);
+  check(module.alpha != 0, ErrorKind::input,
+        "[lora] {}: got alpha 0, expected another number: a layer of alpha 0 is off and is to be left out", name);
 }
 
 bool is_folder_name(const fs::path& out) { return out.extension() != ".safetensors"; }
@@ -35,7 +40,8 @@ bool is_device(const fs::path& out) { return fs::exists(out) && !fs::is_regular_
 // alpha / rank multiplied into `up`, for a file that cannot say alpha. In fp32 then: fp16 could not hold the product.
 LoraModule folded(const LoraModule& module) {
   if (module.scale() == 1) return module;
-  const Tensor up = module.up.to(at::kDouble).mul(module.scale()).to(module.up.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+  const Tensor up =
+      module.up.to(at::kDouble).mul(module.scale()).to(module.up.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
   return {module.down, up, static_cast<double>(module.rank())};
 }
 
@@ -61,7 +67,8 @@ Tensors tensors_of(const Components& components, const LoraWrite& how) {
       };
       add_tensor(tensors, key(LoraSide::down), module.down.to(stored_dtype(module, module.down)));
       add_tensor(tensors, key(LoraSide::up), module.up.to(stored_dtype(module, module.up)));
-      if (how.dialect == LoraDialect::kohya) add_tensor(tensors, key(LoraSide::alpha), alpha_tensor(module, stored_dtype(module, module.down)));
+      if (how.dialect == LoraDialect::kohya)
+        add_tensor(tensors, key(LoraSide::alpha), alpha_tensor(module, stored_dtype(module, module.down)));
     }
   return tensors;
 }
@@ -88,13 +95,15 @@ Metadata metadata_of(const Components& components, const Tensors& tensors, Metad
   metadata.erase(adapter_metadata);
   metadata["format"] = "pt";
   // The webui takes a file with metadata but without these for one of Stable Diffusion 1.
-  for (const auto& [key, value] : Metadata{
-           {"ss_v2", "False"},
-           {"ss_base_model_version", "sdxl_base_v1-0"},
-           {"ss_network_module", "networks.lora"},
-           {"ss_network_args", "{}"},
-           {"ss_network_dim", one_or_dynamic(components, [](const LoraModule& module) { return fmt::format("{}", module.rank()); })},
-           {"ss_network_alpha", one_or_dynamic(components, [](const LoraModule& module) { return fmt::format("{}", module.alpha); })}})
+  for (const auto& [key, value] :
+       Metadata{{"ss_v2", "False"},
+                {"ss_base_model_version", "sdxl_base_v1-0"},
+                {"ss_network_module", "networks.lora"},
+                {"ss_network_args", "{}"},
+                {"ss_network_dim",
+                 one_or_dynamic(components, [](const LoraModule& module) { return fmt::format("{}", module.rank()); })},
+                {"ss_network_alpha",
+                 one_or_dynamic(components, [](const LoraModule& module) { return fmt::format("{}", module.alpha); })}})
     metadata.emplace(key, value);
   const auto hashes = kohya_hashes(tensors, metadata);
   metadata["sshs_model_hash"] = hashes.model;
@@ -106,7 +115,8 @@ Metadata metadata_of(const Components& components, const Tensors& tensors, Metad
 void write_file(const fs::path& out, const Components& components, const LoraWrite& how) {
   const auto tensors = tensors_of(components, how);
   auto metadata = metadata_of(components, tensors, how.metadata);
-  const bool alpha_is_rank = std::all_of(components.begin(), components.end(), [](const auto& named) { return alphas_are_ranks(named.second); });
+  const bool alpha_is_rank =
+      std::all_of(components.begin(), components.end(), [](const auto& named) { return alphas_are_ranks(named.second); });
   if (how.dialect == LoraDialect::diffusers && !alpha_is_rank) metadata[adapter_metadata] = adapter_metadata_text(components);
   write_safetensors(out, tensors, metadata);
 }
@@ -153,7 +163,8 @@ void check_lora_name(const fs::path& out, LoraDialect dialect) {
 void write_lora(const fs::path& out, const LoraFile& lora, const LoraWrite& how) {
   check(!lora.modules.empty(), ErrorKind::input, "[lora] got no modules, expected at least one; there is nothing to write");
   for (const auto& [component, modules] : lora.modules) {
-    check(!modules.empty(), ErrorKind::input, "[lora] got no modules of {}, expected at least one or no such component", component);
+    check(!modules.empty(), ErrorKind::input, "[lora] got no modules of {}, expected at least one or no such component",
+          component);
     for (const auto& [name, module] : modules) check_module(name, module);
   }
   check_lora_name(out, how.dialect);

@@ -58,7 +58,8 @@ LoraModule truncate(const Factors& sum, int64_t rank, MergedLayer& layer) {
   const Tensor root = s.narrow(0, 0, kept).sqrt();
   const LoraModule module = as_module(at::mm(reduced.q_up, u.narrow(1, 0, kept) * root),
                                       at::mm(root.unsqueeze(1) * vh.narrow(0, 0, kept), reduced.q_down.t()));
-  const Tensor written = at::mm(at::mm(reduced.q_up.t(), module.up.to(at::kDouble)), at::mm(module.down.to(at::kDouble), reduced.q_down));
+  const Tensor written =
+      at::mm(at::mm(reduced.q_up.t(), module.up.to(at::kDouble)), at::mm(module.down.to(at::kDouble), reduced.q_down));
   const double whole = frobenius(s);
   if (whole > 1e-12 * std::sqrt(layer.parts_energy)) {  // less is rounding of parts that cancel
     layer.error = frobenius(reduced.core - written) / whole;
@@ -76,7 +77,8 @@ void compare_parts(const std::vector<Part>& parts, MergedLayer& layer) {
     for (size_t j = i + 1; j < parts.size(); ++j) {
       const double inner = parts[i].weight * parts[j].weight * delta_inner(*parts[i].module, *parts[j].module);
       together += 2 * inner;
-      if (norms[i] > 0 && norms[j] > 0) layer.cosines.push_back({parts[i].lora, parts[j].lora, std::clamp(inner / norms[i] / norms[j], -1.0, 1.0)});
+      if (norms[i] > 0 && norms[j] > 0)
+        layer.cosines.push_back({parts[i].lora, parts[j].lora, std::clamp(inner / norms[i] / norms[j], -1.0, 1.0)});
     }
   }
   layer.norm = std::sqrt(std::max(layer.parts_energy + together, 0.0));  // rounding can leave -1e-20
@@ -115,7 +117,8 @@ double delta_distance(const LoraModule& a, const LoraModule& b) {
   return norm_b > 0 ? distance / norm_b : distance;
 }
 
-MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank, const CancelToken& cancel) {
+MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank,
+                       const CancelToken& cancel) {
   MergedLora merged;
   for (const auto& [component, layers] : parts_of(loras)) {
     for (const auto& [name, parts] : layers) {
@@ -126,12 +129,15 @@ MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod metho
       compare_parts(parts, layer);
       const Factors sum = stacked(parts);
       layer.full_rank = sum.down.size(0);
-      auto module = method == MergeMethod::concat ? as_module(sum.up, sum.down) : truncate(sum, rank.value_or(largest_rank(parts)), layer);
+      auto module =
+          method == MergeMethod::concat ? as_module(sum.up, sum.down) : truncate(sum, rank.value_or(largest_rank(parts)), layer);
       layer.rank = module.rank();
       merged.modules[component].emplace(name, std::move(module));
     }
   }
-  check(!merged.modules.empty(), ErrorKind::input, "[lora merge] every weight is 0 or every layer switched off (alpha 0), expected at least one other; there is nothing to merge");
+  check(!merged.modules.empty(), ErrorKind::input,
+        "[lora merge] every weight is 0 or every layer switched off (alpha 0), expected at least one other; there is nothing to "
+        "merge");
   return merged;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Several LoRAs as one: per layer sum_i w_i alpha_i / r_i up_i down_i, exactly (concat) or as the nearest matrix of a smaller rank (svd).
+// Several LoRAs as one: per layer sum_i w_i alpha_i / r_i up_i down_i, exactly (concat) or as the nearest matrix of a smaller
+// rank (svd).
 #include "base/cancel.h"
 #include "lora/lora_file.h"
 
@@ -22,11 +23,12 @@ struct MergedLayer {
     double value;          // between what the two add, weights' signs included: 1 same direction, 0 unrelated, -1 cancelling
   };
   std::string component, module;
-  int64_t rank = 0, full_rank = 0;      // written; that of the exact sum
-  std::vector<Cosine> cosines;          // of every two LoRAs that have the layer
-  double norm = 0;                      // of the exact sum
-  double parts_energy = 0;              // sum |part|^2
-  double error = 0, best_error = 0;     // |written - sum| / |sum|, and the least that any matrix of that rank has (Eckart and Young 1936)
+  int64_t rank = 0, full_rank = 0;  // written; that of the exact sum
+  std::vector<Cosine> cosines;      // of every two LoRAs that have the layer
+  double norm = 0;                  // of the exact sum
+  double parts_energy = 0;          // sum |part|^2
+  double error = 0,
+         best_error = 0;  // |written - sum| / |sum|, and the least that any matrix of that rank has (Eckart and Young 1936)
 
   // |sum|^2 / sum |part|^2: 1 where the parts have nothing to do with each other, less where they cancel, more where they agree.
   double kept_energy() const { return parts_energy > 0 ? norm * norm / parts_energy : 1; }
@@ -37,9 +39,10 @@ struct MergedLora {
   std::vector<MergedLayer> layers;                                   // in the order of modules
 };
 
-// A LoRA of weight 0 is left out. rank: for svd; absent: the largest rank that a LoRA has in the layer. Computed in fp64, result in
-// fp32. Throws ErrorKind::input when nothing is left to merge, ErrorKind::cancelled.
-MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank = {}, const CancelToken& cancel = {});
+// A LoRA of weight 0 is left out. rank: for svd; absent: the largest rank that a LoRA has in the layer. Computed in fp64, result
+// in fp32. Throws ErrorKind::input when nothing is left to merge, ErrorKind::cancelled.
+MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank = {},
+                       const CancelToken& cancel = {});
 
 // <a, b> of two deltas (Frobenius), from r x r matrices only.
 double delta_inner(const LoraModule& a, const LoraModule& b);

@@ -1,6 +1,6 @@
 #pragma once
-// What a trained LoRA's header says of its training: kohya's ss_* fields and Stability's model specification 1.0.1, both read by A1111's
-// webui, ComfyUI and Civitai. Sources: kohya-ss/sd-scripts train_network.py and library/sai_model_spec.py.
+// What a trained LoRA's header says of its training: kohya's ss_* fields and Stability's model specification 1.0.1, both read by
+// A1111's webui, ComfyUI and Civitai. Sources: kohya-ss/sd-scripts train_network.py and library/sai_model_spec.py.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,17 +12,17 @@
 namespace negativa {
 
 struct TrainingFacts {
-  std::string output_name;         // the file's stem: the name webuis list it by
-  std::string base_model;          // a name, never a path
-  std::string base_model_sha256;   // empty: not known
-  std::string trigger_phrase;      // the text trained on; empty: captions
-  bool is_negative = false;        // usage_hint then sends the trigger phrase to the negative prompt
+  std::string output_name;        // the file's stem: the name webuis list it by
+  std::string base_model;         // a name, never a path
+  std::string base_model_sha256;  // empty: not known
+  std::string trigger_phrase;     // the text trained on; empty: captions
+  bool is_negative = false;       // usage_hint then sends the trigger phrase to the negative prompt
   std::string comment;
 
   int64_t rank = 4;
   double alpha = 4;
-  std::string targets;             // "attention"
-  double learning_rate = 1e-4;     // of the UNet
+  std::string targets;                               // "attention"
+  double learning_rate = 1e-4;                       // of the UNet
   std::optional<double> text_encoder_learning_rate;  // absent: text encoders were not trained
   std::string lr_scheduler = "constant";
   int64_t lr_warmup_steps = 0;
@@ -46,8 +46,9 @@ struct TrainingFacts {
 
 inline constexpr const char* metadata_recipe = "negativa.recipe";
 
-// Nothing of it follows from clock, host, user or folder: times are SOURCE_DATE_EPOCH, "0.0" where it is not set, and the session id
-// follows from time and recipe. Throws ErrorKind::input when SOURCE_DATE_EPOCH is set to something else than a number of seconds.
+// Nothing of it follows from clock, host, user or folder: times are SOURCE_DATE_EPOCH, "0.0" where it is not set, and the session
+// id follows from time and recipe. Throws ErrorKind::input when SOURCE_DATE_EPOCH is set to something else than a number of
+// seconds.
 Metadata training_metadata(const TrainingFacts& facts);
 
 // The same for a textual inversion: the specification's fields only, since no program reads ss_* fields there.

@@ -16,8 +16,10 @@ Adapters Adapters::rows(const std::vector<int>& indices) const {
   for (const auto& [layer, terms] : layers_) {
     for (const auto& term : terms) {
       AdapterTerm kept{term.down, term.up, {}};
-      if (term.row_scale.size() == 1) kept.row_scale = term.row_scale;
-      else for (const int row : indices) kept.row_scale.push_back(term.row_scale.at(row));
+      if (term.row_scale.size() == 1)
+        kept.row_scale = term.row_scale;
+      else
+        for (const int row : indices) kept.row_scale.push_back(term.row_scale.at(row));
       chosen.add(layer, std::move(kept));
     }
   }

@@ -15,7 +15,8 @@ struct AdapterTerm {
 
 class Adapters {
  public:
-  bool gradient_checkpointing = false;  // attention and feed-forward keep their inputs alone and run again when the gradient comes back
+  bool gradient_checkpointing =
+      false;  // attention and feed-forward keep their inputs alone and run again when the gradient comes back
 
   void add(const std::string& layer, AdapterTerm term);
   // Terms of the layer of that full name ("mid_block.attentions.0.proj_in"); empty: none.

@@ -10,7 +10,8 @@ constexpr int64_t large = 256 << 10;  // numbers
 
 Tensor in_own_memory(const Tensor& stored, const Tensor& like) {
   thread_local Tensor memory;
-  const bool fits = memory.defined() && memory.scalar_type() == like.scalar_type() && memory.numel() >= stored.numel() && memory.storage().use_count() == 1;
+  const bool fits = memory.defined() && memory.scalar_type() == like.scalar_type() && memory.numel() >= stored.numel() &&
+                    memory.storage().use_count() == 1;
   if (!fits) {
     const c10::InferenceMode off(false);  // written to inside that mode and outside it
     memory = at::empty({stored.numel()}, like.options());

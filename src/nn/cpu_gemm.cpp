@@ -32,8 +32,10 @@ void copy_patches(const Patches& p, int64_t begin, int64_t end, float* rows) {
       }
       for (int64_t kx = 0; kx < p.kernel; ++kx, rows += p.channels) {
         const int64_t x = x0 + kx;
-        if (inside_y && x >= 0 && x < p.width) std::memcpy(rows, picture + (y * p.width + x) * p.channels, pixel_bytes);
-        else std::memset(rows, 0, pixel_bytes);
+        if (inside_y && x >= 0 && x < p.width)
+          std::memcpy(rows, picture + (y * p.width + x) * p.channels, pixel_bytes);
+        else
+          std::memset(rows, 0, pixel_bytes);
       }
     }
   }
@@ -48,13 +50,15 @@ std::optional<c10::TypedOperatorHandle<Function>> one_dnn_linear(const char* ove
 
 }  // namespace
 
-// oneDNN's kernels are compiled for the CPU at hand, whoever made it. The library's own linear layer asks another BLAS, which has no AVX-512 for AMD and copies the
-// weights at every call: 150 against 200 GFLOP/s there.
+// oneDNN's kernels are compiled for the CPU at hand, whoever made it. The library's own linear layer asks another BLAS, which has
+// no AVX-512 for AMD and copies the weights at every call: 150 against 200 GFLOP/s there.
 Tensor linear(const Tensor& x, const Tensor& weight, const Addend& addend) {
   using Name = c10::string_view;
   using Scalars = c10::List<std::optional<c10::Scalar>>;
-  static const auto plain = one_dnn_linear<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, Name, Scalars, std::optional<Name>)>("");
-  static const auto added = one_dnn_linear<Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, Name)>("binary");
+  static const auto plain =
+      one_dnn_linear<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, Name, Scalars, std::optional<Name>)>("");
+  static const auto added =
+      one_dnn_linear<Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, Name)>("binary");
   const c10::NoGradGuard no_graph;
   const auto bias = addend.bias.defined() ? std::optional(addend.bias) : std::nullopt;
   if (!plain || !added) {
@@ -75,13 +79,16 @@ Tensor conv2d(const Tensor& input, const Tensor& weight, const Addend& addend, c
   const Tensor x = input.contiguous(channels_last);
   const int64_t kernel = shape.kernel, out = shape.out_channels, depth = kernel * kernel * x.size(1);
   const auto side = [&](int64_t length) { return (length + 2 * shape.padding - kernel) / shape.stride + 1; };
-  const Patches patches{x.const_data_ptr<float>(), x.size(2), x.size(3), x.size(1), kernel, shape.stride, shape.padding, side(x.size(2)), side(x.size(3))};
+  const Patches patches{x.const_data_ptr<float>(), x.size(2),      x.size(3), x.size(1), kernel, shape.stride, shape.padding,
+                        side(x.size(2)),           side(x.size(3))};
   const int64_t pixels = x.size(0) * patches.out_height * patches.out_width;
   const bool is_product = kernel == 1 && shape.stride == 1 && shape.padding == 0;  // the picture is its own patches
   const auto as_rows = [](const Tensor& picture) { return picture.permute({0, 2, 3, 1}).reshape({-1, picture.size(1)}); };
   Tensor rows = is_product ? as_rows(x) : at::empty({pixels, depth}, x.options());
   if (!is_product)
-    at::parallel_for(0, pixels, 16, [&, to = rows.mutable_data_ptr<float>()](int64_t begin, int64_t end) { copy_patches(patches, begin, end, to + begin * depth); });
+    at::parallel_for(0, pixels, 16, [&, to = rows.mutable_data_ptr<float>()](int64_t begin, int64_t end) {
+      copy_patches(patches, begin, end, to + begin * depth);
+    });
   const Tensor residual = addend.residual.defined() ? as_rows(addend.residual) : Tensor();
   const Tensor y = linear(rows, weight.permute({0, 2, 3, 1}).reshape({out, depth}), {addend.bias, residual});
   return y.view({x.size(0), patches.out_height, patches.out_width, out}).permute({0, 3, 1, 2});

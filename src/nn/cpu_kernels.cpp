@@ -12,7 +12,8 @@ namespace negativa::nn::cpu {
 
 namespace {
 
-// exp of x in [-87, 88], 2 ulp: 2^n times a polynomial of the rest (Cephes, expf). Branch-free, so loops over it become vector code.
+// exp of x in [-87, 88], 2 ulp: 2^n times a polynomial of the rest (Cephes, expf). Branch-free, so loops over it become vector
+// code.
 inline __attribute__((always_inline)) float exp_fast(float x) {
   x = std::min(std::max(x, -87.0f), 88.0f);
   const float n = std::nearbyint(x * 1.44269504088896341f);
@@ -55,14 +56,16 @@ NEGATIVA_CLONES void channel_sums(const float* x, const float* shift, int64_t ro
   }
 }
 
-NEGATIVA_CLONES void scale_rows(const float* x, const float* scale, const float* shift, int64_t rows, int64_t channels, float* y) {
+NEGATIVA_CLONES void scale_rows(const float* x, const float* scale, const float* shift, int64_t rows, int64_t channels,
+                                float* y) {
   for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) y[c] = x[c] * scale[c] + shift[c];
   }
 }
 
-NEGATIVA_CLONES void scale_rows_silu(const float* x, const float* scale, const float* shift, int64_t rows, int64_t channels, float* y) {
+NEGATIVA_CLONES void scale_rows_silu(const float* x, const float* scale, const float* shift, int64_t rows, int64_t channels,
+                                     float* y) {
   for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
 #pragma omp simd
     for (int64_t c = 0; c < channels; ++c) y[c] = silu(x[c] * scale[c] + shift[c]);
@@ -75,7 +78,8 @@ NEGATIVA_CLONES void geglu_row(const float* x, int64_t n, float* y) {
 }
 
 // Each row less its mean, over its standard deviation: three passes over numbers that stay in the first-level cache.
-NEGATIVA_CLONES void normalise_rows(const float* x, const float* weight, const float* bias, int64_t rows, int64_t width, float eps, float* y) {
+NEGATIVA_CLONES void normalise_rows(const float* x, const float* weight, const float* bias, int64_t rows, int64_t width,
+                                    float eps, float* y) {
   const float share = 1.0f / static_cast<float>(width);
   for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
     float sum = 0, square = 0;
@@ -108,8 +112,8 @@ ChannelAffine channel_affine(const PictureNorm& picture, const NormShape& shape)
   std::vector<float> sums(2 * chunks * channels);
   at::parallel_for(0, chunks, 8, [&, x = x, rows = rows, channels = channels](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      channel_sums(x + i * rows_a_chunk * channels, x, std::min(rows_a_chunk, rows - i * rows_a_chunk), channels, &sums[2 * i * channels],
-                   &sums[(2 * i + 1) * channels]);
+      channel_sums(x + i * rows_a_chunk * channels, x, std::min(rows_a_chunk, rows - i * rows_a_chunk), channels,
+                   &sums[2 * i * channels], &sums[(2 * i + 1) * channels]);
   });
   ChannelAffine affine{std::vector<float>(channels), std::vector<float>(channels)};
   const int64_t width = channels / shape.groups;
@@ -152,10 +156,12 @@ Tensor group_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   const float* source = x.const_data_ptr<float>();
   float* target = y.mutable_data_ptr<float>();
   for (int64_t b = 0; b < x.size(0); ++b, source += rows * channels, target += rows * channels) {
-    const auto affine = channel_affine({source, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(), rows, channels}, shape);
+    const auto affine =
+        channel_affine({source, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(), rows, channels}, shape);
     const auto apply = shape.silu ? scale_rows_silu : scale_rows;
     at::parallel_for(0, rows, rows_a_chunk, [&](int64_t begin, int64_t end) {
-      apply(source + begin * channels, affine.scale.data(), affine.shift.data(), end - begin, channels, target + begin * channels);
+      apply(source + begin * channels, affine.scale.data(), affine.shift.data(), end - begin, channels,
+            target + begin * channels);
     });
   }
   return y;
@@ -199,9 +205,11 @@ struct Head {
   int64_t queries, keys, dim;
 };
 
-// sums[r] = sum over i of scalars[r * row + i * column] * vectors[i], for n values of r, whose sums stay in registers and share each vector.
+// sums[r] = sum over i of scalars[r * row + i * column] * vectors[i], for n values of r, whose sums stay in registers and share
+// each vector.
 template <int n>
-inline __attribute__((always_inline)) void sums_of(const float* scalars, int64_t row, int64_t column, const Lanes* vectors, int64_t count, Lanes* sums) {
+inline __attribute__((always_inline)) void sums_of(const float* scalars, int64_t row, int64_t column, const Lanes* vectors,
+                                                   int64_t count, Lanes* sums) {
   Lanes a[n]{};
   for (int64_t i = 0; i < count; ++i, scalars += column) {
     const Lanes v = vectors[i];
@@ -213,8 +221,8 @@ inline __attribute__((always_inline)) void sums_of(const float* scalars, int64_t
 
 // The same for any number of sums: n at a time, then fewer for the rest.
 template <int n = 8>
-inline __attribute__((always_inline)) void all_sums(const float* scalars, int64_t row, int64_t column, const Lanes* vectors, int64_t count, Lanes* sums,
-                                                    int64_t rows) {
+inline __attribute__((always_inline)) void all_sums(const float* scalars, int64_t row, int64_t column, const Lanes* vectors,
+                                                    int64_t count, Lanes* sums, int64_t rows) {
   int64_t r = 0;
   for (; r + n <= rows; r += n) sums_of<n>(scalars + r * row, row, column, vectors, count, sums + r);
   if constexpr (n > 1) all_sums<n / 2>(scalars + r * row, row, column, vectors, count, sums + r, rows - r);
@@ -284,8 +292,8 @@ Tensor attention(const Tensor& q_in, const Tensor& k_in, const Tensor& v_in, int
     for (int64_t i = begin; i < end; ++i) {
       const int64_t b = i / heads, at_head = i % heads * dim;
       attend({q.const_data_ptr<float>() + b * queries * width + at_head, k.const_data_ptr<float>() + b * keys * width + at_head,
-              v.const_data_ptr<float>() + b * keys * width + at_head, out.mutable_data_ptr<float>() + b * queries * width + at_head, width, queries,
-              keys, dim},
+              v.const_data_ptr<float>() + b * keys * width + at_head,
+              out.mutable_data_ptr<float>() + b * queries * width + at_head, width, queries, keys, dim},
              scores.data());
     }
   });

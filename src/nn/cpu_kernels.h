@@ -1,6 +1,7 @@
 #pragma once
-// fp32 kernels for the CPU where the library's are slow at the sizes of a UNet in channels_last memory. Each is one pass over its data,
-// compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time. No gradients: the layers take them only under inference mode.
+// fp32 kernels for the CPU where the library's are slow at the sizes of a UNet in channels_last memory. Each is one pass over its
+// data, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time. No gradients: the layers take them only under
+// inference mode.
 #include "core/tensor.h"
 
 namespace negativa::nn::cpu {
@@ -13,8 +14,8 @@ struct NormShape {
   double eps;
   bool silu;  // SiLU of the result
 };
-// x [B,C,H,W] in channels_last memory; weight, bias [C]. Statistics per channel about its first value, joined in double: a near-constant
-// input keeps its variance.
+// x [B,C,H,W] in channels_last memory; weight, bias [C]. Statistics per channel about its first value, joined in double: a
+// near-constant input keeps its variance.
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormShape& shape);
 
 // Over the last axis of x; weight, bias [width].
@@ -33,8 +34,8 @@ struct ConvShape {
   int64_t kernel, stride, padding, out_channels;
 };
 
-// The same with small weights in the order of cpu_product.h: [panels, in, panel_width] of a linear layer, [16, panels, in, panel_width] of a
-// convolution that cpu_winograd.cpp can do, [panels, k * k * in, panel_width] of another.
+// The same with small weights in the order of cpu_product.h: [panels, in, panel_width] of a linear layer, [16, panels, in,
+// panel_width] of a convolution that cpu_winograd.cpp can do, [panels, k * k * in, panel_width] of another.
 bool worth_packing(const Tensor& weight);
 Tensor pack_linear(const Tensor& weight);
 Tensor pack_conv(const Tensor& weight, const ConvShape& shape);
@@ -42,8 +43,8 @@ Tensor packed_linear(const Tensor& x, const Tensor& packed, int64_t out_features
 Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend, const ConvShape& shape);
 
 // Square kernel; x [B,in,H,W] -> [B,out,H',W'], both in channels_last memory. Patches are copied side by side and multiplied. The
-// library's direct convolution reorders the weights at every call and spends 10 us before it starts, but is 10 to 30 % faster where
-// there are many pixels: small_conv tells.
+// library's direct convolution reorders the weights at every call and spends 10 us before it starts, but is 10 to 30 % faster
+// where there are many pixels: small_conv tells.
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape);
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
 

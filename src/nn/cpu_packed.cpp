@@ -16,7 +16,8 @@ struct Rows {
   float* out;
 };
 
-// The product of all rows, task by task. point(first, count, sources, zeros) fills sources [parts, count] for `count` rows from `first` on.
+// The product of all rows, task by task. point(first, count, sources, zeros) fills sources [parts, count] for `count` rows from
+// `first` on.
 template <class Point>
 void multiply_rows(const Rows& all, const Point& point) {
   at::parallel_for(0, (all.count + rows_a_task - 1) / rows_a_task, 1, [&](int64_t first_task, int64_t last_task) {
@@ -41,7 +42,8 @@ struct Pictures {
 };
 
 // The pixels under each position of the kernel; zeros beyond the edges.
-void point_at_pixels(const Pictures& p, const ConvShape& shape, int64_t first, int64_t count, const float** sources, const float* zeros) {
+void point_at_pixels(const Pictures& p, const ConvShape& shape, int64_t first, int64_t count, const float** sources,
+                     const float* zeros) {
   for (int64_t r = 0; r < count; ++r) {
     const int64_t i = first + r, b = i / (p.out_height * p.out_width), oy = i / p.out_width % p.out_height, ox = i % p.out_width;
     const int64_t y0 = oy * shape.stride - shape.padding, x0 = ox * shape.stride - shape.padding;
@@ -77,7 +79,8 @@ Tensor packed_linear(const Tensor& input, const Tensor& packed, int64_t out_feat
   shape.back() = out_features;
   Tensor y = at::empty(shape, x.options());
   const float* source = x.const_data_ptr<float>();
-  multiply_rows({rows, 1, in, out_features, packed.const_data_ptr<float>(), data_or_null(addend.bias), data_or_null(residual), y.mutable_data_ptr<float>()},
+  multiply_rows({rows, 1, in, out_features, packed.const_data_ptr<float>(), data_or_null(addend.bias), data_or_null(residual),
+                 y.mutable_data_ptr<float>()},
                 [&](int64_t first, int64_t count, const float** sources, const float*) {
                   for (int64_t r = 0; r < count; ++r) sources[r] = source + (first + r) * in;
                 });
@@ -87,13 +90,14 @@ Tensor packed_linear(const Tensor& input, const Tensor& packed, int64_t out_feat
 Tensor packed_conv2d(const Tensor& input, const Tensor& packed, const Addend& addend, const ConvShape& shape) {
   if (packed.dim() == 4) return winograd_conv2d(input, packed, addend, shape.out_channels);
   constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-  const Tensor x = input.contiguous(channels_last), residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
+  const Tensor x = input.contiguous(channels_last),
+               residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
   const auto side = [&](int64_t length) { return (length + 2 * shape.padding - shape.kernel) / shape.stride + 1; };
   const Pictures pictures{x.const_data_ptr<float>(), x.size(2), x.size(3), x.size(1), side(x.size(2)), side(x.size(3))};
   Tensor y = at::empty({x.size(0), shape.out_channels, pictures.out_height, pictures.out_width}, x.options(), channels_last);
   const int64_t pixels = x.size(0) * pictures.out_height * pictures.out_width;
-  multiply_rows({pixels, shape.kernel * shape.kernel, x.size(1), shape.out_channels, packed.const_data_ptr<float>(), data_or_null(addend.bias),
-                 data_or_null(residual), y.mutable_data_ptr<float>()},
+  multiply_rows({pixels, shape.kernel * shape.kernel, x.size(1), shape.out_channels, packed.const_data_ptr<float>(),
+                 data_or_null(addend.bias), data_or_null(residual), y.mutable_data_ptr<float>()},
                 [&](int64_t first, int64_t count, const float** sources, const float* zeros) {
                   point_at_pixels(pictures, shape, first, count, sources, zeros);
                 });

@@ -47,7 +47,8 @@ template <int lanes, int vectors, int height>
 NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
   Vector<lanes> sums[height][vectors];
   const float* weights[vectors];
-  const int64_t to_next = p.parts * p.depth * lanes * vectors;  // the next tile's weights: a CPU's own prefetching stops at each page
+  const int64_t to_next =
+      p.parts * p.depth * lanes * vectors;  // the next tile's weights: a CPU's own prefetching stops at each page
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; ++v) {
     const int64_t at = column + v * lanes;
@@ -96,8 +97,8 @@ NEGATIVA_INLINE void all_columns(const Product& p) {
   if (column < p.width) all_rows<lanes, vectors / 2, height>(p, 0, column);
 }
 
-// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two vectors are
-// enough for full speed, and eight divides the row counts of pictures.
+// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two
+// vectors are enough for full speed, and eight divides the row counts of pictures.
 __attribute__((target("arch=x86-64-v4"))) void multiply_here(const Product& product) { all_columns<16, 2, 8>(product); }
 __attribute__((target("arch=x86-64-v3"))) void multiply_here(const Product& product) { all_columns<8, 2, 6>(product); }
 __attribute__((target("default"))) void multiply_here(const Product& product) { all_columns<4, 4, 2>(product); }

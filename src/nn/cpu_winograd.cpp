@@ -17,7 +17,9 @@ constexpr int64_t tiles_a_task = 32;  // transformed tiles stay in the L2 cache
 int64_t matrix_stride(int64_t tiles, int64_t channels) { return tiles * channels + lanes; }
 
 inline __attribute__((always_inline)) Lanes& lanes_at(float* numbers) { return *reinterpret_cast<Lanes*>(numbers); }
-inline __attribute__((always_inline)) const Lanes& lanes_at(const float* numbers) { return *reinterpret_cast<const Lanes*>(numbers); }
+inline __attribute__((always_inline)) const Lanes& lanes_at(const float* numbers) {
+  return *reinterpret_cast<const Lanes*>(numbers);
+}
 
 // B^T d B of one tile for each channel. pixels: the 16 of d; target + i * stride: position i.
 NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channels, float* target, int64_t stride) {
@@ -25,7 +27,8 @@ NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channel
     Lanes t[4][4];
 #pragma GCC unroll 4
     for (int x = 0; x < 4; ++x) {
-      const Lanes d0 = lanes_at(pixels[x] + c), d1 = lanes_at(pixels[4 + x] + c), d2 = lanes_at(pixels[8 + x] + c), d3 = lanes_at(pixels[12 + x] + c);
+      const Lanes d0 = lanes_at(pixels[x] + c), d1 = lanes_at(pixels[4 + x] + c), d2 = lanes_at(pixels[8 + x] + c),
+                  d3 = lanes_at(pixels[12 + x] + c);
       t[0][x] = d0 - d2;
       t[1][x] = d1 + d2;
       t[2][x] = d2 - d1;
@@ -43,7 +46,8 @@ NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channel
 }
 
 // A^T m A + bias + residual of one tile for each channel. source + i * stride: position i; residual, out: the four pixels.
-NEGATIVA_CLONES void transform_output(const float* source, int64_t stride, const float* bias, const float* const* residual, int64_t channels, float* const* out) {
+NEGATIVA_CLONES void transform_output(const float* source, int64_t stride, const float* bias, const float* const* residual,
+                                      int64_t channels, float* const* out) {
   for (int64_t c = 0; c < channels; c += lanes) {
     Lanes t[2][4];
 #pragma GCC unroll 4
@@ -128,7 +132,8 @@ void convolve_tiles(const Layer& layer, int64_t first, int64_t count, Scratch& s
   const float *sources[tiles_a_task], *start[tiles_a_task];
   std::fill_n(start, count, scratch.zeros.data());
   for (int64_t position = 0; position < positions; ++position) {
-    for (int64_t i = 0; i < count; ++i) sources[i] = scratch.input.data() + position * matrix_stride(count, layer.in) + i * layer.in;
+    for (int64_t i = 0; i < count; ++i)
+      sources[i] = scratch.input.data() + position * matrix_stride(count, layer.in) + i * layer.in;
     multiply({count, 1, layer.in, layer.out, sources, layer.packed + position * weights_a_position, scratch.zeros.data(), start,
               scratch.products.data() + position * matrix_stride(count, layer.out)});
   }
@@ -147,18 +152,28 @@ bool winograd_fits(const Tensor& weight, const ConvShape& shape) {
 Tensor pack_winograd(const Tensor& weight) {
   const Tensor g = at::tensor({1.0, 0.0, 0.0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0.0, 0.0, 1.0}, at::kDouble).view({4, 3});
   const Tensor both_sides = at::kron(g, g);  // [16,9]: one product for all kernels instead of two for each
-  const Tensor transformed = at::matmul(both_sides, weight.to(at::kDouble).flatten(2).permute({2, 1, 0}).flatten(1)).to(at::kFloat);
+  const Tensor transformed =
+      at::matmul(both_sides, weight.to(at::kDouble).flatten(2).permute({2, 1, 0}).flatten(1)).to(at::kFloat);
   std::vector<Tensor> packed;
-  for (const Tensor& matrix : transformed.view({positions, weight.size(1), weight.size(0)}).unbind()) packed.push_back(in_panels(matrix));
+  for (const Tensor& matrix : transformed.view({positions, weight.size(1), weight.size(0)}).unbind())
+    packed.push_back(in_panels(matrix));
   return at::stack(packed);
 }
 
 Tensor winograd_conv2d(const Tensor& input, const Tensor& packed, const Addend& addend, int64_t out_channels) {
   constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
-  const Tensor x = input.contiguous(channels_last), residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
+  const Tensor x = input.contiguous(channels_last),
+               residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
   Tensor y = at::empty({x.size(0), out_channels, x.size(2), x.size(3)}, x.options(), channels_last);
-  const Layer layer{x.const_data_ptr<float>(), packed.const_data_ptr<float>(), data_or_null(addend.bias), data_or_null(residual),
-                    y.mutable_data_ptr<float>(), x.size(2), x.size(3), x.size(1), out_channels};
+  const Layer layer{x.const_data_ptr<float>(),
+                    packed.const_data_ptr<float>(),
+                    data_or_null(addend.bias),
+                    data_or_null(residual),
+                    y.mutable_data_ptr<float>(),
+                    x.size(2),
+                    x.size(3),
+                    x.size(1),
+                    out_channels};
   const int64_t tiles = x.size(0) * layer.tiles_a_picture();
   at::parallel_for(0, (tiles + tiles_a_task - 1) / tiles_a_task, 1, [&](int64_t begin, int64_t end) {
     thread_local Scratch scratch;

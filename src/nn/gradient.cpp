@@ -12,7 +12,8 @@ class Closure : public torch::autograd::Node {
  public:
   explicit Closure(Backward backward) : backward_(std::move(backward)) {}
   torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
-    check(static_cast<bool>(backward_), ErrorKind::input, "[gradient] this backward pass has run already; run the forward pass again");
+    check(static_cast<bool>(backward_), ErrorKind::input,
+          "[gradient] this backward pass has run already; run the forward pass again");
     if (!gradients[0].defined()) return torch::autograd::variable_list(num_outputs());
     return backward_(gradients[0], [this](size_t i) { return should_compute_output(i); });
   }

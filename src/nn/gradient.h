@@ -1,6 +1,7 @@
 #pragma once
-// Gradients of layers whose weights are frozen. Stock autograd keeps every tensor a formula mentions: inputs of frozen convolutions, and the fp32 copy of
-// each int8 or bf16 weight. Here a layer computes its result without a graph and says itself how a gradient goes back and what that needs.
+// Gradients of layers whose weights are frozen. Stock autograd keeps every tensor a formula mentions: inputs of frozen
+// convolutions, and the fp32 copy of each int8 or bf16 weight. Here a layer computes its result without a graph and says itself
+// how a gradient goes back and what that needs.
 #include <c10/core/GradMode.h>
 
 #include <functional>
@@ -16,7 +17,8 @@ bool wants_gradient(const Tensor& x, const Tensor& residual = {}, const std::vec
 using Needed = std::function<bool(size_t)>;
 using Backward = std::function<std::vector<Tensor>(const Tensor& gradient, const Needed& needed)>;
 
-// `result`, computed without a graph, becomes a function of `inputs` with that backward. What `backward` captures is what is kept until then.
+// `result`, computed without a graph, becomes a function of `inputs` with that backward. What `backward` captures is what is kept
+// until then.
 Tensor with_backward(Tensor result, const std::vector<Tensor>& inputs, Backward backward);
 
 template <class Compute>

@@ -27,7 +27,8 @@ LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<
   LinearResult result{layer.forward(x, Adapters::none(), residual), {}, false};
   Tensor rows = result.y.view({-1, result.y.size(-1)});
   for (const auto& term : terms) {
-    check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted", layer.name, term.row_scale.size());
+    check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted",
+          layer.name, term.row_scale.size());
     Term mine{term.down.to(x.options()), term.up.to(x.options()), term.row_scale.front(), {}};
     const Tensor inner = at::mm(rows_of(x), mine.down.t());
     rows.addmm_(inner, mine.up.t(), 1, mine.scale);
@@ -39,7 +40,8 @@ LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<
 }
 
 // Of x, residual, and down and up of each term. x is read only where a `down` wants its gradient.
-std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const std::vector<Term>& terms, const Tensor& gradient, const Needed& needed) {
+std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const std::vector<Term>& terms, const Tensor& gradient,
+                                     const Needed& needed) {
   const Tensor dy = rows_of(gradient);
   std::vector<Tensor> gradients(2 + 2 * terms.size());
   Tensor dx;
@@ -68,7 +70,9 @@ void append(std::vector<Tensor>& inputs, const Tensor& residual, const std::vect
 }
 
 // The same numbers as a leaf of a new graph.
-Tensor as_leaf(const Tensor& tensor) { return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor; }
+Tensor as_leaf(const Tensor& tensor) {
+  return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor;
+}
 
 }  // namespace
 
@@ -78,16 +82,20 @@ Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vec
   auto [y, kept, keeps_x] = run_linear(layer, x, terms, residual);
   std::vector<Tensor> inputs{x};
   append(inputs, residual, terms);
-  return with_backward(y, inputs, [&layer, x = keeps_x ? x.detach() : Tensor(), kept = std::move(kept), shape = shape_of(x)](const Tensor& gradient, const Needed& needed) {
-    auto gradients = linear_gradients(layer, x, kept, gradient, needed);
-    if (gradients[0].defined()) gradients[0] = gradients[0].view(shape);
-    return gradients;
-  });
+  return with_backward(y, inputs,
+                       [&layer, x = keeps_x ? x.detach() : Tensor(), kept = std::move(kept), shape = shape_of(x)](
+                           const Tensor& gradient, const Needed& needed) {
+                         auto gradients = linear_gradients(layer, x, kept, gradient, needed);
+                         if (gradients[0].defined()) gradients[0] = gradients[0].view(shape);
+                         return gradients;
+                       });
 }
 
-Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters, const Tensor& residual) {
+Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters,
+                           const Tensor& residual) {
   const auto& terms = adapters.at(layer.name);
-  const bool wanted = wants_gradient({}, residual, terms) || std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return wants_gradient(x); });
+  const bool wanted = wants_gradient({}, residual, terms) ||
+                      std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return wants_gradient(x); });
   if (!adapters.gradient_checkpointing || !wanted) return layer.forward(body(inputs), adapters, residual);
   auto [y, kept, keeps_x] = run_linear(layer, without_graph([&] { return body(inputs); }), terms, residual);
   std::vector<Tensor> all = inputs;
@@ -98,7 +106,8 @@ Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& input
     const c10::AutoGradMode with_graph(true);
     const Tensor x = body(leaves);
     auto of_layer = without_graph([&] {
-      return linear_gradients(layer, x.detach(), kept, gradient, [&](size_t i) { return i == 0 ? x.requires_grad() : needed(inputs.size() + i - 1); });
+      return linear_gradients(layer, x.detach(), kept, gradient,
+                              [&](size_t i) { return i == 0 ? x.requires_grad() : needed(inputs.size() + i - 1); });
     });
     if (x.requires_grad()) backward(x, of_layer[0].view(shape_of(x)));
     for (const auto& leaf : leaves) gradients.push_back(leaf.defined() ? leaf.grad() : Tensor());
@@ -116,8 +125,9 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& 
     // The input's numbers are not needed, but its sizes are asked for as a tensor.
     const Tensor sizes = at::empty(x_shape, gradient.options(), at::MemoryFormat::ChannelsLast);
     const std::array<int64_t, 2> stride{layer.stride, layer.stride}, padding{layer.padding, layer.padding};
-    gradients[0] = std::get<0>(at::convolution_backward(gradient, sizes, cast_weight(layer.weight, layer.weight_scale, gradient), std::nullopt, stride, padding,
-                                                        {1, 1}, false, {0, 0}, 1, {true, false, false}));
+    gradients[0] =
+        std::get<0>(at::convolution_backward(gradient, sizes, cast_weight(layer.weight, layer.weight_scale, gradient),
+                                             std::nullopt, stride, padding, {1, 1}, false, {0, 0}, 1, {true, false, false}));
     return gradients;
   });
 }
@@ -129,8 +139,8 @@ Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, bool si
     const int64_t batch = x.size(0), pixels = x.size(2) * x.size(3);
     const auto [z, mean, rstd] = at::native_group_norm(x, weight, bias, batch, layer.channels, pixels, layer.groups, layer.eps);
     const Tensor dz = silu ? at::silu_backward(gradient, z) : gradient;
-    return {std::get<0>(at::native_group_norm_backward(dz.contiguous(x.suggest_memory_format()), x, mean, rstd, weight, batch, layer.channels, pixels, layer.groups,
-                                                       {true, false, false}))};
+    return {std::get<0>(at::native_group_norm_backward(dz.contiguous(x.suggest_memory_format()), x, mean, rstd, weight, batch,
+                                                       layer.channels, pixels, layer.groups, {true, false, false}))};
   });
 }
 

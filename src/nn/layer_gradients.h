@@ -1,6 +1,6 @@
 #pragma once
-// The layers of layers.h where a gradient has to pass: same results, each with what its backward pass keeps chosen by hand. Weights are frozen; of an adapter
-// the first factor `down` and the second, `up`, get gradients.
+// The layers of layers.h where a gradient has to pass: same results, each with what its backward pass keeps chosen by hand.
+// Weights are frozen; of an adapter the first factor `down` and the second, `up`, get gradients.
 #include <functional>
 
 #include "nn/layers.h"
@@ -9,10 +9,12 @@ namespace negativa::nn {
 
 // Keeps x and down x (rank wide) where an adapter is trained, nothing for a plain layer.
 Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual);
-// layer(body(inputs)) + residual. With adapters.gradient_checkpointing only `inputs` are kept: body runs again when the gradient comes, the layer does not, since
-// its result is needed for nothing then (Chen et al. 2016, arXiv:1604.06174). Gradients of other leaves that body uses are added to their .grad().
+// layer(body(inputs)) + residual. With adapters.gradient_checkpointing only `inputs` are kept: body runs again when the gradient
+// comes, the layer does not, since its result is needed for nothing then (Chen et al. 2016, arXiv:1604.06174). Gradients of other
+// leaves that body uses are added to their .grad().
 using Body = std::function<Tensor(const std::vector<Tensor>&)>;
-Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters, const Tensor& residual);
+Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters,
+                           const Tensor& residual);
 // Keeps nothing but sizes.
 Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& residual);
 // Keep x alone; what the activation needs is computed again.

@@ -13,9 +13,7 @@ namespace {
 
 Tensor as(const Tensor& stored, const Tensor& x) { return cast_weight(stored, {}, x); }
 
-Tensor low_rank(const Tensor& x, const AdapterTerm& term) {
-  return at::linear(at::linear(x, as(term.down, x)), as(term.up, x));
-}
+Tensor low_rank(const Tensor& x, const AdapterTerm& term) { return at::linear(at::linear(x, as(term.down, x)), as(term.up, x)); }
 
 // Adds one term to y, in place. Rows of scale 0 are not touched, so an inactive row keeps its very bytes.
 void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
@@ -79,8 +77,11 @@ Tensor LayerNorm::forward(const Tensor& x) const {
 
 Tensor Embedding::forward(const Tensor& ids, DType compute) const { return at::embedding(weight, ids).to(compute); }
 
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal, const std::optional<Tensor>& mask) {
-  if (!causal && !mask && cpu::usable(q) && !wants_gradient(q, k) && !wants_gradient(v) && cpu::small_attention(k.size(1), q.size(2) / heads)) return cpu::attention(q, k, v, heads);
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal,
+                 const std::optional<Tensor>& mask) {
+  if (!causal && !mask && cpu::usable(q) && !wants_gradient(q, k) && !wants_gradient(v) &&
+      cpu::small_attention(k.size(1), q.size(2) / heads))
+    return cpu::attention(q, k, v, heads);
   const auto split = [heads](const Tensor& t) { return t.view({t.size(0), t.size(1), heads, -1}).transpose(1, 2); };
   return at::scaled_dot_product_attention(split(q), split(k), split(v), mask, 0.0, causal).transpose(1, 2).flatten(2);
 }

@@ -18,7 +18,8 @@ struct Linear {
 
   Linear() = default;
   Linear(int64_t in, int64_t out, bool bias = true) : in_features(in), out_features(out), has_bias(bias) {}
-  // x [..., in] -> [..., out], plus `residual` of that shape if given; the first axis of x is the batch row of the adapters' scales.
+  // x [..., in] -> [..., out], plus `residual` of that shape if given; the first axis of x is the batch row of the adapters'
+  // scales.
   Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none(), const Tensor& residual = {}) const;
 
   static void visit(auto& self, auto& v) {

@@ -53,12 +53,14 @@ void check_weights(const std::string& part, const Walk& module, const Weights& w
   for (const auto& [key, source] : weights)
     if (!known.contains(key)) extra.push_back(key);
   if (missing.empty() && misshapen.empty() && extra.empty()) {
-    check(integer.empty(), ErrorKind::file_format, "[{}] {} weights are quantised to a format that is not read ({}), expected fp32, fp16, bf16 or fp8", part,
+    check(integer.empty(), ErrorKind::file_format,
+          "[{}] {} weights are quantised to a format that is not read ({}), expected fp32, fp16, bf16 or fp8", part,
           integer.size(), integer.empty() ? "" : some_of(integer));
     return;
   }
   for (const auto& key : extra)
-    check(sign_of_quantising(key).empty(), ErrorKind::file_format, "[{}] is {} ({}), which is not read; give one in fp32, fp16, bf16 or plain fp8", part, sign_of_quantising(key), key);
+    check(sign_of_quantising(key).empty(), ErrorKind::file_format,
+          "[{}] is {} ({}), which is not read; give one in fp32, fp16, bf16 or plain fp8", part, sign_of_quantising(key), key);
   std::string message = fmt::format("[{}] weights do not fit the config:", part);
   if (!missing.empty()) message += fmt::format(" {} missing ({});", missing.size(), some_of(missing));
   if (!misshapen.empty()) message += fmt::format(" {} misshapen ({});", misshapen.size(), some_of(misshapen));

@@ -63,14 +63,14 @@ Walk walk(Module& module) {
 }
 
 struct LoadOptions {
-  std::optional<DType> storage;      // absent: as stored in the file; int8: weights of linear layers and convolutions, the rest fp16
+  std::optional<DType> storage;  // absent: as stored in the file; int8: weights of linear layers and convolutions, the rest fp16
   at::Device device = at::kCPU;
-  bool pack_small = false;           // then pack_small()
+  bool pack_small = false;              // then pack_small()
   const CancelToken* cancel = nullptr;  // asked before each tensor
 };
 
-// Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape; weights that are no floating point
-// numbers another: ErrorKind::file_format. Reads headers only.
+// Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape; weights that are no
+// floating point numbers another: ErrorKind::file_format. Reads headers only.
 void check_weights(const std::string& part, const Walk& module, const Weights& weights);
 
 // Fills every slot from `weights`, after check_weights.

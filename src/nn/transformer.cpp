@@ -18,12 +18,16 @@ Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const Adapters
 }
 
 Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const KeyValue& kv, const Adapters& adapters) const {
-  const auto attend = [this, &norm, &adapters](const std::vector<Tensor>& in) { return attention(to_q.forward(norm.forward(in[0]), adapters), in[1], in[2], heads); };
+  const auto attend = [this, &norm, &adapters](const std::vector<Tensor>& in) {
+    return attention(to_q.forward(norm.forward(in[0]), adapters), in[1], in[2], heads);
+  };
   return checkpointed_linear(to_out, {x, kv.key, kv.value}, attend, adapters, x);
 }
 
 Tensor FeedForward::forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const {
-  const auto hidden = [this, &norm, &adapters](const std::vector<Tensor>& in) { return geglu(proj.forward(norm.forward(in[0]), adapters)); };
+  const auto hidden = [this, &norm, &adapters](const std::vector<Tensor>& in) {
+    return geglu(proj.forward(norm.forward(in[0]), adapters));
+  };
   return checkpointed_linear(out, {x}, hidden, adapters, x);
 }
 
@@ -34,7 +38,9 @@ Tensor BasicTransformerBlock::forward(Tensor x, const KeyValue& context, const A
 }
 
 Transformer2D::Transformer2D(const Shape& shape)
-    : norm(shape.groups, shape.channels, 1e-6), proj_in(shape.channels, shape.channels), proj_out(shape.channels, shape.channels) {
+    : norm(shape.groups, shape.channels, 1e-6),
+      proj_in(shape.channels, shape.channels),
+      proj_out(shape.channels, shape.channels) {
   transformer_blocks.assign(shape.layers, BasicTransformerBlock(shape.channels, shape.context_width, shape.heads));
 }
 

@@ -15,7 +15,11 @@ struct Attention {
 
   Attention() = default;
   Attention(int64_t width, int64_t context_width, int64_t heads)
-      : to_q(width, width, false), to_k(context_width, width, false), to_v(context_width, width, false), to_out(width, width), heads(heads) {}
+      : to_q(width, width, false),
+        to_k(context_width, width, false),
+        to_v(context_width, width, false),
+        to_out(width, width),
+        heads(heads) {}
   KeyValue key_value(const Tensor& context, const Adapters& adapters) const;
   // x [B,tokens,width] -> x + attention of norm(x) to itself, or to the prompt
   Tensor forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const;

@@ -9,7 +9,9 @@ class ConditionedUNet {
  public:
   ConditionedUNet(const Denoising& run) : run_(run), both_(run.unet.prepare(run.condition, run.adapters)) {}
 
-  Tensor both(const Tensor& input, double timestep) const { return run_.unet.forward(at::cat({input, input}), timestep, both_, run_.adapters); }
+  Tensor both(const Tensor& input, double timestep) const {
+    return run_.unet.forward(at::cat({input, input}), timestep, both_, run_.adapters);
+  }
 
   Tensor positive(const Tensor& input, double timestep) {
     if (!positive_) {

@@ -22,7 +22,8 @@ struct Denoising {
   const CancelToken* cancel;
 };
 
-// latents [1,C,h,w] fp32, as the sampler has them before steps.begin -> after steps.end. Without guidance only the positive row is run.
+// latents [1,C,h,w] fp32, as the sampler has them before steps.begin -> after steps.end. Without guidance only the positive row
+// is run.
 Tensor denoise(const Denoising& run, Tensor latents, Generator& generator);
 
 }  // namespace negativa

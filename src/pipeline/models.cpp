@@ -16,7 +16,8 @@ constexpr const char* of_refiner = "refiner/";
 ModelFacts read_facts(const ModelFiles& files, const PredictionRequest& asked) {
   const auto index = parse_json(files.config_json("model_index"), files.name + "/" + names::model_index);
   return {UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json"),
-          scheduler_config_from_json(files.config_json("scheduler"), asked), get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
+          scheduler_config_from_json(files.config_json("scheduler"), asked),
+          get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
 }
 
 // How latents are scaled belongs to the UNet, whoever decodes them: Playground 2.5 also draws with SDXL's VAE.
@@ -30,8 +31,9 @@ void take_latent_scale(const std::string& of_model, VaeConfig& vae) {
 
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
 void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
-  check(vae.latent_channels == unet.in_channels, ErrorKind::shape, "[vae] makes latents of {} channels, the UNet expects {}; try the model's own VAE",
-        vae.latent_channels, unet.in_channels);
+  check(vae.latent_channels == unet.in_channels, ErrorKind::shape,
+        "[vae] makes latents of {} channels, the UNet expects {}; try the model's own VAE", vae.latent_channels,
+        unet.in_channels);
 }
 
 }  // namespace
@@ -46,7 +48,8 @@ Models::Models(ModelRequest request) : request_(std::move(request)), files_(open
   if (request_.vae) vae_files_ = open_vae(*request_.vae);
   check(vae_files_ || files_.has("vae"), ErrorKind::input, "[{}] holds no VAE; give one with --vae", files_.path.string());
   vae_config_ = VaeConfig::from_json(vae_files_ ? vae_files_->config_json : files_.config_json("vae"), "vae/config.json");
-  if (vae_files_ && facts_.scheduler.edm && vae_config_.latents_mean.empty() && files_.has("vae")) take_latent_scale(files_.config_json("vae"), vae_config_);
+  if (vae_files_ && facts_.scheduler.edm && vae_config_.latents_mean.empty() && files_.has("vae"))
+    take_latent_scale(files_.config_json("vae"), vae_config_);
   check_parts_fit();
   for (const auto& [part, weights] : weights()) check_part(part, weights);
   open_parts();
@@ -54,7 +57,8 @@ Models::Models(ModelRequest request) : request_(std::move(request)), files_(open
 
 void Models::check_parts_fit() const {
   const auto check_text = [](const ModelFiles& files, const UNetConfig& unet) {
-    check_text_fits(files, {unet.cross_attention_dim(), unet.projection_class_embeddings_input_dim, unet.addition_time_embed_dim});
+    check_text_fits(files,
+                    {unet.cross_attention_dim(), unet.projection_class_embeddings_input_dim, unet.addition_time_embed_dim});
     for (const char* tokenizer : {names::tokenizer, names::tokenizer_2})
       if (files.has(tokenizer)) files.tokenizer_folder(tokenizer);
   };
@@ -63,8 +67,8 @@ void Models::check_parts_fit() const {
   check_fits(vae_config_, facts_.unet);
   if (!refiner_facts_) return;
   refiner_facts_->unet.check_draws_from_text(refiner_files_->path.string());
-  check(refiner_facts_->unet.in_channels == facts_.unet.in_channels, ErrorKind::shape, "[refiner] works on {} latent channels, the base on {}",
-        refiner_facts_->unet.in_channels, facts_.unet.in_channels);
+  check(refiner_facts_->unet.in_channels == facts_.unet.in_channels, ErrorKind::shape,
+        "[refiner] works on {} latent channels, the base on {}", refiner_facts_->unet.in_channels, facts_.unet.in_channels);
   check_text(*refiner_files_, refiner_facts_->unet);
 }
 
@@ -72,10 +76,12 @@ void Models::check_part(const std::string& part, const Weights& weights) const {
   const bool is_of_refiner = part.starts_with(of_refiner);
   const std::string name = is_of_refiner ? part.substr(std::string_view(of_refiner).size()) : part;
   const auto storage = storage_of(part, weights);
-  if (storage == at::kFloat8_e4m3fn || storage == at::kFloat8_e5m2)  // a recipe's word for what a file is; rounding to it is not done here
+  if (storage == at::kFloat8_e4m3fn ||
+      storage == at::kFloat8_e5m2)  // a recipe's word for what a file is; rounding to it is not done here
     for (const auto& [key, source] : weights)
-      check(source.dtype() == *storage, ErrorKind::input, "[--weights-dtype] got {} for {}, whose file keeps {}; that is for files that keep it themselves, try int8", dtype_name(*storage),
-            part, dtype_name(source.dtype()));
+      check(source.dtype() == *storage, ErrorKind::input,
+            "[--weights-dtype] got {} for {}, whose file keeps {}; that is for files that keep it themselves, try int8",
+            dtype_name(*storage), part, dtype_name(source.dtype()));
   if (name == names::vae) return Vae::check_weights(vae_config_, weights);
   if (name == names::unet) return UNet::check_weights(is_of_refiner ? refiner_facts_->unet : facts_.unet, weights, part);
   CLIPTextModel::check_weights(part, text_config(is_of_refiner ? *refiner_files_ : files_, name), weights);
@@ -96,20 +102,25 @@ nn::LoadOptions Models::load_options(const std::string& part, const Weights& wei
 }
 
 void Models::open_parts() {
-  const auto load_unet = [this](const ModelFiles& files, const ModelFacts& facts, const std::string& prefix, const CancelToken* cancel) {
+  const auto load_unet = [this](const ModelFiles& files, const ModelFacts& facts, const std::string& prefix,
+                                const CancelToken* cancel) {
     auto unet = std::make_shared<UNet>(facts.unet);
     const auto weights = files.weights("unet");
     unet->load(weights, load_options(prefix + "unet", weights, cancel));
     return unet;
   };
   const auto load_text = [this](const ModelFiles& files, const std::string& prefix, const CancelToken* cancel) {
-    const auto options = [&](const std::string& part, const Weights& weights) { return load_options(prefix + part, weights, cancel); };
+    const auto options = [&](const std::string& part, const Weights& weights) {
+      return load_options(prefix + part, weights, cancel);
+    };
     return std::make_shared<TextModels>(load_text_models(files, options));
   };
   text_.load = [=, this](const CancelToken* cancel) { return load_text(files_, "", cancel); };
   unet_.load = [=, this](const CancelToken* cancel) { return load_unet(files_, facts_, "", cancel); };
   refiner_text_.load = [=, this](const CancelToken* cancel) { return load_text(*refiner_files_, of_refiner, cancel); };
-  refiner_unet_.load = [=, this](const CancelToken* cancel) { return load_unet(*refiner_files_, *refiner_facts_, of_refiner, cancel); };
+  refiner_unet_.load = [=, this](const CancelToken* cancel) {
+    return load_unet(*refiner_files_, *refiner_facts_, of_refiner, cancel);
+  };
   vae_.load = [this](const CancelToken* cancel) {
     auto vae = std::make_shared<Vae>(vae_config_);
     const auto weights = vae_files_ ? vae_files_->weights : files_.weights("vae");
@@ -130,7 +141,8 @@ const Module& Models::get(Part<Module>& part, const CancelToken* cancel) {
     vae_.module.reset();
     trim_heap();
   }
-  std::optional<LargeBlocks> blocks;  // between the copies that loading makes and drops, a heap ends up a third larger than what it holds
+  std::optional<LargeBlocks>
+      blocks;  // between the copies that loading makes and drops, a heap ends up a third larger than what it holds
   if (!keeps_parts()) blocks.emplace();
   part.module = part.load(cancel);
   ++loads_[part.name];
@@ -189,7 +201,8 @@ LoraTargets lora_targets(const ModelFiles& files) {
   for (const char* part : {"text_encoder", "text_encoder_2"}) {
     if (!files.has(part)) continue;
     CLIPTextModel encoder(text_config(files, part));
-    // Pictures read the last layer but one of either encoder, and the pooled vector of the second, which has passed all its layers.
+    // Pictures read the last layer but one of either encoder, and the pooled vector of the second, which has passed all its
+    // layers.
     const std::string last = fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1);
     targets.add(part, nn::walk(encoder), encoder.text_projection ? "" : last);
   }

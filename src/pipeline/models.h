@@ -17,11 +17,13 @@ struct ModelRequest {
   std::optional<std::filesystem::path> refiner;
   std::optional<std::filesystem::path> vae;  // another VAE than the model's
   DType compute = at::kFloat;
-  std::optional<DType> storage;              // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype; fp8: of fp8 files only
-  std::map<std::string, std::optional<DType>> part_storage;  // over `storage`, by part ("unet", "refiner/unet"); absent value: as in the file
+  std::optional<DType>
+      storage;  // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype; fp8: of fp8 files only
+  std::map<std::string, std::optional<DType>>
+      part_storage;  // over `storage`, by part ("unet", "refiner/unet"); absent value: as in the file
   at::Device device = at::kCPU;
-  PredictionRequest prediction;              // over what the base's files say
-  std::optional<bool> keep_parts;            // loaded parts stay; absent: those of a small model do
+  PredictionRequest prediction;    // over what the base's files say
+  std::optional<bool> keep_parts;  // loaded parts stay; absent: those of a small model do
 };
 
 // What is known of a model before any weight is loaded.
@@ -33,8 +35,8 @@ struct ModelFacts {
 
 class Models {
  public:
-  // Opens files, checks configs, and name, shape and number format of every tensor of every part; loads no weights. Throws as open_model and the
-  // config readers do.
+  // Opens files, checks configs, and name, shape and number format of every tensor of every part; loads no weights. Throws as
+  // open_model and the config readers do.
   explicit Models(ModelRequest request);
 
   const ModelRequest& request() const { return request_; }
@@ -49,8 +51,8 @@ class Models {
   bool is_small() const { return is_small_; }
   bool keeps_parts() const { return request_.keep_parts.value_or(is_small_); }
 
-  // Each loads its part if need be. Unless keeps_parts(), the others are freed first, so a reference holds until the next such call.
-  // `cancel` is asked before each tensor; an interrupted part is as if it had never been asked for.
+  // Each loads its part if need be. Unless keeps_parts(), the others are freed first, so a reference holds until the next such
+  // call. `cancel` is asked before each tensor; an interrupted part is as if it had never been asked for.
   const TextModels& text(const CancelToken* cancel = nullptr) { return get(text_, cancel); }
   const UNet& unet(const CancelToken* cancel = nullptr) { return get(unet_, cancel); }
   const TextModels& refiner_text(const CancelToken* cancel = nullptr) { return get(refiner_text_, cancel); }
@@ -67,9 +69,12 @@ class Models {
   // The weights of each part, by the names of ModelRequest::part_storage.
   std::map<std::string, Weights> weights() const;
   // Bytes of one of them as it will lie in memory; and of all.
-  int64_t weight_bytes(const std::string& part, const Weights& weights) const { return bytes_of(weights, storage_of(part, weights)); }
+  int64_t weight_bytes(const std::string& part, const Weights& weights) const {
+    return bytes_of(weights, storage_of(part, weights));
+  }
   int64_t weight_bytes() const;
-  // What weights are in memory: "fp16" where all parts agree, else "text_encoder:fp32,unet:fp16,…"; "file" where a file mixes formats.
+  // What weights are in memory: "fp16" where all parts agree, else "text_encoder:fp32,unet:fp16,…"; "file" where a file mixes
+  // formats.
   std::string weights_dtype() const;
 
  private:

@@ -25,7 +25,8 @@ LatentSize latent_size(const Models& models, const Plan& plan) {
 double steps_flop(const UNetConfig& config, const Plan& plan, LatentSize size, StepRange steps, double scale, int64_t all_steps) {
   double flop = steps.size() > 0 ? unet_prepare_flop(config, {2, size.height, size.width}) : 0;
   const double row = unet_work(config, {1, size.height, size.width}).flop;
-  for (int64_t i = steps.begin; i < steps.end; ++i) flop += scale > 1 && guidance_active(i, all_steps, plan.guidance_interval) ? 2 * row : row;
+  for (int64_t i = steps.begin; i < steps.end; ++i)
+    flop += scale > 1 && guidance_active(i, all_steps, plan.guidance_interval) ? 2 * row : row;
   return flop;
 }
 
@@ -56,8 +57,9 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
     if (text) continue;
     for (const auto& plan : plans) {
       const auto [height, width] = latent_size(models, plan);
-      const Work work = part == "vae" ? vae_decode_work(models.vae_config(), height, width)
-                                      : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet, {2, height, width});
+      const Work work = part == "vae"
+                            ? vae_decode_work(models.vae_config(), height, width)
+                            : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet, {2, height, width});
       stage.activations = std::max(stage.activations, work.most_numbers * number + cast);
     }
   }
@@ -89,8 +91,8 @@ double picture_flop(const Models& models, const Plan& plan) {
   double flop = texts_flop(models.files()) + vae_decode_work(models.vae_config(), size.height, size.width).flop;
   flop += steps_flop(models.facts().unet, plan, size, course.split.base, plan.guidance_scale, course.grid.steps());
   if (course.split.refiner.size() > 0)
-    flop += texts_flop(*models.refiner_files()) +
-            steps_flop(models.refiner_facts()->unet, plan, size, course.split.refiner, plan.refiner_guidance_scale, course.grid.steps());
+    flop += texts_flop(*models.refiner_files()) + steps_flop(models.refiner_facts()->unet, plan, size, course.split.refiner,
+                                                             plan.refiner_guidance_scale, course.grid.steps());
   return flop;
 }
 

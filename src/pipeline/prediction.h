@@ -5,12 +5,13 @@
 
 namespace negativa {
 
-// FLOP/s of a linear layer of 1024 inputs and outputs on as many rows, in fp32 on the threads of this process: the best of a fifth of a second, so that other
-// work on the machine hardly shows.
+// FLOP/s of a linear layer of 1024 inputs and outputs on as many rows, in fp32 on the threads of this process: the best of a
+// fifth of a second, so that other work on the machine hardly shows.
 double matrix_product_rate();
 
-// The share of that rate which whole pictures reach. 0.80 was measured for the UNet of full size; the miniature's pictures, whole processes, reached 0.68 (one)
-// to 0.83 (24), Winograd's convolutions counted as plain ones. All of them against the library's own product of matrices, which is slower on an AMD.
+// The share of that rate which whole pictures reach. 0.80 was measured for the UNet of full size; the miniature's pictures, whole
+// processes, reached 0.68 (one) to 0.83 (24), Winograd's convolutions counted as plain ones. All of them against the library's
+// own product of matrices, which is slower on an AMD.
 constexpr double efficiency_of(bool is_small) { return is_small ? 0.75 : 0.8; }
 
 struct Prediction {

@@ -61,8 +61,11 @@ Conditioning encode_prompts(const Encoding& encoding, const Plan& plan, const Ru
   const std::string negative = plan.negative_prompt.value_or("");
   Conditioning result;
   result.positive = encode(encoding, plan, branch(plan.prompt, plan.prompt_2, plan.adapters->positive_text));
-  if (!plan.negative_prompt && encoding.facts.zero_negative) result.negative = zeros_like(result.positive);
-  else result.negative = encode(encoding, plan, branch(negative, plan.negative_prompt_2.value_or(negative), plan.adapters->negative_text));
+  if (!plan.negative_prompt && encoding.facts.zero_negative)
+    result.negative = zeros_like(result.positive);
+  else
+    result.negative =
+        encode(encoding, plan, branch(negative, plan.negative_prompt_2.value_or(negative), plan.adapters->negative_text));
   for (const auto* embeds : {&result.positive, &result.negative}) {
     if (!is_base || !hooks.on_notice) continue;
     if (!embeds->cut.empty()) hooks.on_notice(fmt::format("the prompt is longer than 77 tokens; cut: \"{}\"", embeds->cut));
@@ -83,7 +86,8 @@ UNetCondition condition(const Conditioning& text, const Plan& plan, const UNet& 
   const auto options = at::TensorOptions(request.compute).device(request.device);
   const Tensor pooled = at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds});
   const int64_t numbers = unet.config.size_numbers(pooled.size(1));
-  return {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}).to(options), pooled.to(options), add_time_ids(plan, numbers).to(options)};
+  return {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}).to(options), pooled.to(options),
+          add_time_ids(plan, numbers).to(options)};
 }
 
 struct Share {  // of a picture's steps
@@ -96,9 +100,10 @@ struct Share {  // of a picture's steps
 
 void run_steps(const UNet& unet, const ModelRequest& request, const Share& share, Drawing& drawing, const RunHooks& hooks) {
   const Plan& plan = drawing.plan;
-  drawing.latents = denoise({unet, share.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request), share.adapters,
-                             share.guidance_scale, plan.guidance_rescale, plan.guidance_interval, request.compute, hooks.on_step, hooks.cancel},
-                            drawing.latents, drawing.generator);
+  drawing.latents =
+      denoise({unet, share.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request), share.adapters,
+               share.guidance_scale, plan.guidance_rescale, plan.guidance_interval, request.compute, hooks.on_step, hooks.cancel},
+              drawing.latents, drawing.generator);
 }
 
 Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
@@ -110,10 +115,13 @@ namespace {
 std::unique_ptr<const Sampler> make_refiner_sampler(const Models& models, const std::string& name) {
   const auto &base = models.facts().scheduler, &refiner = models.refiner_facts()->scheduler;
   check(!has_continuous_timesteps(base) && !has_continuous_timesteps(refiner), ErrorKind::input,
-        "[refiner] a model that is told ln(sigma) / 4 instead of timesteps shares no schedule with a refiner; draw without --refiner");
-  check(same_noise_levels(base, refiner), ErrorKind::input,
-        "[refiner] was trained on other noise levels than the base (beta {} to {}{}, the base {} to {}{}); draw without --refiner", refiner.beta_start, refiner.beta_end,
-        refiner.rescale_betas_zero_snr ? ", zero terminal SNR" : "", base.beta_start, base.beta_end, base.rescale_betas_zero_snr ? ", zero terminal SNR" : "");
+        "[refiner] a model that is told ln(sigma) / 4 instead of timesteps shares no schedule with a refiner; draw without "
+        "--refiner");
+  check(
+      same_noise_levels(base, refiner), ErrorKind::input,
+      "[refiner] was trained on other noise levels than the base (beta {} to {}{}, the base {} to {}{}); draw without --refiner",
+      refiner.beta_start, refiner.beta_end, refiner.rescale_betas_zero_snr ? ", zero terminal SNR" : "", base.beta_start,
+      base.beta_end, base.rescale_betas_zero_snr ? ", zero terminal SNR" : "");
   SchedulerConfig config = base;
   config.prediction_type = refiner.prediction_type;
   return make_sampler(name, config);
@@ -126,7 +134,8 @@ Course make_course(const Models& models, const Plan& plan) {
   if (plan.refiner_start) course.refiner_sampler = make_refiner_sampler(models, plan.sampler);
   course.grid = make_grid(schedule, course.sampler->grid_rules(), plan.grid, plan.steps);
   course.split = {{0, course.grid.steps()}, {course.grid.steps(), course.grid.steps()}};
-  if (plan.refiner_start) course.split = split_steps(course.grid, *plan.refiner_start, models.facts().scheduler.num_train_timesteps);
+  if (plan.refiner_start)
+    course.split = split_steps(course.grid, *plan.refiner_start, models.facts().scheduler.num_train_timesteps);
   return course;
 }
 
@@ -137,7 +146,8 @@ Drawing begin_drawing(const Models& models, const Plan& plan) {
 
 void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
   if (hooks.cancel) hooks.cancel->throw_if_cancelled();
-  drawing.text = encode_prompts({Role::base, models.text(hooks.cancel), models.facts(), models.request().compute, known}, drawing.plan, hooks);
+  drawing.text = encode_prompts({Role::base, models.text(hooks.cancel), models.facts(), models.request().compute, known},
+                                drawing.plan, hooks);
   drawing.kept["prompt_embeds"] = host(drawing.text.positive.prompt_embeds);
   drawing.kept["pooled_prompt_embeds"] = host(drawing.text.positive.pooled_prompt_embeds);
   drawing.kept["negative_prompt_embeds"] = host(drawing.text.negative.prompt_embeds);
@@ -147,12 +157,15 @@ void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, cons
 void encode_for_refiner(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
   if (drawing.course.split.refiner.size() == 0) return;
   if (hooks.cancel) hooks.cancel->throw_if_cancelled();
-  drawing.refiner_text = encode_prompts({Role::refiner, models.refiner_text(hooks.cancel), *models.refiner_facts(), models.request().compute, known}, drawing.plan, hooks);
+  drawing.refiner_text =
+      encode_prompts({Role::refiner, models.refiner_text(hooks.cancel), *models.refiner_facts(), models.request().compute, known},
+                     drawing.plan, hooks);
 }
 
 void draw_noise(const Models& models, Drawing& drawing) {
   const int64_t factor = models.vae_config().factor();
-  const Tensor noise = drawing.generator.randn({1, models.facts().unet.in_channels, drawing.plan.height_px / factor, drawing.plan.width_px / factor});
+  const Tensor noise = drawing.generator.randn(
+      {1, models.facts().unet.in_channels, drawing.plan.height_px / factor, drawing.plan.width_px / factor});
   drawing.latents = (noise * drawing.course.sampler->init_noise_sigma(drawing.course.grid)).to(models.request().device);
   drawing.kept["initial_latents"] = host(drawing.latents);
 }
@@ -160,14 +173,17 @@ void draw_noise(const Models& models, Drawing& drawing) {
 void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
   if (course.split.base.size() > 0)
-    run_steps(models.unet(hooks.cancel), models.request(), {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
+    run_steps(models.unet(hooks.cancel), models.request(),
+              {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
   drawing.kept["base_latents"] = host(drawing.latents);
 }
 
 void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hooks) {
   if (drawing.refiner_text)
     run_steps(models.refiner_unet(hooks.cancel), models.request(),
-              {*drawing.course.refiner_sampler, drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(), drawing.plan.refiner_guidance_scale}, drawing, hooks);
+              {*drawing.course.refiner_sampler, drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(),
+               drawing.plan.refiner_guidance_scale},
+              drawing, hooks);
   drawing.kept["latents"] = host(drawing.latents);
 }
 
@@ -175,7 +191,8 @@ ImageResult decode(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const DType compute = models.request().compute;
   bool retried = false;
   const Tensor image = decode_finite(models.vae(hooks.cancel), drawing.latents.to(compute), &retried);
-  if (retried && hooks.on_notice) hooks.on_notice(fmt::format("the VAE overflowed in {}; decoded again in fp32", dtype_name(compute)));
+  if (retried && hooks.on_notice)
+    hooks.on_notice(fmt::format("the VAE overflowed in {}; decoded again in fp32", dtype_name(compute)));
   ImageResult result{host(image), std::move(drawing.kept)};
   result.tensors["image"] = result.image;
   return result;

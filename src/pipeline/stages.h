@@ -10,7 +10,8 @@ struct Conditioning {
 };
 
 struct Course {  // how the noise falls: sampler, grid and who does which step
-  std::unique_ptr<const Sampler> sampler, refiner_sampler;  // one sampler, for what each model predicts; the latter empty without a refiner
+  std::unique_ptr<const Sampler> sampler,
+      refiner_sampler;  // one sampler, for what each model predicts; the latter empty without a refiner
   SigmaGrid grid;
   Split split;
 };
@@ -28,8 +29,10 @@ struct Drawing {
 };
 Drawing begin_drawing(const Models& models, const Plan& plan);  // throws as check_plan
 
-// Embeddings by all that decides them, so that pictures of one text share them. Holds for one model's encoders and while the plans live.
-using TextKey = std::tuple<std::string, std::string, Weighting, PooledFrom, const void*, std::vector<const void*>, std::vector<std::string>>;
+// Embeddings by all that decides them, so that pictures of one text share them. Holds for one model's encoders and while the
+// plans live.
+using TextKey =
+    std::tuple<std::string, std::string, Weighting, PooledFrom, const void*, std::vector<const void*>, std::vector<std::string>>;
 using EncodedTexts = std::map<TextKey, PromptEmbeds>;
 
 void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks);

@@ -28,19 +28,21 @@ ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hook
   const c10::InferenceMode inference;
   EncodedTexts of_base, of_refiner;
   Drawing drawing = begin_drawing(models, plan);
-  encode_for_base(models, drawing, of_base, hooks);        // 1. prompts -> [2,77n,D] and [2,P]: negative, then positive
+  encode_for_base(models, drawing, of_base, hooks);  // 1. prompts -> [2,77n,D] and [2,P]: negative, then positive
   encode_for_refiner(models, drawing, of_refiner, hooks);
-  draw_noise(models, drawing);                             // 2. [1,C,h,w]
-  denoise_with_base(models, drawing, hooks);               // 3. the guided loop
-  denoise_with_refiner(models, drawing, hooks);            // 4. its last steps
-  return decode(models, drawing, hooks);                   // 5. [1,3,H,W] in [-1,1]
+  draw_noise(models, drawing);                   // 2. [1,C,h,w]
+  denoise_with_base(models, drawing, hooks);     // 3. the guided loop
+  denoise_with_refiner(models, drawing, hooks);  // 4. its last steps
+  return decode(models, drawing, hooks);         // 5. [1,3,H,W] in [-1,1]
 }
 
-void text_to_images(Models& models, const std::vector<Plan>& plans, const Grouping& grouping, const RunHooks& hooks, const OnPicture& on_picture) {
+void text_to_images(Models& models, const std::vector<Plan>& plans, const Grouping& grouping, const RunHooks& hooks,
+                    const OnPicture& on_picture) {
   const c10::InferenceMode inference;
   for (size_t begin = 0; begin < plans.size(); begin += grouping.pictures) {
     std::vector<Drawing> drawings;
-    for (size_t i = begin; i < std::min(plans.size(), begin + grouping.pictures); ++i) drawings.push_back(begin_drawing(models, plans[i]));
+    for (size_t i = begin; i < std::min(plans.size(), begin + grouping.pictures); ++i)
+      drawings.push_back(begin_drawing(models, plans[i]));
     EncodedTexts of_base, of_refiner;
     for (auto& drawing : drawings) encode_for_base(models, drawing, of_base, hooks);
     for (auto& drawing : drawings) encode_for_refiner(models, drawing, of_refiner, hooks);
@@ -62,14 +64,15 @@ void check_plan(const Models& models, const Plan& plan) {
   const int64_t factor = models.vae_config().factor();
   check(plan.height_px > 0 && plan.width_px > 0 && plan.height_px % factor == 0 && plan.width_px % factor == 0, ErrorKind::input,
         "[size] got {}x{}, expected width and height in multiples of {}", plan.width_px, plan.height_px, factor);
-  check(plan.height_px * plan.width_px <= (int64_t{64} << 20), ErrorKind::input, "[size] got {}x{}, expected at most 64 megapixels", plan.width_px,
-        plan.height_px);
-  check(!plan.refiner_start || models.refiner_facts(), ErrorKind::input, "[refiner] --refiner-start without --refiner; name a refiner model");
+  check(plan.height_px * plan.width_px <= (int64_t{64} << 20), ErrorKind::input,
+        "[size] got {}x{}, expected at most 64 megapixels", plan.width_px, plan.height_px);
+  check(!plan.refiner_start || models.refiner_facts(), ErrorKind::input,
+        "[refiner] --refiner-start without --refiner; name a refiner model");
   const auto known = sampler_names(), grids = grid_names();
-  check(std::find(known.begin(), known.end(), plan.sampler) != known.end(), ErrorKind::input, "[sampler] got \"{}\", expected one of {}", plan.sampler,
-        listed(known));
-  check(std::find(grids.begin(), grids.end(), plan.grid) != grids.end(), ErrorKind::input, "[schedule] got \"{}\", expected one of {}", plan.grid,
-        listed(grids));
+  check(std::find(known.begin(), known.end(), plan.sampler) != known.end(), ErrorKind::input,
+        "[sampler] got \"{}\", expected one of {}", plan.sampler, listed(known));
+  check(std::find(grids.begin(), grids.end(), plan.grid) != grids.end(), ErrorKind::input,
+        "[schedule] got \"{}\", expected one of {}", plan.grid, listed(grids));
   make_course(models, plan);  // throws where sampler, schedule, steps and model do not go together
 }
 

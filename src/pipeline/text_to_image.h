@@ -17,28 +17,28 @@ struct PictureAdapters {
 
 // One picture, all questions answered: nothing below sees "auto".
 struct Plan {
-  std::string prompt, prompt_2;                                     // prompt_2: what the second encoder reads
-  std::optional<std::string> negative_prompt, negative_prompt_2;    // absent: the model's rule for no negative prompt
+  std::string prompt, prompt_2;                                   // prompt_2: what the second encoder reads
+  std::optional<std::string> negative_prompt, negative_prompt_2;  // absent: the model's rule for no negative prompt
   Weighting weighting = Weighting::compel;
   PooledFrom pooled = PooledFrom::raw;
   int64_t height_px = 0, width_px = 0;
   uint64_t seed = 0;
   int64_t steps = 50;
-  double guidance_scale = 7, refiner_guidance_scale = 7;            // 1 or less: no guidance
+  double guidance_scale = 7, refiner_guidance_scale = 7;  // 1 or less: no guidance
   double guidance_rescale = 0;
   GuidanceInterval guidance_interval;
   std::string sampler, grid;
-  std::optional<double> refiner_start;                              // absent: no refiner
+  std::optional<double> refiner_start;  // absent: no refiner
   SizePx original_size, crop_top_left, target_size;
-  std::vector<Embedding> embeddings;                                // textual inversion; names usable in every prompt
+  std::vector<Embedding> embeddings;  // textual inversion; names usable in every prompt
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
   std::shared_ptr<const PictureAdapters> adapters = std::make_shared<PictureAdapters>();
 };
 
 struct RunHooks {
-  std::function<void()> on_step;         // after each denoising step; may be called from any worker
+  std::function<void()> on_step;  // after each denoising step; may be called from any worker
   std::function<void(const std::string&)> on_notice;
-  const CancelToken* cancel = nullptr;   // asked before each step
+  const CancelToken* cancel = nullptr;  // asked before each step
 };
 
 // All fp32 on the CPU, under the names --save-tensors gives them.
@@ -50,16 +50,18 @@ struct ImageResult {
 // Throws ErrorKind::cancelled between two steps; whatever the parts throw.
 ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks);
 
-// How many pictures wait for each other, where a part of the models is loaded once for all of them. An interruption loses what waits: after that long in
-// the base, pictures go on to refiner and VAE. Reading 7 GB takes seconds, so minutes are enough.
+// How many pictures wait for each other, where a part of the models is loaded once for all of them. An interruption loses what
+// waits: after that long in the base, pictures go on to refiner and VAE. Reading 7 GB takes seconds, so minutes are enough.
 struct Grouping {
   size_t pictures = 64;
   double seconds = 300;
 };
 using OnPicture = std::function<void(size_t, ImageResult&&)>;
 
-// The same pictures, byte for byte, stage by stage: for models that do not keep their parts. on_picture is called as each is decoded.
-void text_to_images(Models& models, const std::vector<Plan>& plans, const Grouping& grouping, const RunHooks& hooks, const OnPicture& on_picture);
+// The same pictures, byte for byte, stage by stage: for models that do not keep their parts. on_picture is called as each is
+// decoded.
+void text_to_images(Models& models, const std::vector<Plan>& plans, const Grouping& grouping, const RunHooks& hooks,
+                    const OnPicture& on_picture);
 
 // Steps of base and refiner together: what a progress bar counts to.
 int64_t denoising_steps(const Models& models, const Plan& plan);

@@ -9,7 +9,9 @@ class Meter {
   Work work;
   int64_t held = 0;  // numbers that stay over several layers
 
-  void linear(int64_t rows, int64_t in, int64_t out) { work.flop += 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out); }
+  void linear(int64_t rows, int64_t in, int64_t out) {
+    work.flop += 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
+  }
   void attention(int64_t queries, int64_t keys, int64_t width, int64_t rows) {
     work.flop += 4.0 * static_cast<double>(queries * keys) * static_cast<double>(width * rows);
   }
@@ -34,7 +36,8 @@ class Meter {
 
 class UNetMeter : public Meter {
  public:
-  UNetMeter(const UNetConfig& config, const UNetPass& pass) : config_(config), pass_(pass), height_(pass.height), width_(pass.width) {
+  UNetMeter(const UNetConfig& config, const UNetPass& pass)
+      : config_(config), pass_(pass), height_(pass.height), width_(pass.width) {
     const auto& blocks = config.blocks;
     int64_t channels = blocks.front().channels;
     const int64_t time = config.time_embed_dim();
@@ -97,8 +100,8 @@ class UNetMeter : public Meter {
     conv(channels, config_.out_channels, pixels());
   }
 
-  // 19 maps of the block's width at the feed-forward: Transformer2D's input and norm, the block's input, first norm, residual and third norm, GEGLU's
-  // halves (8), their product (4) and the result.
+  // 19 maps of the block's width at the feed-forward: Transformer2D's input and norm, the block's input, first norm, residual and
+  // third norm, GEGLU's halves (8), their product (4) and the result.
   void transformer(const UNetConfig::Block& block) {
     const int64_t c = block.channels, p = pixels(), tokens = height_ * width_;
     linear(p, c, 2 * c);  // proj_in, proj_out
@@ -123,7 +126,8 @@ class UNetMeter : public Meter {
 int64_t key_value_width(const UNetConfig& config) {
   int64_t width = config.blocks.back().transformer_layers * config.blocks.back().channels;
   for (const auto& block : config.blocks)
-    width += block.transformer_layers * block.channels * ((block.down_attention ? block.layers : 0) + (block.up_attention ? block.layers + 1 : 0));
+    width += block.transformer_layers * block.channels *
+             ((block.down_attention ? block.layers : 0) + (block.up_attention ? block.layers + 1 : 0));
   return width;
 }
 

@@ -5,8 +5,8 @@
 namespace negativa {
 
 namespace {
-// A noise level: latents are alpha·x0 + sigma·noise, with alpha² + sigma² = 1, or with alpha 1 where the model has EDM's preconditioning.
-// lambda is half the log signal-to-noise ratio, +inf at the end of the grid.
+// A noise level: latents are alpha·x0 + sigma·noise, with alpha² + sigma² = 1, or with alpha 1 where the model has EDM's
+// preconditioning. lambda is half the log signal-to-noise ratio, +inf at the end of the grid.
 struct Level {
   Level(float table_sigma, bool is_edm)
       : alpha(is_edm ? 1 : 1 / std::sqrt(table_sigma * table_sigma + 1)),

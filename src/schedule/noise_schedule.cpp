@@ -28,7 +28,8 @@ NoiseSchedule make_noise_schedule(const SchedulerConfig& config) {
 
 bool same_noise_levels(const SchedulerConfig& a, const SchedulerConfig& b) {
   const auto levels = [](const SchedulerConfig& c) {
-    return std::tuple(c.beta_start, c.beta_end, c.beta_schedule, c.num_train_timesteps, c.rescale_betas_zero_snr, c.edm.has_value());
+    return std::tuple(c.beta_start, c.beta_end, c.beta_schedule, c.num_train_timesteps, c.rescale_betas_zero_snr,
+                      c.edm.has_value());
   };
   return levels(a) == levels(b);
 }

@@ -51,9 +51,11 @@ constexpr unsigned ddim = spacing | zero_snr, k_diffusion = spacing | sigma_curv
 constexpr Class classes[] = {
     {"EulerDiscreteScheduler", "euler", true, ddim | final_sigma | sigma_curves | of_euler, of_ddpm, linspace},
     {"EulerAncestralDiscreteScheduler", "euler_ancestral", true, ddim, of_ddpm, linspace},
-    {"DPMSolverMultistepScheduler", "dpmpp_2m", true, ddim | solver | final_sigma | clipped | lu_lambdas | euler_last | of_dpmpp_2m, of_ddpm, linspace},
+    {"DPMSolverMultistepScheduler", "dpmpp_2m", true,
+     ddim | solver | final_sigma | clipped | lu_lambdas | euler_last | of_dpmpp_2m, of_ddpm, linspace},
     {"EDMEulerScheduler", "euler", true, of_edm | final_sigma, of_sdxl, linspace},
-    {"EDMDPMSolverMultistepScheduler", "dpmpp_2m", true, of_edm | final_sigma | lower_order | euler_last | of_dpmpp_2m, of_sdxl, linspace},
+    {"EDMDPMSolverMultistepScheduler", "dpmpp_2m", true, of_edm | final_sigma | lower_order | euler_last | of_dpmpp_2m, of_sdxl,
+     linspace},
     {"DDIMScheduler", "euler", false, ddim, of_ddpm, leading},
     {"DDIMParallelScheduler", "euler", false, ddim, of_ddpm, leading},
     {"DDIMInverseScheduler", "euler", false, ddim, of_ddpm, leading},
@@ -90,7 +92,8 @@ constexpr const char* where = "scheduler_config";
 class Reader {
  public:
   explicit Reader(const Json& json) : json_(json) {
-    check(json_.is_object(), ErrorKind::file_format, "[{}] got text that is no JSON object, expected scheduler_config.json", where);
+    check(json_.is_object(), ErrorKind::file_format, "[{}] got text that is no JSON object, expected scheduler_config.json",
+          where);
   }
 
   bool has(const char* key) const { return json_.contains(key) && !json_.at(key).is_null(); }
@@ -105,7 +108,8 @@ class Reader {
   void read(const char* key, std::optional<double>& value) const {
     if (!has(key)) return;
     read(key, value.emplace());
-    check(*value > 0 && std::isfinite(*value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected more than 0", where, key, *value);
+    check(*value > 0 && std::isfinite(*value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected more than 0", where, key,
+          *value);
   }
 
   bool is_on(const char* key) const {
@@ -121,8 +125,8 @@ class Reader {
 
   std::string one_of(const char* key, std::string otherwise, const std::vector<std::string>& allowed) const {
     read(key, otherwise);
-    check(std::find(allowed.begin(), allowed.end(), otherwise) != allowed.end(), ErrorKind::file_format, "[{}] got {} = \"{}\", expected {}", where, key,
-          otherwise, fmt::join(allowed, " or "));
+    check(std::find(allowed.begin(), allowed.end(), otherwise) != allowed.end(), ErrorKind::file_format,
+          "[{}] got {} = \"{}\", expected {}", where, key, otherwise, fmt::join(allowed, " or "));
     return otherwise;
   }
 
@@ -135,23 +139,28 @@ void read_noise_schedule(const Reader& reader, const Class& known, SchedulerConf
   config.beta_end = known.betas.end;
   reader.read("num_train_timesteps", config.num_train_timesteps);
   if (known.keys & of_edm) return;
-  check(!reader.has("trained_betas"), ErrorKind::file_format, "[{}] got a value for trained_betas, expected null: it is not supported", where);
+  check(!reader.has("trained_betas"), ErrorKind::file_format,
+        "[{}] got a value for trained_betas, expected null: it is not supported", where);
   reader.read("beta_start", config.beta_start);
   reader.read("beta_end", config.beta_end);
   config.beta_schedule = reader.one_of("beta_schedule", known.betas.schedule, {"linear", "scaled_linear"});
-  check(config.num_train_timesteps >= 2 && config.beta_start > 0 && config.beta_end > config.beta_start && config.beta_end < 1, ErrorKind::file_format,
-        "[{}] got {} timesteps with beta {} to {}, expected at least 2 and 0 < beta_start < beta_end < 1", where, config.num_train_timesteps, config.beta_start,
-        config.beta_end);
+  check(config.num_train_timesteps >= 2 && config.beta_start > 0 && config.beta_end > config.beta_start && config.beta_end < 1,
+        ErrorKind::file_format, "[{}] got {} timesteps with beta {} to {}, expected at least 2 and 0 < beta_start < beta_end < 1",
+        where, config.num_train_timesteps, config.beta_start, config.beta_end);
 }
 
 void read_edm(const Reader& reader, SchedulerConfig& config) {
   Edm& edm = config.edm.emplace();
-  for (const auto& [key, value] : {std::pair{"sigma_min", &edm.sigma_min}, {"sigma_max", &edm.sigma_max}, {"sigma_data", &edm.sigma_data}, {"rho", &edm.rho}}) {
+  for (const auto& [key, value] : {std::pair{"sigma_min", &edm.sigma_min},
+                                   {"sigma_max", &edm.sigma_max},
+                                   {"sigma_data", &edm.sigma_data},
+                                   {"rho", &edm.rho}}) {
     reader.read(key, *value);
-    check(*value > 0 && std::isfinite(*value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected more than 0", where, key, *value);
+    check(*value > 0 && std::isfinite(*value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected more than 0", where, key,
+          *value);
   }
-  check(edm.sigma_min < edm.sigma_max, ErrorKind::file_format, "[{}] got sigma_min {} and sigma_max {}, expected the former to be less", where, edm.sigma_min,
-        edm.sigma_max);
+  check(edm.sigma_min < edm.sigma_max, ErrorKind::file_format,
+        "[{}] got sigma_min {} and sigma_max {}, expected the former to be less", where, edm.sigma_min, edm.sigma_max);
   edm.sigma_schedule = reader.one_of("sigma_schedule", "karras", {"karras", "exponential"});
 }
 
@@ -171,18 +180,22 @@ void read_prediction(const Reader& reader, const PredictionRequest& asked, Sched
     check(!reader.has("_prediction_unclear"), ErrorKind::input, "{}", reader.text("_prediction_unclear", ""));
     const auto name = reader.text("prediction_type", "epsilon");
     const auto type = prediction_from_name(name, config.class_name);
-    check(type.has_value(), ErrorKind::file_format, "[{}] got prediction_type = \"{}\", expected epsilon, v_prediction or sample; --prediction-type says what to take it for",
-          where, name);
+    check(
+        type.has_value(), ErrorKind::file_format,
+        "[{}] got prediction_type = \"{}\", expected epsilon, v_prediction or sample; --prediction-type says what to take it for",
+        where, name);
     config.prediction_type = *type;
-    config.prediction_source = reader.text("_prediction_source", reader.has("prediction_type") ? of_file : config.prediction_source);
+    config.prediction_source =
+        reader.text("_prediction_source", reader.has("prediction_type") ? of_file : config.prediction_source);
   }
-  check(!config.edm || config.prediction_type != PredictionType::sample, ErrorKind::input, "[{}] a model of EDM's preconditioning predicts epsilon or v, got sample",
-        config.prediction_source);
+  check(!config.edm || config.prediction_type != PredictionType::sample, ErrorKind::input,
+        "[{}] a model of EDM's preconditioning predicts epsilon or v, got sample", config.prediction_source);
 }
 
 void read_zero_snr(const Reader& reader, const Class& known, const PredictionRequest& asked, SchedulerConfig& config) {
   if (asked.zero_snr) {
-    check(!config.edm || !*asked.zero_snr, ErrorKind::input, "[--zero-snr] the model has EDM's noise levels ({} to {}) and no betas to rescale", config.edm->sigma_min,
+    check(!config.edm || !*asked.zero_snr, ErrorKind::input,
+          "[--zero-snr] the model has EDM's noise levels ({} to {}) and no betas to rescale", config.edm->sigma_min,
           config.edm->sigma_max);
     config.rescale_betas_zero_snr = *asked.zero_snr;
     config.zero_snr_source = "--zero-snr";
@@ -192,7 +205,9 @@ void read_zero_snr(const Reader& reader, const Class& known, const PredictionReq
   }
 }
 
-std::string not_built(const std::string& what) { return fmt::format("[{}] {} is not built; choose with --schedule", where, what); }
+std::string not_built(const std::string& what) {
+  return fmt::format("[{}] {} is not built; choose with --schedule", where, what);
+}
 
 void read_grid(const Reader& reader, const Class& known, SchedulerConfig& config) {
   config.timestep_spacing = known.default_spacing;
@@ -206,12 +221,14 @@ void read_grid(const Reader& reader, const Class& known, SchedulerConfig& config
   if (known.keys & sigma_curves) {
     config.use_karras_sigmas = reader.is_on("use_karras_sigmas");
     config.use_exponential_sigmas = reader.is_on("use_exponential_sigmas");
-    if (config.use_karras_sigmas && config.use_exponential_sigmas) config.grid_refusal = not_built("use_karras_sigmas together with use_exponential_sigmas");
+    if (config.use_karras_sigmas && config.use_exponential_sigmas)
+      config.grid_refusal = not_built("use_karras_sigmas together with use_exponential_sigmas");
     if (reader.is_on("use_beta_sigmas")) config.grid_refusal = not_built("use_beta_sigmas");
   }
   if ((known.keys & lu_lambdas) && reader.is_on("use_lu_lambdas")) config.grid_refusal = not_built("use_lu_lambdas");
   if (!(known.keys & of_euler)) return;
-  if (reader.one_of("interpolation_type", "linear", {"linear", "log_linear"}) == "log_linear") config.grid_refusal = not_built("interpolation_type log_linear");
+  if (reader.one_of("interpolation_type", "linear", {"linear", "log_linear"}) == "log_linear")
+    config.grid_refusal = not_built("interpolation_type log_linear");
   config.continuous_timesteps = reader.one_of("timestep_type", "discrete", {"discrete", "continuous"}) == "continuous";
   reader.read("sigma_min", config.sigma_min);
   reader.read("sigma_max", config.sigma_max);
@@ -230,7 +247,8 @@ std::string other_solver(const Reader& reader) {
 }
 
 std::string advice_for(const std::string& class_name) {
-  if (class_name == "LCMScheduler" || class_name == "TCDScheduler") return "it means a model distilled to few steps; try --sampler euler_ancestral --steps 8 --cfg-scale 1";
+  if (class_name == "LCMScheduler" || class_name == "TCDScheduler")
+    return "it means a model distilled to few steps; try --sampler euler_ancestral --steps 8 --cfg-scale 1";
   return "it means a model of flow matching, which predicts neither noise nor v; --sampler draws with it all the same";
 }
 
@@ -244,13 +262,17 @@ void read_sampler(const Reader& reader, const Class& known, SchedulerConfig& con
   const bool is_own_sampler = (known.keys & of_dpmpp_2m) != 0;
   const std::string other = is_own_sampler ? other_solver(reader) : "";
   if (!known.is_own || !other.empty())
-    config.replacement = fmt::format("the model's scheduler is {}{}, which is not built: {} draws in its place (--sampler chooses another)", config.class_name, other, config.sampler);
+    config.replacement =
+        fmt::format("the model's scheduler is {}{}, which is not built: {} draws in its place (--sampler chooses another)",
+                    config.class_name, other, config.sampler);
   if (!known.sampler)
-    config.sampler_refusal = fmt::format("[{}] {} is not built, and no other stands for it: {}", where, config.class_name, advice_for(config.class_name));
+    config.sampler_refusal = fmt::format("[{}] {} is not built, and no other stands for it: {}", where, config.class_name,
+                                         advice_for(config.class_name));
   else if ((known.keys & flow) && reader.is_on("use_flow_sigmas"))
     config.sampler_refusal = fmt::format("[{}] use_flow_sigmas is not built: {}", where, advice_for("FlowMatch"));
   else if (is_own_sampler && reader.is_on("thresholding"))
-    config.sampler_refusal = fmt::format("[{}] thresholding is not built, nor does it suit latents; choose with --sampler", where);
+    config.sampler_refusal =
+        fmt::format("[{}] thresholding is not built, nor does it suit latents; choose with --sampler", where);
 }
 
 }  // namespace
@@ -291,7 +313,8 @@ std::optional<std::string> sign_of_distilling(const SchedulerConfig& config) {
   if (config.class_name == "LCMScheduler" || config.class_name == "TCDScheduler") return config.class_name;
   // Zero terminal SNR asks for trailing too, and v prediction goes with it.
   const bool is_trailing = !config.edm && config.timestep_spacing == "trailing" && !config.rescale_betas_zero_snr;
-  if (is_trailing && config.prediction_type != PredictionType::v_prediction) return "trailing timesteps, as SDXL-Turbo and SDXL-Lightning have";
+  if (is_trailing && config.prediction_type != PredictionType::v_prediction)
+    return "trailing timesteps, as SDXL-Turbo and SDXL-Lightning have";
   return {};
 }
 

@@ -58,7 +58,9 @@ int64_t visited_steps(const Request& request) {
   const auto& alphas = request.schedule.alphas_cumprod;
   const auto lambda = (alphas.sqrt().log() - (1.0 - alphas).sqrt().log()).contiguous();  // falling
   const float* begin = lambda.data_ptr<float>();
-  const auto visited = std::partition_point(begin, begin + lambda.numel(), [&](float value) { return value >= static_cast<float>(least); }) - begin;
+  const auto visited =
+      std::partition_point(begin, begin + lambda.numel(), [&](float value) { return value >= static_cast<float>(least); }) -
+      begin;
   check(visited > 0, ErrorKind::input, "[schedule] lambda_min_clipped {} leaves no timestep", least);
   return visited;
 }
@@ -133,7 +135,8 @@ Points with_table_timesteps(const Request& request, Doubles sigmas, double (*rou
 
 Points karras(const Request& request) {
   const auto [sigma_max, sigma_min] = ends_of(request);
-  const double rho = request.config().edm ? request.config().edm->rho : 7, max_root = std::pow(sigma_max, 1 / rho), min_root = std::pow(sigma_min, 1 / rho);
+  const double rho = request.config().edm ? request.config().edm->rho : 7, max_root = std::pow(sigma_max, 1 / rho),
+               min_root = std::pow(sigma_min, 1 / rho);
   Doubles sigmas;
   for (double ramp : linspace(0, 1, request.steps)) sigmas.push_back(std::pow(max_root + ramp * (min_root - max_root), rho));
   return with_table_timesteps(request, std::move(sigmas), [](double t) { return std::nearbyint(t); });
@@ -150,7 +153,8 @@ struct NamedGrid {
   std::string_view name;
   Points (*make)(const Request&);
 };
-constexpr NamedGrid grids[] = {{"leading", leading}, {"linspace", linspaced}, {"trailing", trailing}, {"karras", karras}, {"exponential", exponential}};
+constexpr NamedGrid grids[] = {
+    {"leading", leading}, {"linspace", linspaced}, {"trailing", trailing}, {"karras", karras}, {"exponential", exponential}};
 
 Points grid_points(const Request& request, std::string_view name) {
   for (const auto& grid : grids)
@@ -169,7 +173,9 @@ SigmaGrid make_grid(const NoiseSchedule& schedule, GridRules rules, std::string_
   check(steps >= 1 && steps <= request.train_steps(), ErrorKind::input, "[schedule] got {} steps, expected 1 to {}", steps,
         request.train_steps());
   check(!schedule.config.edm || name == "karras" || name == "exponential", ErrorKind::input,
-        "[schedule] got \"{}\" for a model of EDM's preconditioning, which has no table of timesteps; try --schedule karras or exponential", name);
+        "[schedule] got \"{}\" for a model of EDM's preconditioning, which has no table of timesteps; try --schedule karras or "
+        "exponential",
+        name);
   const auto points = grid_points(request, name);
   SigmaGrid grid{
       {points.timesteps.begin(), points.timesteps.end()}, {points.sigmas.begin(), points.sigmas.end()}, points.spacing};

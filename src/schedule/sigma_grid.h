@@ -5,9 +5,10 @@
 namespace negativa {
 
 struct SigmaGrid {
-  std::vector<float> timesteps;  // N, as fed to the UNet (0-999, may be fractional; has_continuous_timesteps: ln(sigma) / 4), falling
-  std::vector<float> sigmas;     // N + 1; step i goes from sigmas[i] to sigmas[i + 1]; the last is 0 (config final_sigmas_type)
-  std::string spacing;           // leading, linspace or trailing; of karras and exponential the model's own, whose ends they take
+  std::vector<float>
+      timesteps;  // N, as fed to the UNet (0-999, may be fractional; has_continuous_timesteps: ln(sigma) / 4), falling
+  std::vector<float> sigmas;  // N + 1; step i goes from sigmas[i] to sigmas[i + 1]; the last is 0 (config final_sigmas_type)
+  std::string spacing;        // leading, linspace or trailing; of karras and exponential the model's own, whose ends they take
 
   int64_t steps() const { return static_cast<int64_t>(timesteps.size()); }
 };
@@ -25,8 +26,8 @@ enum class GridRules { euler, euler_ancestral, dpm_solver };
 // karras: Karras et al. 2022, arXiv:2206.00364, eq. 5 with rho 7. exponential: a straight line in log sigma.
 // A model of EDM's preconditioning has these two, between its own ends; its timesteps are ln(sigma) / 4.
 // Equal to set_timesteps of diffusers 0.42.1, also where trailing gives N + 1 timesteps ending in -1 (N = 61, 103, 121 …).
-// (diffusers has no Euler ancestral with karras or exponential; here it takes Euler's.) Throws ErrorKind::input for an unknown name or steps out
-// of range.
+// (diffusers has no Euler ancestral with karras or exponential; here it takes Euler's.) Throws ErrorKind::input for an unknown
+// name or steps out of range.
 SigmaGrid make_grid(const NoiseSchedule& schedule, GridRules rules, std::string_view name, int64_t steps);
 
 // The UNet is told ln(sigma) / 4 instead of 0-999.

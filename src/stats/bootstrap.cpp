@@ -43,20 +43,24 @@ std::vector<size_t> resample(std::span<const size_t> pictures_of_prompt, uint64_
   SplitMix random(output(seed, number));
   for (size_t i = 0; i < begins.size(); ++i) {
     const size_t prompt = random.below(begins.size());
-    for (size_t j = 0; j < pictures_of_prompt[prompt]; ++j) drawn.push_back(begins[prompt] + random.below(pictures_of_prompt[prompt]));
+    for (size_t j = 0; j < pictures_of_prompt[prompt]; ++j)
+      drawn.push_back(begins[prompt] + random.below(pictures_of_prompt[prompt]));
   }
   return drawn;
 }
 
-BootstrapResult bootstrap(std::span<const size_t> pictures_of_prompt, const Statistic& statistic, const BootstrapOptions& options) {
+BootstrapResult bootstrap(std::span<const size_t> pictures_of_prompt, const Statistic& statistic,
+                          const BootstrapOptions& options) {
   check_between_0_and_1(options.level, "level");
   check_pictures(pictures_of_prompt);
   check(options.resamples >= 100, ErrorKind::input, "[statistics] got {} resamples, expected at least 100", options.resamples);
   std::vector<size_t> all(std::accumulate(pictures_of_prompt.begin(), pictures_of_prompt.end(), size_t{0}));
   std::iota(all.begin(), all.end(), size_t{0});
   const auto value = statistic(all);
-  check(value.has_value(), ErrorKind::input, "[statistics] the statistic has no value for all {}, expected one", count_text(all.size(), "picture"));
-  BootstrapResult result{.value = checked(*value), .prompts = pictures_of_prompt.size(), .pictures = all.size(), .resamples = options.resamples};
+  check(value.has_value(), ErrorKind::input, "[statistics] the statistic has no value for all {}, expected one",
+        count_text(all.size(), "picture"));
+  BootstrapResult result{
+      .value = checked(*value), .prompts = pictures_of_prompt.size(), .pictures = all.size(), .resamples = options.resamples};
   if (result.prompts < 2) {
     result.why_absent = "one prompt has no spread, an interval needs at least 2";
     return result;
@@ -67,7 +71,8 @@ BootstrapResult bootstrap(std::span<const size_t> pictures_of_prompt, const Stat
   }
   result.left_out = options.resamples - values.size();
   if (result.left_out * 100 > options.resamples) {
-    result.why_absent = fmt::format("not computable from {} of {} resamples, too few prompts", result.left_out, options.resamples);
+    result.why_absent =
+        fmt::format("not computable from {} of {} resamples, too few prompts", result.left_out, options.resamples);
   } else if (all_alike(values)) {
     result.why_absent = "all resamples have the same value";
   } else {
@@ -78,10 +83,13 @@ BootstrapResult bootstrap(std::span<const size_t> pictures_of_prompt, const Stat
 }
 
 std::string sentence(const BootstrapResult& result) {
-  if (!result.interval) return fmt::format("{}; no interval: {}", number_text(result.value, decimals_for(std::abs(result.value) / 10)), result.why_absent);
+  if (!result.interval)
+    return fmt::format("{}; no interval: {}", number_text(result.value, decimals_for(std::abs(result.value) / 10)),
+                       result.why_absent);
   const int decimals = decimals_for((result.interval->high - result.interval->low) / 2);
-  return fmt::format("{}, {} from {} to {} ({} of {} and their pictures, percentiles)", number_text(result.value, decimals), percent_text(result.interval->level),
-                     number_text(result.interval->low, decimals), number_text(result.interval->high, decimals), count_text(result.resamples, "resample"),
+  return fmt::format("{}, {} from {} to {} ({} of {} and their pictures, percentiles)", number_text(result.value, decimals),
+                     percent_text(result.interval->level), number_text(result.interval->low, decimals),
+                     number_text(result.interval->high, decimals), count_text(result.resamples, "resample"),
                      count_text(result.prompts, "prompt"));
 }
 

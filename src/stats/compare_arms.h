@@ -11,13 +11,14 @@
 
 namespace negativa {
 
-// Two lines that say which they are, and what goes with the first: Wilcoxon's test and the signs are "for these LoRAs" too, since they look
-// at prompts alone.
+// Two lines that say which they are, and what goes with the first: Wilcoxon's test and the signs are "for these LoRAs" too, since
+// they look at prompts alone.
 struct ArmComparison {
-  DifferenceTable table;                  // arm - baseline
-  Estimate these;                         // claims these_loras; these_sets where neither arm has a training
-  std::optional<Estimate> made_this_way = {};  // claims loras_made_this_way, absent inference for one training; nothing where there is none
-  Wilcoxon wilcoxon;                      // of the prompts' means over trainings
+  DifferenceTable table;  // arm - baseline
+  Estimate these;         // claims these_loras; these_sets where neither arm has a training
+  std::optional<Estimate> made_this_way =
+      {};             // claims loras_made_this_way, absent inference for one training; nothing where there is none
+  Wilcoxon wilcoxon;  // of the prompts' means over trainings
   Signs signs;
 };
 

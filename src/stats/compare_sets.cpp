@@ -34,7 +34,8 @@ ByPrompt by_prompt(Pictures set) {
 void check_set(Pictures set, std::string_view which) {
   check(!set.empty(), ErrorKind::input, "[statistics] the {}set has no picture with a value, expected at least one", which);
   for (const auto& picture : set)
-    check(std::isfinite(picture.value), ErrorKind::input, "[statistics] {} has the value {}, expected a finite number", picture.name, picture.value);
+    check(std::isfinite(picture.value), ErrorKind::input, "[statistics] {} has the value {}, expected a finite number",
+          picture.name, picture.value);
 }
 
 std::vector<double> prompt_means(Pictures set) {
@@ -54,7 +55,8 @@ bool all_have_seeds(Pictures set, const std::vector<size_t>& pictures) {
 }
 
 // Pairs the pictures of one prompt and appends those without a partner to the pairing's lists.
-SetPairing::Prompt paired_prompt(Pictures first, Pictures second, std::vector<size_t> mine, std::vector<size_t> theirs, SetPairing& pairing) {
+SetPairing::Prompt paired_prompt(Pictures first, Pictures second, std::vector<size_t> mine, std::vector<size_t> theirs,
+                                 SetPairing& pairing) {
   const bool by_seed = all_have_seeds(first, mine) && all_have_seeds(second, theirs);
   const auto seed_of = [by_seed](Pictures set, size_t i) { return by_seed ? *set[i].seed : 0; };
   std::stable_sort(mine.begin(), mine.end(), [&](size_t a, size_t b) { return seed_of(first, a) < seed_of(first, b); });
@@ -103,17 +105,23 @@ void compare_paired(SetComparison& result, Pictures first, Pictures second, doub
   result.unpaired_second = names_of(second, result.pairing.alone_second);
 }
 
-size_t pictures_of_smaller(const SetPairing& pairing) { return pairing.pairs + std::min(pairing.alone_first.size(), pairing.alone_second.size()); }
+size_t pictures_of_smaller(const SetPairing& pairing) {
+  return pairing.pairs + std::min(pairing.alone_first.size(), pairing.alone_second.size());
+}
 
 std::string left_out_line(const std::vector<std::string>& names, std::string_view set, size_t most_names) {
-  const std::vector<std::string> shown(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), most_names)));
+  const std::vector<std::string> shown(names.begin(),
+                                       names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), most_names)));
   const std::string more = names.size() > shown.size() ? fmt::format(" and {} more", names.size() - shown.size()) : "";
-  return fmt::format("{} of the {} set without a partner left out: {}{}", count_text(names.size(), "picture"), set, joined(shown, ", "), more);
+  return fmt::format("{} of the {} set without a partner left out: {}{}", count_text(names.size(), "picture"), set,
+                     joined(shown, ", "), more);
 }
 
 }  // namespace
 
-bool is_worth_pairing(const SetPairing& pairing) { return pairing.prompts.size() >= fewest_paired_prompts && 2 * pairing.pairs >= pictures_of_smaller(pairing); }
+bool is_worth_pairing(const SetPairing& pairing) {
+  return pairing.prompts.size() >= fewest_paired_prompts && 2 * pairing.pairs >= pictures_of_smaller(pairing);
+}
 
 SetPairing pair_sets(Pictures first, Pictures second) {
   ByPrompt mine = by_prompt(first), theirs = by_prompt(second);
@@ -130,7 +138,8 @@ SetPairing pair_sets(Pictures first, Pictures second) {
     pairing.pairs += paired.pairs.size();
     if (!paired.pairs.empty()) pairing.prompts.push_back(std::move(paired));
   }
-  for (const auto& [prompt, pictures] : theirs.pictures) pairing.alone_second.insert(pairing.alone_second.end(), pictures.begin(), pictures.end());
+  for (const auto& [prompt, pictures] : theirs.pictures)
+    pairing.alone_second.insert(pairing.alone_second.end(), pictures.begin(), pictures.end());
   std::sort(pairing.alone_first.begin(), pairing.alone_first.end());
   std::sort(pairing.alone_second.begin(), pairing.alone_second.end());
   return pairing;
@@ -170,7 +179,8 @@ std::vector<std::string> pairing_lines(const SetComparison& comparison, size_t m
   if (!comparison.paired) {
     const std::string why = pairing.prompts.size() < fewest_paired_prompts
                                 ? fmt::format("pictures of {} pair, fewer than {}", prompts, fewest_paired_prompts)
-                                : fmt::format("{} of the smaller set's {} pair, less than half", count_text(pairing.pairs, "picture"), pictures_of_smaller(pairing));
+                                : fmt::format("{} of the smaller set's {} pair, less than half",
+                                              count_text(pairing.pairs, "picture"), pictures_of_smaller(pairing));
     return {fmt::format("unpaired: {}; all pictures are compared, by Welch's interval over prompt means", why)};
   }
   std::string by = "prompt and seed";

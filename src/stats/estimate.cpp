@@ -25,7 +25,8 @@ Moments moments(std::span<const double> values) {
 
 std::string subject(const Estimate& estimate) {
   if (estimate.claim == Claim::loras_made_this_way) return "for LoRAs made this way, on prompts like these";
-  if (estimate.claim == Claim::these_loras) return estimate.trainings > 1 ? "for these LoRAs, on prompts like these" : "for this LoRA, on prompts like these";
+  if (estimate.claim == Claim::these_loras)
+    return estimate.trainings > 1 ? "for these LoRAs, on prompts like these" : "for this LoRA, on prompts like these";
   return estimate.difference ? "for these sets, on prompts like these" : "for this set, on prompts like these";
 }
 
@@ -38,8 +39,10 @@ std::string basis(const Estimate& estimate) {
 
 std::string method(const Estimate& estimate) {
   const double df = estimate.inference->degrees_of_freedom;
-  if (estimate.claim == Claim::loras_made_this_way) return fmt::format("two-way random effects with {:.1f} degrees of freedom", df);
-  return estimate.second_prompts > 0 ? fmt::format("unpaired, Welch's interval with {:.1f} degrees of freedom", df) : "t interval";
+  if (estimate.claim == Claim::loras_made_this_way)
+    return fmt::format("two-way random effects with {:.1f} degrees of freedom", df);
+  return estimate.second_prompts > 0 ? fmt::format("unpaired, Welch's interval with {:.1f} degrees of freedom", df)
+                                     : "t interval";
 }
 
 }  // namespace
@@ -59,8 +62,9 @@ Estimate mean_over_prompts(std::span<const double> per_prompt, Claim claim, bool
   if (per_prompt.size() < 2) {
     result.why_absent = "one prompt has no spread, an interval needs at least 2";
   } else if (all_alike(per_prompt)) {
-    result.why_absent = difference && mean == 0 ? "no prompt differs" : fmt::format("all {} prompts have the same {}, no spread to judge it by", per_prompt.size(),
-                                                                                    difference ? "difference" : "value");
+    result.why_absent = difference && mean == 0 ? "no prompt differs"
+                                                : fmt::format("all {} prompts have the same {}, no spread to judge it by",
+                                                              per_prompt.size(), difference ? "difference" : "value");
   } else {
     const double n = static_cast<double>(per_prompt.size());
     result.inference = t_inference(mean, std::sqrt(variance / n), n - 1, level);
@@ -84,24 +88,30 @@ Estimate welch_difference(std::span<const double> first, std::span<const double>
   } else {
     const double n = static_cast<double>(first.size()), m = static_cast<double>(second.size());
     const double va = a.variance / n, vb = b.variance / m;
-    result.inference = t_inference(result.mean, std::sqrt(va + vb), (va + vb) * (va + vb) / (va * va / (n - 1) + vb * vb / (m - 1)), level);
+    result.inference =
+        t_inference(result.mean, std::sqrt(va + vb), (va + vb) * (va + vb) / (va * va / (n - 1) + vb * vb / (m - 1)), level);
   }
   return result;
 }
 
 std::string sentence(const Estimate& estimate) {
-  const auto show = [&](double value, int decimals) { return estimate.difference ? signed_text(value, decimals) : number_text(value, decimals); };
+  const auto show = [&](double value, int decimals) {
+    return estimate.difference ? signed_text(value, decimals) : number_text(value, decimals);
+  };
   if (!estimate.inference) {
-    if (estimate.claim == Claim::loras_made_this_way) return fmt::format("{}: not computable, {}", subject(estimate), estimate.why_absent);
-    return fmt::format("{}: {} ({}); no interval: {}", subject(estimate), show(estimate.mean, decimals_for(std::abs(estimate.mean) / 10)), basis(estimate),
-                       estimate.why_absent);
+    if (estimate.claim == Claim::loras_made_this_way)
+      return fmt::format("{}: not computable, {}", subject(estimate), estimate.why_absent);
+    return fmt::format("{}: {} ({}); no interval: {}", subject(estimate),
+                       show(estimate.mean, decimals_for(std::abs(estimate.mean) / 10)), basis(estimate), estimate.why_absent);
   }
   const Interval& interval = estimate.inference->interval;
   const int decimals = decimals_for((interval.high - interval.low) / 2);
   const std::string p = estimate.difference ? ", " + p_text(estimate.inference->p_value) : "";
-  const std::string text = fmt::format("{}: {}, {} from {} to {} ({}, {}{})", subject(estimate), show(estimate.mean, decimals), percent_text(interval.level),
-                                       show(interval.low, decimals), show(interval.high, decimals), basis(estimate), method(estimate), p);
-  return estimate.claim == Claim::loras_made_this_way ? text + caution(advice_on_trainings(estimate.trainings, interval.level)) : text;
+  const std::string text = fmt::format("{}: {}, {} from {} to {} ({}, {}{})", subject(estimate), show(estimate.mean, decimals),
+                                       percent_text(interval.level), show(interval.low, decimals), show(interval.high, decimals),
+                                       basis(estimate), method(estimate), p);
+  return estimate.claim == Claim::loras_made_this_way ? text + caution(advice_on_trainings(estimate.trainings, interval.level))
+                                                      : text;
 }
 
 }  // namespace negativa

@@ -1,8 +1,8 @@
 #pragma once
-// A mean over prompts with what it claims and how sure it is. The unit is the prompt everywhere in this room: pictures of one prompt are
-// alike, so a prompt's noise seeds are averaged before anything is compared, and n is the number of prompts.
-// Pure functions, safe from several threads. Throws ErrorKind::input for NaN, infinity, nothing at all, and levels outside (0, 1); what
-// cannot be computed from good numbers (one prompt, no spread) is absent with its reason. No result holds a NaN.
+// A mean over prompts with what it claims and how sure it is. The unit is the prompt everywhere in this room: pictures of one
+// prompt are alike, so a prompt's noise seeds are averaged before anything is compared, and n is the number of prompts. Pure
+// functions, safe from several threads. Throws ErrorKind::input for NaN, infinity, nothing at all, and levels outside (0, 1);
+// what cannot be computed from good numbers (one prompt, no spread) is absent with its reason. No result holds a NaN.
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -45,12 +45,12 @@ struct Estimate {
 // The mean of one value a prompt with Student's t interval, n - 1 degrees of freedom. Fills everything but `trainings`.
 Estimate mean_over_prompts(std::span<const double> per_prompt, Claim claim, bool difference, double level = 0.95);
 
-// Difference second - first of sets whose prompts have nothing to do with each other: Welch's interval over prompt means, degrees of
-// freedom by Welch and Satterthwaite. Claims: these_sets, on prompts like those of either.
+// Difference second - first of sets whose prompts have nothing to do with each other: Welch's interval over prompt means, degrees
+// of freedom by Welch and Satterthwaite. Claims: these_sets, on prompts like those of either.
 Estimate welch_difference(std::span<const double> first, std::span<const double> second, double level = 0.95);
 
-// "for these LoRAs, on prompts like these: +0.42, 95 % from +0.10 to +0.74 (48 prompts x 3 trainings, t interval, p = 0.011)". One line;
-// for LoRAs made this way from few trainings it says what the interval may miss, where nothing is computable why.
+// "for these LoRAs, on prompts like these: +0.42, 95 % from +0.10 to +0.74 (48 prompts x 3 trainings, t interval, p = 0.011)".
+// One line; for LoRAs made this way from few trainings it says what the interval may miss, where nothing is computable why.
 std::string sentence(const Estimate& estimate);
 
 // Mean, and the inference from it: value 0 is tested.

@@ -16,7 +16,9 @@ struct Entry {
   uint64_t seed = 0;
   double value = 0;
   bool operator<(const Entry& other) const {
-    return prompt != other.prompt ? prompt < other.prompt : training != other.training ? training < other.training : seed < other.seed;
+    return prompt != other.prompt       ? prompt < other.prompt
+           : training != other.training ? training < other.training
+                                        : seed < other.seed;
   }
 };
 
@@ -51,8 +53,9 @@ std::vector<int64_t> trainings_of(std::span<const Measurement> rows, std::string
   }
   std::sort(trainings.begin(), trainings.end());
   trainings.erase(std::unique(trainings.begin(), trainings.end()), trainings.end());
-  check(without == 0 || trainings.empty(), ErrorKind::input, "[statistics] {} of {} pictures of the {} name no training, expected all or none; try naming it for each",
-        without, rows.size(), arm);
+  check(without == 0 || trainings.empty(), ErrorKind::input,
+        "[statistics] {} of {} pictures of the {} name no training, expected all or none; try naming it for each", without,
+        rows.size(), arm);
   return trainings;
 }
 
@@ -68,19 +71,26 @@ Arm arranged(std::span<const Measurement> rows, std::string_view name, const Pro
   arm.entries.reserve(rows.size());
   auto number = numbers.end();  // of the row before, which mostly has the same prompt
   for (const auto& row : rows) {
-    check(std::isfinite(row.value), ErrorKind::input, "[statistics] \"{}\", seed {}, of the {} has the value {}, expected a finite number", row.prompt, row.seed, name,
+    check(std::isfinite(row.value), ErrorKind::input,
+          "[statistics] \"{}\", seed {}, of the {} has the value {}, expected a finite number", row.prompt, row.seed, name,
           row.value);
     if (number == numbers.end() || number->first != row.prompt) number = numbers.find(row.prompt);
-    check(number != numbers.end(), ErrorKind::input, "[statistics] \"{}\" is a prompt of the {} only, expected the same prompts in both arms", row.prompt, name);
-    const size_t training = row.training ? static_cast<size_t>(std::lower_bound(arm.trainings.begin(), arm.trainings.end(), *row.training) - arm.trainings.begin()) : 0;
+    check(number != numbers.end(), ErrorKind::input,
+          "[statistics] \"{}\" is a prompt of the {} only, expected the same prompts in both arms", row.prompt, name);
+    const size_t training =
+        row.training ? static_cast<size_t>(std::lower_bound(arm.trainings.begin(), arm.trainings.end(), *row.training) -
+                                           arm.trainings.begin())
+                     : 0;
     arm.entries.push_back({number->second, training, row.seed, row.value});
   }
   find_cells(arm, numbers.size());
   for (size_t i = 1; i < arm.entries.size(); ++i) {
     const Entry &before = arm.entries[i - 1], &entry = arm.entries[i];
     if (entry < before || before < entry) continue;
-    const auto prompt = std::find_if(numbers.begin(), numbers.end(), [&](const auto& item) { return item.second == entry.prompt; })->first;
-    fail(ErrorKind::input, "[statistics] \"{}\"{}, seed {}, stands twice in the {}, expected each picture once", prompt, training_text(arm, entry.training), entry.seed, name);
+    const auto prompt =
+        std::find_if(numbers.begin(), numbers.end(), [&](const auto& item) { return item.second == entry.prompt; })->first;
+    fail(ErrorKind::input, "[statistics] \"{}\"{}, seed {}, stands twice in the {}, expected each picture once", prompt,
+         training_text(arm, entry.training), entry.seed, name);
   }
   return arm;
 }
@@ -96,17 +106,21 @@ struct Cell {
 
 void check_same_seeds(const std::string& prompt, const Cell& one, const Cell& other) {
   const auto mine_end = one.pictures.end(), theirs_end = other.pictures.end();
-  const auto [mine, theirs] = std::mismatch(one.pictures.begin(), mine_end, other.pictures.begin(), theirs_end, [](const Entry& a, const Entry& b) { return a.seed == b.seed; });
+  const auto [mine, theirs] = std::mismatch(one.pictures.begin(), mine_end, other.pictures.begin(), theirs_end,
+                                            [](const Entry& a, const Entry& b) { return a.seed == b.seed; });
   if (mine == mine_end && theirs == theirs_end) return;
   const bool mine_lacks = mine == mine_end || (theirs != theirs_end && theirs->seed < mine->seed);
   const Cell& lacking = mine_lacks ? one : other;
-  fail(ErrorKind::input, "[statistics] \"{}\"{}: the {} lacks seed {}, expected the same pictures in both arms and all trainings; try finishing the run", prompt,
-       training_text(lacking.arm, lacking.training), lacking.arm.name, mine_lacks ? theirs->seed : mine->seed);
+  fail(ErrorKind::input,
+       "[statistics] \"{}\"{}: the {} lacks seed {}, expected the same pictures in both arms and all trainings; try finishing "
+       "the run",
+       prompt, training_text(lacking.arm, lacking.training), lacking.arm.name, mine_lacks ? theirs->seed : mine->seed);
 }
 
 std::vector<int64_t> common_trainings(const Arm& baseline, const Arm& arm) {
   if (baseline.trainings.empty() || arm.trainings.empty()) return baseline.trainings.empty() ? arm.trainings : baseline.trainings;
-  check(baseline.trainings == arm.trainings, ErrorKind::input, "[statistics] got trainings {} of the baseline and {} of the arm, expected the same numbers",
+  check(baseline.trainings == arm.trainings, ErrorKind::input,
+        "[statistics] got trainings {} of the baseline and {} of the arm, expected the same numbers",
         fmt::join(baseline.trainings, ", "), fmt::join(arm.trainings, ", "));
   return arm.trainings;
 }
@@ -123,7 +137,8 @@ std::vector<double> DifferenceTable::per_prompt() const {
 }
 
 DifferenceTable paired_differences(std::span<const Measurement> baseline_rows, std::span<const Measurement> arm_rows) {
-  check(!baseline_rows.empty() && !arm_rows.empty(), ErrorKind::input, "[statistics] got {} of the baseline and {} of the arm, expected at least one each",
+  check(!baseline_rows.empty() && !arm_rows.empty(), ErrorKind::input,
+        "[statistics] got {} of the baseline and {} of the arm, expected at least one each",
         count_text(baseline_rows.size(), "picture"), count_text(arm_rows.size(), "picture"));
   DifferenceTable table;
   PromptNumbers numbers;
@@ -141,7 +156,8 @@ DifferenceTable paired_differences(std::span<const Measurement> baseline_rows, s
       check_same_seeds(table.prompts[p], cell, Cell(arm, p, 0));
       check_same_seeds(table.prompts[p], base, Cell(baseline, p, 0));
       double sum = 0;
-      for (size_t i = 0; i < cell.pictures.size(); ++i) sum += cell.pictures[i].value - base.pictures[i].value;  // equal pictures give exactly 0
+      for (size_t i = 0; i < cell.pictures.size(); ++i)
+        sum += cell.pictures[i].value - base.pictures[i].value;  // equal pictures give exactly 0
       table.values.push_back(sum / static_cast<double>(cell.pictures.size()));
     }
   }

@@ -13,11 +13,12 @@ namespace negativa {
 struct Measurement {
   std::string prompt;
   std::optional<int64_t> training = {};  // which of the arm's trained LoRAs drew it; absent: no training in the arm
-  uint64_t seed = 0;                // of the picture's noise
+  uint64_t seed = 0;                     // of the picture's noise
   double value = 0;
 };
 
-// Differences arm - baseline in the unit of the values, each the mean over the noise seeds of one prompt and training. Claims nothing yet.
+// Differences arm - baseline in the unit of the values, each the mean over the noise seeds of one prompt and training. Claims
+// nothing yet.
 struct DifferenceTable {
   std::vector<std::string> prompts;  // P, in the arm's order
   std::vector<int64_t> trainings;    // T, ascending; empty: no training in either arm, one column
@@ -28,10 +29,10 @@ struct DifferenceTable {
   std::vector<double> per_prompt() const;  // [P]: means over the trainings
 };
 
-// Pairs by prompt, training and noise seed. An arm without trainings stands against each training of the other; where both have trainings
-// they must be the same numbers. Throws ErrorKind::input, in one line that names the first picture at fault, for NaN or infinity, a picture
-// twice, arms that do not have the same pictures, a prompt whose trainings do not have the same seeds, and nothing at all.
-// O(n log n) of the number of pictures; safe from several threads.
+// Pairs by prompt, training and noise seed. An arm without trainings stands against each training of the other; where both have
+// trainings they must be the same numbers. Throws ErrorKind::input, in one line that names the first picture at fault, for NaN or
+// infinity, a picture twice, arms that do not have the same pictures, a prompt whose trainings do not have the same seeds, and
+// nothing at all. O(n log n) of the number of pictures; safe from several threads.
 DifferenceTable paired_differences(std::span<const Measurement> baseline, std::span<const Measurement> arm);
 
 }  // namespace negativa

@@ -14,7 +14,8 @@ namespace negativa {
 
 Interval wilson(size_t hits, size_t pictures, double level) {
   check_between_0_and_1(level, "level");
-  check(pictures > 0 && hits <= pictures, ErrorKind::input, "[statistics] got {} hits among {}, expected at least 1 picture and at most as many hits", hits,
+  check(pictures > 0 && hits <= pictures, ErrorKind::input,
+        "[statistics] got {} hits among {}, expected at least 1 picture and at most as many hits", hits,
         count_text(pictures, "picture"));
   const double n = static_cast<double>(pictures), share = static_cast<double>(hits) / n, z = normal_quantile((1 + level) / 2);
   const double centre = (share + z * z / (2 * n)) / (1 + z * z / n);
@@ -44,21 +45,25 @@ Share share_of_pictures(std::span<const Hit> pictures, double level) {
   }
   result.method = ShareMethod::t_over_prompts;
   std::vector<double> shares;
-  for (const auto& [prompt, count] : prompts) shares.push_back(static_cast<double>(count.hits) / static_cast<double>(count.pictures));
+  for (const auto& [prompt, count] : prompts)
+    shares.push_back(static_cast<double>(count.hits) / static_cast<double>(count.pictures));
   const Estimate mean = mean_over_prompts(shares, Claim::these_sets, false, level);
   result.share = std::clamp(mean.mean, 0.0, 1.0);
   result.why_absent = mean.why_absent;
-  if (mean.inference) result.interval = {std::max(0.0, mean.inference->interval.low), std::min(1.0, mean.inference->interval.high), level};
+  if (mean.inference)
+    result.interval = {std::max(0.0, mean.inference->interval.low), std::min(1.0, mean.inference->interval.high), level};
   return result;
 }
 
 std::string sentence(const Share& share) {
   const auto percent = [](double part) { return fmt::format("{:.0f} %", part * 100); };
-  const std::string basis = fmt::format("{} of {}, {}", share.hits, count_text(share.pictures, "picture"),
-                                        share.method == ShareMethod::wilson ? "one a prompt" : count_text(share.prompts, "prompt"));
+  const std::string basis =
+      fmt::format("{} of {}, {}", share.hits, count_text(share.pictures, "picture"),
+                  share.method == ShareMethod::wilson ? "one a prompt" : count_text(share.prompts, "prompt"));
   if (!share.interval) return fmt::format("{} ({}); no interval: {}", percent(share.share), basis, share.why_absent);
-  return fmt::format("{}, {} from {} to {} ({}, {})", percent(share.share), percent_text(share.interval->level), percent(share.interval->low),
-                     percent(share.interval->high), basis, share.method == ShareMethod::wilson ? "Wilson" : "t interval over prompts");
+  return fmt::format("{}, {} from {} to {} ({}, {})", percent(share.share), percent_text(share.interval->level),
+                     percent(share.interval->low), percent(share.interval->high), basis,
+                     share.method == ShareMethod::wilson ? "Wilson" : "t interval over prompts");
 }
 
 }  // namespace negativa

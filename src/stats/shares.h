@@ -9,7 +9,8 @@
 
 namespace negativa {
 
-// Wilson's score interval of hits among independent pictures, within [0, 1]. Throws ErrorKind::input for none or more hits than pictures.
+// Wilson's score interval of hits among independent pictures, within [0, 1]. Throws ErrorKind::input for none or more hits than
+// pictures.
 Interval wilson(size_t hits, size_t pictures, double level = 0.95);
 
 // One picture and whether it is one of those counted.
@@ -20,8 +21,9 @@ struct Hit {
 
 enum class ShareMethod { wilson, t_over_prompts };
 
-// Claims these_sets: the share among pictures of prompts like these, every prompt with equal weight. One picture a prompt: Wilson.
-// Several: they are alike, so Wilson would be too sure, and the t interval over the prompts' shares is taken, cut off at 0 and 1.
+// Claims these_sets: the share among pictures of prompts like these, every prompt with equal weight. One picture a prompt:
+// Wilson. Several: they are alike, so Wilson would be too sure, and the t interval over the prompts' shares is taken, cut off at
+// 0 and 1.
 struct Share {
   size_t prompts = 0, pictures = 0, hits = 0;
   double share = 0;

@@ -13,8 +13,8 @@ namespace negativa {
 
 namespace {
 
-// Coverage where trainings make up `share` of the mean's variance and the rest is known (many prompts): the mean square of trainings is
-// share x chi-squared(T-1) / (T-1), averaged over equal slices of its distribution.
+// Coverage where trainings make up `share` of the mean's variance and the rest is known (many prompts): the mean square of
+// trainings is share x chi-squared(T-1) / (T-1), averaged over equal slices of its distribution.
 double coverage(std::span<const double> chi_squared_over_df, double df, double share, double level) {
   double sum = 0;
   for (const double c : chi_squared_over_df) {
@@ -30,7 +30,8 @@ double lowest_coverage(size_t trainings, double level) {
   std::vector<double> mean_squares;
   for (int i = 0; i < slices; ++i) mean_squares.push_back(chi_squared_quantile((i + 0.5) / slices, df) / df);
   double lowest = 1;
-  for (int i = shares / 2; i <= shares; ++i) lowest = std::min(lowest, coverage(mean_squares, df, static_cast<double>(i) / shares, level));
+  for (int i = shares / 2; i <= shares; ++i)
+    lowest = std::min(lowest, coverage(mean_squares, df, static_cast<double>(i) / shares, level));
   return lowest;
 }
 
@@ -46,7 +47,9 @@ TwoWay two_way(const DifferenceTable& table) {
   for (size_t p = 0; p < prompts; ++p)
     for (size_t t = 0; t < trainings; ++t) rows[p] += table.at(p, t) / T, columns[t] += table.at(p, t) / P;
   for (const double row : rows) result.grand_mean += row / P;
-  const auto squares_about_mean = [&](double sum, double value) { return sum + (value - result.grand_mean) * (value - result.grand_mean); };
+  const auto squares_about_mean = [&](double sum, double value) {
+    return sum + (value - result.grand_mean) * (value - result.grand_mean);
+  };
   result.ms_prompts = T * std::accumulate(rows.begin(), rows.end(), 0.0, squares_about_mean) / (P - 1);
   result.ms_trainings = P * std::accumulate(columns.begin(), columns.end(), 0.0, squares_about_mean) / (T - 1);
   for (size_t p = 0; p < prompts; ++p) {
@@ -65,7 +68,8 @@ Estimate loras_made_this_way(const DifferenceTable& table, double level) {
   Estimate result{.claim = Claim::loras_made_this_way, .prompts = table.prompts.size(), .trainings = table.columns()};
   for (const double value : table.per_prompt()) result.mean += value / static_cast<double>(result.prompts);
   if (result.trainings < 2) {
-    result.why_absent = "one training says nothing of how trainings differ; it takes several with other training seeds, 5 hold their level";
+    result.why_absent =
+        "one training says nothing of how trainings differ; it takes several with other training seeds, 5 hold their level";
   } else if (result.prompts < 2) {
     result.why_absent = "one prompt has no spread, an interval needs at least 2";
   } else if (all_alike(table.values)) {
@@ -93,9 +97,11 @@ TrainingsAdvice advice_on_trainings(size_t trainings, double level) {
 
 std::string caution(const TrainingsAdvice& advice) {
   if (advice.enough != 0 && advice.trainings >= advice.enough) return "";
-  const std::string cure = advice.enough == 0 ? "" : fmt::format(", {} would hold {}", count_text(advice.enough, "training"), percent_text(advice.level));
-  return fmt::format("; with {} such intervals may cover only {:.{}f} %{}", count_text(advice.trainings, "training"), advice.lowest_coverage * 100,
-                     advice.level > 0.97 ? 1 : 0, cure);
+  const std::string cure =
+      advice.enough == 0 ? ""
+                         : fmt::format(", {} would hold {}", count_text(advice.enough, "training"), percent_text(advice.level));
+  return fmt::format("; with {} such intervals may cover only {:.{}f} %{}", count_text(advice.trainings, "training"),
+                     advice.lowest_coverage * 100, advice.level > 0.97 ? 1 : 0, cure);
 }
 
 }  // namespace negativa

@@ -1,6 +1,6 @@
 #pragma once
-// "LoRAs made this way": what a table of prompts x trainings says of the recipe. Prompts and trainings are both samples, so both add to
-// the error of the mean; more prompts do not help against three trainings that differ.
+// "LoRAs made this way": what a table of prompts x trainings says of the recipe. Prompts and trainings are both samples, so both
+// add to the error of the mean; more prompts do not help against three trainings that differ.
 #include <cstddef>
 #include <string>
 
@@ -21,14 +21,14 @@ struct TwoWay {
 // Throws ErrorKind::input for fewer than 2 prompts or trainings.
 TwoWay two_way(const DifferenceTable& table);
 
-// Claims loras_made_this_way. Variance of the grand mean (MS_P + MS_T - MS_E) / (P T), at least MS_E / (P T); degrees of freedom by
-// Satterthwaite, (MS_P + MS_T - MS_E)^2 / (MS_P^2 / (P-1) + MS_T^2 / (T-1) + MS_E^2 / ((P-1)(T-1))) with the same floor, and at least
-// the smaller of P-1 and T-1, which only the subtracted MS_E could fall below. Absent with its reason for one training (it says nothing
-// of how trainings differ), one prompt, no spread.
+// Claims loras_made_this_way. Variance of the grand mean (MS_P + MS_T - MS_E) / (P T), at least MS_E / (P T); degrees of freedom
+// by Satterthwaite, (MS_P + MS_T - MS_E)^2 / (MS_P^2 / (P-1) + MS_T^2 / (T-1) + MS_E^2 / ((P-1)(T-1))) with the same floor, and
+// at least the smaller of P-1 and T-1, which only the subtracted MS_E could fall below. Absent with its reason for one training
+// (it says nothing of how trainings differ), one prompt, no spread.
 Estimate loras_made_this_way(const DifferenceTable& table, double level = 0.95);
 
-// What Satterthwaite's interval loses with few trainings: where trainings make up most of the variance, its coverage falls short of its
-// level, whatever the number of prompts.
+// What Satterthwaite's interval loses with few trainings: where trainings make up most of the variance, its coverage falls short
+// of its level, whatever the number of prompts.
 struct TrainingsAdvice {
   size_t trainings = 0;
   double level = 0.95;
@@ -39,7 +39,8 @@ struct TrainingsAdvice {
 // trainings at least 2, else ErrorKind::input. About a millisecond.
 TrainingsAdvice advice_on_trainings(size_t trainings, double level = 0.95);
 
-// "; with 3 trainings such intervals may cover only 92 %, 5 trainings would hold 95 %", or nothing where the trainings are enough.
+// "; with 3 trainings such intervals may cover only 92 %, 5 trainings would hold 95 %", or nothing where the trainings are
+// enough.
 std::string caution(const TrainingsAdvice& advice);
 
 }  // namespace negativa

@@ -61,7 +61,8 @@ Wilcoxon wilcoxon(std::span<const double> differences, Claim claim) {
   Wilcoxon result{.claim = claim};
   std::vector<double> nonzero;
   const double below = zero_below(differences);
-  std::copy_if(differences.begin(), differences.end(), std::back_inserter(nonzero), [&](double d) { return std::abs(d) > below; });
+  std::copy_if(differences.begin(), differences.end(), std::back_inserter(nonzero),
+               [&](double d) { return std::abs(d) > below; });
   result.prompts = nonzero.size();
   result.zeros = differences.size() - nonzero.size();
   if (nonzero.empty()) {
@@ -98,8 +99,8 @@ std::string sentence(const Wilcoxon& test) {
 }
 
 std::string sentence(const Signs& counts) {
-  return fmt::format("{} of {} up, {} the same, {} down", counts.positive, count_text(counts.positive + counts.zero + counts.negative, "prompt"), counts.zero,
-                     counts.negative);
+  return fmt::format("{} of {} up, {} the same, {} down", counts.positive,
+                     count_text(counts.positive + counts.zero + counts.negative, "prompt"), counts.zero, counts.negative);
 }
 
 }  // namespace negativa

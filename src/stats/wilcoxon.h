@@ -14,9 +14,10 @@ enum class WilcoxonMethod {
   normal,  // normal approximation, variance corrected for ties, no continuity correction
 };
 
-// Wilcoxon's signed-rank test, two-sided, on one difference a prompt: scipy.stats.wilcoxon(zero_method="wilcox", correction=False), method
-// "exact" or "asymptotic". Claims these_loras (or these_sets): that the prompts' differences are not symmetric about 0. Under skew it
-// can reject although the mean is 0: it tests symmetry, not the mean, and nothing about other trainings.
+// Wilcoxon's signed-rank test, two-sided, on one difference a prompt: scipy.stats.wilcoxon(zero_method="wilcox",
+// correction=False), method "exact" or "asymptotic". Claims these_loras (or these_sets): that the prompts' differences are not
+// symmetric about 0. Under skew it can reject although the mean is 0: it tests symmetry, not the mean, and nothing about other
+// trainings.
 struct Wilcoxon {
   Claim claim = Claim::these_loras;
   size_t prompts = 0;  // that differ: n
@@ -27,8 +28,8 @@ struct Wilcoxon {
   std::string why_absent = {};  // no prompt differs
 };
 
-// Zero and tied are differences that are so up to rounding: 1e-12 of the largest, of each other. Throws ErrorKind::input for nothing, NaN
-// and infinity. Safe from several threads.
+// Zero and tied are differences that are so up to rounding: 1e-12 of the largest, of each other. Throws ErrorKind::input for
+// nothing, NaN and infinity. Safe from several threads.
 Wilcoxon wilcoxon(std::span<const double> differences, Claim claim = Claim::these_loras);
 
 // How many prompts went up, stayed, went down. Claims nothing but these prompts.

@@ -34,8 +34,9 @@ std::string count_text(size_t count, std::string_view noun) { return fmt::format
 
 void check_finite(std::span<const double> values, std::string_view what) {
   for (size_t i = 0; i < values.size(); ++i)
-    check(std::isfinite(values[i]), ErrorKind::input, "[statistics] {} {} of {} is {}, expected a finite number; try leaving its picture out",
-          what, i + 1, values.size(), values[i]);
+    check(std::isfinite(values[i]), ErrorKind::input,
+          "[statistics] {} {} of {} is {}, expected a finite number; try leaving its picture out", what, i + 1, values.size(),
+          values[i]);
 }
 
 void check_between_0_and_1(double share, std::string_view what) {

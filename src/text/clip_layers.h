@@ -1,6 +1,6 @@
 #pragma once
-// The transformer layers of CLIP (Radford et al. 2021, arXiv:2103.00020), the same in its text and its image tower: pre-norm, with biases.
-// Member names are the keys of transformers' CLIPEncoder.
+// The transformer layers of CLIP (Radford et al. 2021, arXiv:2103.00020), the same in its text and its image tower: pre-norm,
+// with biases. Member names are the keys of transformers' CLIPEncoder.
 #include "nn/layers.h"
 
 namespace negativa {

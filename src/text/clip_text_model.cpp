@@ -70,7 +70,8 @@ CLIPTextConfig CLIPTextConfig::load(const std::filesystem::path& path) { return 
 CLIPTextModel::CLIPTextModel(const CLIPTextConfig& config) : config(config) {
   text_model.embeddings.token_embedding = {config.vocab_size, config.hidden_size};
   text_model.embeddings.position_embedding = {config.max_position_embeddings, config.hidden_size};
-  text_model.encoder.layers.assign(config.num_hidden_layers, CLIPEncoderLayer(config.hidden_size, config.intermediate_size, config.layer_norm_eps));
+  text_model.encoder.layers.assign(config.num_hidden_layers,
+                                   CLIPEncoderLayer(config.hidden_size, config.intermediate_size, config.layer_norm_eps));
   text_model.final_layer_norm = nn::LayerNorm(config.hidden_size, config.layer_norm_eps);
   if (config.with_projection) text_projection.emplace(config.hidden_size, config.projection_dim, false);
 }

@@ -66,7 +66,8 @@ struct CLIPTextModel {
   // `part` names the encoder in messages. Takes keys with and without "text_model.". Throws as nn::load does.
   static CLIPTextModel load(const std::string& part, const CLIPTextConfig& config, const Weights& weights,
                             const nn::LoadOptions& options = {});
-  static void check_weights(const std::string& part, const CLIPTextConfig& config, const Weights& weights);  // what load would refuse, from headers alone
+  static void check_weights(const std::string& part, const CLIPTextConfig& config,
+                            const Weights& weights);  // what load would refuse, from headers alone
 
   // ids [B,T] int64, T at most max_position_embeddings.
   TextOutput forward(const Tensor& ids, const TextForward& request = {}) const;

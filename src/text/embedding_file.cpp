@@ -29,14 +29,18 @@ void check_width(const SafetensorsFile& file, const char* key, const Tensor& vec
 constexpr const char* trigger_key = "modelspec.trigger_phrase";
 constexpr std::array<std::string_view, 2> plain_keys = {"emb_params", "string_to_param.*"};  // webui's, which say nothing
 
-bool is_among(std::span<const std::string_view> names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool is_among(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 // What else is given in place of a textual inversion, by a part of its keys; the first wins.
 struct Stranger {
   const char *part, *what;
 };
 constexpr Stranger strangers[] = {
-    {"bundle_emb.", "a LoRA with a textual inversion bundled in it; save its tensors bundle_emb.NAME.clip_l and .clip_g as clip_l and clip_g of a file of their own"},
+    {"bundle_emb.",
+     "a LoRA with a textual inversion bundled in it; save its tensors bundle_emb.NAME.clip_l and .clip_g as clip_l and clip_g of "
+     "a file of their own"},
     {".lora", "a LoRA; a LoRA goes to --lora"},
     {"_lora.", "a LoRA; a LoRA goes to --lora"},
     {".hada_", "a LyCORIS file, which is not supported"},
@@ -49,7 +53,8 @@ constexpr Stranger strangers[] = {
 void check_no_stranger(const SafetensorsFile& file) {
   for (const auto& [part, what] : strangers)
     for (const auto& entry : file.entries())
-      check(entry.name.find(part) == std::string::npos, ErrorKind::file_format, "[{}] got a file for something else, expected a textual inversion: it is {}", file.path().string(), what);
+      check(entry.name.find(part) == std::string::npos, ErrorKind::file_format,
+            "[{}] got a file for something else, expected a textual inversion: it is {}", file.path().string(), what);
 }
 
 // The tensor of a file that has no clip_l and clip_g.
@@ -69,7 +74,8 @@ std::string stored_token(const SafetensorsFile& file, const std::string& stem) {
   if (const auto found = file.metadata().find(trigger_key); found != file.metadata().end()) token = found->second;
   const bool is_key = !file.find("clip_l") && !file.find("clip_g") && file.entries().size() == 1;
   if (token.empty() && is_key && !is_among(plain_keys, file.entries().front().name)) token = file.entries().front().name;
-  const bool is_name = !token.empty() && valid_utf8(token) == token && token.find_first_of(",\n\r\t") == std::string::npos && token.find_first_not_of(' ') != std::string::npos;
+  const bool is_name = !token.empty() && valid_utf8(token) == token && token.find_first_of(",\n\r\t") == std::string::npos &&
+                       token.find_first_not_of(' ') != std::string::npos;
   return is_name && lowercase(nfc(token)) != lowercase(nfc(valid_utf8(stem))) ? token : "";
 }
 
@@ -93,8 +99,9 @@ Embedding load_embedding(const std::filesystem::path& path, const std::optional<
     return embedding;
   }
   for (const auto& entry : file->entries())
-    check(entry.name == "clip_l" || entry.name == "clip_g", ErrorKind::file_format, "[{}] holds {} beside clip_l and clip_g{}, which is not supported; save it without", path.string(),
-          entry.name, entry.name.ends_with("_out") ? ", an output embedding as OneTrainer trains it" : "");
+    check(entry.name == "clip_l" || entry.name == "clip_g", ErrorKind::file_format,
+          "[{}] holds {} beside clip_l and clip_g{}, which is not supported; save it without", path.string(), entry.name,
+          entry.name.ends_with("_out") ? ", an output embedding as OneTrainer trains it" : "");
   if (clip_l && widths.clip_l) check_width(*file, "clip_l", embedding.clip_l = vectors_of(*file, *clip_l), *widths.clip_l);
   if (clip_g) check_width(*file, "clip_g", embedding.clip_g = vectors_of(*file, *clip_g), widths.clip_g);
   return embedding;

@@ -8,8 +8,8 @@ namespace negativa {
 // One name and its k vectors for each encoder; an undefined tensor: for that encoder the name is ordinary text.
 struct Embedding {
   std::string name;
-  Tensor clip_l;        // [k, width of text_encoder], fp32
-  Tensor clip_g;        // [k, width of text_encoder_2], fp32
+  Tensor clip_l;          // [k, width of text_encoder], fp32
+  Tensor clip_g;          // [k, width of text_encoder_2], fp32
   std::string also = {};  // a second name of the same vectors: the token that the file itself stores; empty: none
 };
 
@@ -20,8 +20,9 @@ struct EmbeddingWidths {
 };
 
 // Safetensors with the keys clip_l and/or clip_g; or with one tensor [d] or [k,d] of any key (diffusers' {token: tensor}, webui's
-// emb_params), which belongs to the encoder of its width. `name`: absent: the file's stem, and `also` is the token that the file stores where it is
-// another: the key of diffusers' tensor, or modelspec.trigger_phrase in the metadata. Throws ErrorKind::file_format, with what to do for pickles
+// emb_params), which belongs to the encoder of its width. `name`: absent: the file's stem, and `also` is the token that the file
+// stores where it is another: the key of diffusers' tensor, or modelspec.trigger_phrase in the metadata. Throws
+// ErrorKind::file_format, with what to do for pickles
 // (.pt, .bin), ErrorKind::shape for vectors of another model.
 Embedding load_embedding(const std::filesystem::path& path, const std::optional<std::string>& name,
                          const EmbeddingWidths& widths);

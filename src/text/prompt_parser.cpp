@@ -106,7 +106,8 @@ std::optional<double> Parser::number() {
   if (!found) return {};
   at_ = end;
   const auto value = number_from(text_.substr(begin, end - begin));
-  check(value.has_value(), ErrorKind::input, "[prompt] got the weight {}, expected a number of usual size", text_.substr(begin, end - begin));
+  check(value.has_value(), ErrorKind::input, "[prompt] got the weight {}, expected a number of usual size",
+        text_.substr(begin, end - begin));
   return value;
 }
 

@@ -6,7 +6,8 @@
 namespace negativa {
 
 // Throws as the readers of its parts do. options: how the weights of one encoder are kept.
-TextModels load_text_models(const ModelFiles& files, const std::function<nn::LoadOptions(const std::string& part, const Weights&)>& options);
+TextModels load_text_models(const ModelFiles& files,
+                            const std::function<nn::LoadOptions(const std::string& part, const Weights&)>& options);
 
 // What a UNet needs of the encoders: numbers a token, and inputs of its add_embedding, of which each size takes `a_size`.
 struct TextNeeds {

@@ -119,15 +119,18 @@ void Tokenizer::sort_by_length(std::vector<Match>& matches) {
 
 void Tokenizer::check_free(const std::string& name) const {
   const auto text = normalize(name);
-  const bool taken = find(name) || std::any_of(normalized_.begin(), normalized_.end(), [&](const Match& m) { return m.text == text; });
+  const bool taken =
+      find(name) || std::any_of(normalized_.begin(), normalized_.end(), [&](const Match& m) { return m.text == text; });
   check(!taken, ErrorKind::input, "[embedding] the name \"{}\" is a token already; give it another name with FILE=NAME", name);
 }
 
 void Tokenizer::add_name(const std::string& other, const std::string& name) {
   check_utf8(other, "embedding name");
   check_free(other);
-  const auto known = std::find_if(normalized_.begin(), normalized_.end(), [text = normalize(name)](const Match& m) { return m.text == text; });
-  check(known != normalized_.end(), ErrorKind::input, "[embedding] got the second name \"{}\" for \"{}\", which was not added", other, name);
+  const auto known =
+      std::find_if(normalized_.begin(), normalized_.end(), [text = normalize(name)](const Match& m) { return m.text == text; });
+  check(known != normalized_.end(), ErrorKind::input, "[embedding] got the second name \"{}\" for \"{}\", which was not added",
+        other, name);
   normalized_.push_back({normalize(other), known->ids});
   sort_by_length(normalized_);
 }

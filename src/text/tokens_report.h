@@ -20,8 +20,8 @@ struct Tokenizers {
   Tokenizer second;
 };
 
-// tokenizer/ (where it exists) and tokenizer_2/ of a model folder, or those that a single file draws with. Throws as Tokenizer::load and
-// open_model do.
+// tokenizer/ (where it exists) and tokenizer_2/ of a model folder, or those that a single file draws with. Throws as
+// Tokenizer::load and open_model do.
 Tokenizers load_tokenizers(const std::filesystem::path& model);
 
 TokensReport tokens_report(const Tokenizers& tokenizers, const std::string& prompt, Weighting weighting);

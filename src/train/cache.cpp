@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Part of every key: raised when entries are laid out or computed in another way. Latents 2: colour profiles and raw EXIF profiles are heeded.
+// Part of every key: raised when entries are laid out or computed in another way. Latents 2: colour profiles and raw EXIF
+// profiles are heeded.
 constexpr int latents_version = 2, embeds_version = 1;
 
 using Tensors = std::map<std::string, Tensor>;
@@ -33,12 +34,13 @@ struct Entry {
 // Of the data as write_safetensors lays it out; all tensors of an entry have one dtype, so that is their order here.
 std::string data_sha256(const Tensors& tensors) {
   Sha256 hash;
-  for (const auto& [name, tensor] : tensors) hash.update(std::span(static_cast<const uint8_t*>(tensor.const_data_ptr()), tensor.nbytes()));
+  for (const auto& [name, tensor] : tensors)
+    hash.update(std::span(static_cast<const uint8_t*>(tensor.const_data_ptr()), tensor.nbytes()));
   return hash.hex();
 }
 
-// One folder of the cache: file KEY.safetensors, KEY the hash of the canonical JSON of what decides its bytes. That JSON and the data's
-// hash lie in the file too, so a renamed or damaged entry is told from a good one.
+// One folder of the cache: file KEY.safetensors, KEY the hash of the canonical JSON of what decides its bytes. That JSON and the
+// data's hash lie in the file too, so a renamed or damaged entry is told from a good one.
 class CacheFolder {
  public:
   CacheFolder(const char* name, const DataHooks& hooks) : hooks_(hooks) {
@@ -100,7 +102,8 @@ Tensor ordinary(const Tensor& tensor) { return tensor.to(at::kCPU).clone(at::Mem
 
 bool is_shaped(const Tensors& tensors, const std::string& name, DType dtype, const Shape& shape) {
   const auto found = tensors.find(name);
-  if (found == tensors.end() || found->second.scalar_type() != dtype || found->second.dim() != static_cast<int64_t>(shape.size())) return false;
+  if (found == tensors.end() || found->second.scalar_type() != dtype || found->second.dim() != static_cast<int64_t>(shape.size()))
+    return false;
   for (size_t i = 0; i < shape.size(); ++i)
     if (shape[i] != -1 && shape[i] != found->second.size(static_cast<int64_t>(i))) return false;
   return true;
@@ -143,7 +146,8 @@ LatentStats encode(const Vae& vae, const Example& example, bool mirrored, at::De
   }
   LatentStats stats{ordinary(distribution.mean), ordinary(distribution.std)};
   check(at::isfinite(stats.mean).all().item<bool>() && at::isfinite(stats.std).all().item<bool>(), ErrorKind::machine,
-        "[{}] the VAE's latents of this picture are not finite; try the VAE's fp32 weights or another --vae", example.file.string());
+        "[{}] the VAE's latents of this picture are not finite; try the VAE's fp32 weights or another --vae",
+        example.file.string());
   return stats;
 }
 
@@ -178,7 +182,8 @@ void note_cut(const std::map<std::string, PromptEmbeds>& embeds, const DataHooks
 
 }  // namespace
 
-std::vector<PictureLatents> cached_latents(const LatentRequest& request, const std::function<const Vae&()>& vae, const DataHooks& hooks) {
+std::vector<PictureLatents> cached_latents(const LatentRequest& request, const std::function<const Vae&()>& vae,
+                                           const DataHooks& hooks) {
   const c10::InferenceMode off(false);  // whatever the caller is in
   CacheFolder cache(names::latent_cache, hooks);
   Steps steps(static_cast<int64_t>(request.examples.size()) * (request.flip ? 2 : 1), hooks);
@@ -207,7 +212,8 @@ std::vector<PictureLatents> cached_latents(const LatentRequest& request, const s
 }
 
 std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::string> texts, const ComputeFacts& facts,
-                                                         const std::function<const TextModels&()>& text_models, const DataHooks& hooks) {
+                                                         const std::function<const TextModels&()>& text_models,
+                                                         const DataHooks& hooks) {
   const c10::InferenceMode off(false);  // whatever the caller is in
   CacheFolder cache(names::embed_cache, hooks);
   const std::set<std::string> distinct(texts.begin(), texts.end());
@@ -224,7 +230,8 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
       embeds = {entry->tensors.at("prompt_embeds"), entry->tensors.at("pooled_prompt_embeds"), entry->metadata.at("cut"), ""};
     } else {
       embeds = encode(text_models(), text, facts.compute);
-      cache.write(key, {{"prompt_embeds", embeds.prompt_embeds}, {"pooled_prompt_embeds", embeds.pooled_prompt_embeds}}, {{"cut", embeds.cut}});
+      cache.write(key, {{"prompt_embeds", embeds.prompt_embeds}, {"pooled_prompt_embeds", embeds.pooled_prompt_embeds}},
+                  {{"cut", embeds.cut}});
     }
     steps.end();
   }
@@ -243,15 +250,20 @@ std::string parts_sha256(const ModelFiles& files, std::span<const std::string> p
     if (single && !apart) continue;
     const auto folder = apart ? std::optional(files.tokenizer_folder(part)) : find_part_folder(files.path, part);
     for (const auto& file : apart ? sorted_files(*folder) : all)
-      if (folder && file.parent_path() == *folder) listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file, cancel) + "\n";
+      if (folder && file.parent_path() == *folder)
+        listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file, cancel) + "\n";
   }
   return sha256_hex(listing);
 }
 
-std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel) { return parts_sha256(files, std::array<std::string, 1>{names::vae}, cancel); }
+std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel) {
+  return parts_sha256(files, std::array<std::string, 1>{names::vae}, cancel);
+}
 
 std::string text_sha256(const ModelFiles& files, const CancelToken* cancel) {
-  return parts_sha256(files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2}, cancel);
+  return parts_sha256(
+      files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2},
+      cancel);
 }
 
 }  // namespace negativa

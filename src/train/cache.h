@@ -1,6 +1,7 @@
 #pragma once
-// Latents and prompt embeddings of training, computed once and kept between runs, so that a second run loads neither VAE nor text encoders.
-// docs/formats.md, "Cache". A file that is not whole or not the one expected is made again; a folder that cannot be written costs time only.
+// Latents and prompt embeddings of training, computed once and kept between runs, so that a second run loads neither VAE nor text
+// encoders. docs/formats.md, "Cache". A file that is not whole or not the one expected is made again; a folder that cannot be
+// written costs time only.
 #include <map>
 #include <span>
 
@@ -21,8 +22,8 @@ struct PictureLatents {
   std::optional<LatentStats> mirrored;  // with `flip` only
 };
 
-// What, besides the input, decides a result's bytes: part of an entry's key. Threads, processor, and the versions of program and libtorch
-// are added by the cache.
+// What, besides the input, decides a result's bytes: part of an entry's key. Threads, processor, and the versions of program and
+// libtorch are added by the cache.
 struct ComputeFacts {
   std::string model_sha256;      // parts_sha256, or the hash of another VAE's file
   std::optional<DType> storage;  // of the weights; absent: as in the files
@@ -37,15 +38,19 @@ struct LatentRequest {
   ComputeFacts facts;
 };
 
-// One for each example, in their order. vae is called outside inference mode, and only when something is missing. Tensors are ordinary ones,
-// which autograd may save. Throws ErrorKind::machine naming the picture when its latents are not finite; what read_pixels throws.
-std::vector<PictureLatents> cached_latents(const LatentRequest& request, const std::function<const Vae&()>& vae, const DataHooks& hooks = {});
+// One for each example, in their order. vae is called outside inference mode, and only when something is missing. Tensors are
+// ordinary ones, which autograd may save. Throws ErrorKind::machine naming the picture when its latents are not finite; what
+// read_pixels throws.
+std::vector<PictureLatents> cached_latents(const LatentRequest& request, const std::function<const Vae&()>& vae,
+                                           const DataHooks& hooks = {});
 
 // For each distinct text, as plain words (Weighting::none), in the compute dtype, on the CPU; otherwise as cached_latents.
 std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::string> texts, const ComputeFacts& facts,
-                                                         const std::function<const TextModels&()>& text, const DataHooks& hooks = {});
+                                                         const std::function<const TextModels&()>& text,
+                                                         const DataHooks& hooks = {});
 
-// Of the files that make up these parts of a model ("vae"; "text_encoder", "tokenizer", …); parts the model does without are passed over.
+// Of the files that make up these parts of a model ("vae"; "text_encoder", "tokenizer", …); parts the model does without are
+// passed over.
 std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const CancelToken* cancel = nullptr);
 std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel = nullptr);
 std::string text_sha256(const ModelFiles& files, const CancelToken* cancel = nullptr);  // of encoders and tokenizers

@@ -55,7 +55,8 @@ MetadataCaptions read_metadata_captions(const fs::path& folder, StoredNames& sto
   MetadataCaptions captions;
   if (type_of(path) == fs::file_type::not_found) return captions;
   check(type_of(path) == fs::file_type::regular, ErrorKind::input, "[{}] is no file", path.string());
-  check(lies_inside(folder, path), ErrorKind::input, "[{}] is a link that leads out of the folder; copy the file into it", path.string());
+  check(lies_inside(folder, path), ErrorKind::input, "[{}] is a link that leads out of the folder; copy the file into it",
+        path.string());
   std::istringstream lines(read_file(path, max_metadata_bytes));
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -64,7 +65,8 @@ MetadataCaptions read_metadata_captions(const fs::path& folder, StoredNames& sto
     const Json object = parse_json(line, where);
     const auto name = name_inside(folder, get<std::string>(object, "file_name", where), stored, where);
     const auto text = object.contains("text") ? std::optional(get<std::string>(object, "text", where)) : std::nullopt;
-    check(captions.emplace(name, text).second, ErrorKind::file_format, "[{}] names {} a second time; keep one of its lines", where, name);
+    check(captions.emplace(name, text).second, ErrorKind::file_format, "[{}] names {} a second time; keep one of its lines",
+          where, name);
   }
   return captions;
 }
@@ -75,18 +77,20 @@ std::string caption_of(const fs::path& folder, const std::string& name, const Me
   const auto beside = fs::path(name).replace_extension(names::caption_extension).generic_string();
   const fs::path file = stored.path_of(folder / beside);
   if (type_of(file) == fs::file_type::not_found) {
-    check(in_metadata.has_value(), ErrorKind::input, "[{}] has no caption: neither {} nor a \"text\" in {}", name, beside, names::metadata_jsonl);
+    check(in_metadata.has_value(), ErrorKind::input, "[{}] has no caption: neither {} nor a \"text\" in {}", name, beside,
+          names::metadata_jsonl);
     return *in_metadata;
   }
   check(type_of(file) == fs::file_type::regular, ErrorKind::input, "[{}] has a caption {} that is no file", name, beside);
   // Captions end in the trained file: a set that comes from anywhere must not put other files of this machine there.
-  check(lies_inside(folder, file), ErrorKind::input, "[{}] has a caption {}, a link that leads out of the folder; copy the file into it", name, beside);
+  check(lies_inside(folder, file), ErrorKind::input,
+        "[{}] has a caption {}, a link that leads out of the folder; copy the file into it", name, beside);
   const auto text = read_file(file, max_caption_bytes);
   check(valid_utf8(text) == text && text.find('\0') == std::string::npos, ErrorKind::file_format,
         "[{}] has a caption {} that is not UTF-8 text; save it as UTF-8", name, beside);
   const auto caption = stripped(text);
-  check(!in_metadata || *in_metadata == caption, ErrorKind::input, "[{}] has two captions that differ, in {} and in {}; remove one", name, beside,
-        names::metadata_jsonl);
+  check(!in_metadata || *in_metadata == caption, ErrorKind::input,
+        "[{}] has two captions that differ, in {} and in {}; remove one", name, beside, names::metadata_jsonl);
   return caption;
 }
 

@@ -22,10 +22,11 @@ std::vector<int64_t> permutation(const DataOrder& order, int64_t epoch) {
 
 void check_order(const DataOrder& order, int64_t step) {
   check(order.examples > 0 && order.repeats > 0 && order.rows_per_step > 0 && step > 0, ErrorKind::input,
-        "[data order] got {} pictures, {} repeats, {} rows a step, step {}; expected at least 1 of each", order.examples, order.repeats,
-        order.rows_per_step, step);
+        "[data order] got {} pictures, {} repeats, {} rows a step, step {}; expected at least 1 of each", order.examples,
+        order.repeats, order.rows_per_step, step);
   check(order.repeats <= (int64_t{1} << 32) / order.examples, ErrorKind::input,
-        "[data order] got {} pictures {} times, expected at most 2^32 in an epoch; try fewer repeats", order.examples, order.repeats);
+        "[data order] got {} pictures {} times, expected at most 2^32 in an epoch; try fewer repeats", order.examples,
+        order.repeats);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-// Which pictures a training step takes, as a pure function of seed and step: a run that was interrupted needs no state to go on with the
-// same pictures.
+// Which pictures a training step takes, as a pure function of seed and step: a run that was interrupted needs no state to go on
+// with the same pictures.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace negativa {
 
-// A seed for one purpose of a run, as ("noise", step): the first eight bytes, big endian, of SHA-256("SEED/PURPOSE/INDEX"), numbers in
-// decimal. torch's CPU generator keeps the low 32 bits of a seed only; these are as mixed as all others.
+// A seed for one purpose of a run, as ("noise", step): the first eight bytes, big endian, of SHA-256("SEED/PURPOSE/INDEX"),
+// numbers in decimal. torch's CPU generator keeps the low 32 bits of a seed only; these are as mixed as all others.
 uint64_t derived_seed(uint64_t seed, std::string_view purpose, uint64_t index);
 
 struct DataOrder {
@@ -27,8 +27,9 @@ struct RowChoice {
   bool operator==(const RowChoice&) const = default;
 };
 
-// The rows of optimiser step `step`, counted from 1. Rows run through epochs without gaps: every epoch is a permutation of its own of all
-// examples and repeats, and a step may take the end of one and the beginning of the next. Throws ErrorKind::input for counts below 1.
+// The rows of optimiser step `step`, counted from 1. Rows run through epochs without gaps: every epoch is a permutation of its
+// own of all examples and repeats, and a step may take the end of one and the beginning of the next. Throws ErrorKind::input for
+// counts below 1.
 std::vector<RowChoice> rows_of_step(const DataOrder& order, int64_t step);
 
 // Epoch, from 0, in which the step's last row lies.

@@ -13,8 +13,10 @@ struct EmbeddingTraining : Training {
   std::vector<std::string> captions;  // sentences with the name in them; empty: each picture has its own
 };
 
-// Throws as open_training does, and ErrorKind::input for a name that is a token already, an initializer of several tokens, and a text without the name.
-EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& options, const std::filesystem::path& model, const DataHooks& hooks = {});
+// Throws as open_training does, and ErrorKind::input for a name that is a token already, an initializer of several tokens, and a
+// text without the name.
+EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& options, const std::filesystem::path& model,
+                                          const DataHooks& hooks = {});
 
 MemoryRequest memory_request(const EmbeddingTraining& training);
 

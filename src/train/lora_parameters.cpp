@@ -29,7 +29,8 @@ LoraParameters::LoraParameters(std::vector<TrainedModule> modules, int64_t rank,
 void LoraParameters::initialise(uint64_t seed) {
   Generator generator(derived_seed(seed, "lora", 0));
   flat_.zero_();
-  for (const auto& module : modules_) down(module, flat_).copy_(generator.randn({rank_, module.in_features}).div_(static_cast<double>(rank_)));
+  for (const auto& module : modules_)
+    down(module, flat_).copy_(generator.randn({rank_, module.in_features}).div_(static_cast<double>(rank_)));
 }
 
 Tensor LoraParameters::down(const TrainedModule& module, const Tensor& flat) const {
@@ -37,7 +38,8 @@ Tensor LoraParameters::down(const TrainedModule& module, const Tensor& flat) con
 }
 
 Tensor LoraParameters::up(const TrainedModule& module, const Tensor& flat) const {
-  return flat.narrow(0, module.offset + rank_ * module.in_features, rank_ * module.out_features).view({module.out_features, rank_});
+  return flat.narrow(0, module.offset + rank_ * module.in_features, rank_ * module.out_features)
+      .view({module.out_features, rank_});
 }
 
 std::pair<int64_t, int64_t> LoraParameters::range_of(const std::string& prefix) const {
@@ -56,8 +58,9 @@ TrainedAdapters LoraParameters::adapters(bool gradient_checkpointing) const {
   const auto leaf = TrainedAdapters::leaf;
   const auto scale = static_cast<float>(alpha_ / static_cast<double>(rank_));
   for (const auto& module : modules_)
-    result.components[module.component].add(
-        module.name, {leaf(down(module, flat_), down(module, result.gradient)), leaf(up(module, flat_), up(module, result.gradient)), {scale}});
+    result.components[module.component].add(module.name, {leaf(down(module, flat_), down(module, result.gradient)),
+                                                          leaf(up(module, flat_), up(module, result.gradient)),
+                                                          {scale}});
   for (auto& [component, adapters] : result.components) adapters.gradient_checkpointing = gradient_checkpointing;
   return result;
 }
@@ -65,7 +68,8 @@ TrainedAdapters LoraParameters::adapters(bool gradient_checkpointing) const {
 Trained LoraParameters::trained() const {
   Trained result;
   for (const auto& module : modules_)
-    result.lora.modules[module.component][module.name] = {down(module, flat_).to(at::kFloat, false, true), up(module, flat_).to(at::kFloat, false, true), alpha_};
+    result.lora.modules[module.component][module.name] = {down(module, flat_).to(at::kFloat, false, true),
+                                                          up(module, flat_).to(at::kFloat, false, true), alpha_};
   return result;
 }
 

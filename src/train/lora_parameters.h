@@ -1,5 +1,6 @@
 #pragma once
-// The numbers a LoRA training moves: all factors side by side in one tensor, so that optimiser, clipping and checkpoints are a few whole-tensor operations.
+// The numbers a LoRA training moves: all factors side by side in one tensor, so that optimiser, clipping and checkpoints are a
+// few whole-tensor operations.
 #include "core/generator.h"
 #include "train/trained_parameters.h"
 
@@ -40,8 +41,8 @@ class LoraParameters : public TrainedParameters {
   double alpha_;
 };
 
-// The layers a training adapts, in the models' order: q, k, v, out of the UNet's attention ("attention"), its feed-forward too ("attention+ff"), and with
-// text_encoders those of both encoders' attention. Throws ErrorKind::input when the model has none.
+// The layers a training adapts, in the models' order: q, k, v, out of the UNet's attention ("attention"), its feed-forward too
+// ("attention+ff"), and with text_encoders those of both encoders' attention. Throws ErrorKind::input when the model has none.
 std::vector<TrainedModule> modules_to_train(const LoraTargets& targets, const std::string& which, bool text_encoders);
 
 }  // namespace negativa

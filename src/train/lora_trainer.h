@@ -17,8 +17,8 @@ struct LoraTraining : Training {
 // Throws as open_training does.
 LoraTraining plan_lora_training(const TrainLoraOptions& options, const std::filesystem::path& model, const DataHooks& hooks = {});
 
-// What the optimiser moves in a step whose learning rates are lr_factor times those of the options. Factors that no gradient reaches are left alone, weight decay
-// included, as torch.optim.AdamW does.
+// What the optimiser moves in a step whose learning rates are lr_factor times those of the options. Factors that no gradient
+// reaches are left alone, weight decay included, as torch.optim.AdamW does.
 std::vector<ParameterGroup> parameter_groups(const TrainLoraOptions& options, const LoraParameters& parameters, double lr_factor);
 
 TrainingResult train_lora(const LoraTraining& training, RunFolder& run, const TrainHooks& hooks);

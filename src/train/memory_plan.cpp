@@ -10,21 +10,22 @@ namespace {
 
 // Numbers (not bytes) kept for the backward pass, counted from layer_gradients.cpp and transformer.cpp.
 struct Kept {
-  int64_t blocks = 0;         // inside transformer blocks
-  int64_t block_inputs = 0;   // with gradient checkpointing: what goes into self attention, cross attention and feed-forward
-  int64_t key_values = 0;     // of the prompt, for each block
-  int64_t resnets = 0;        // inputs of both norms
+  int64_t blocks = 0;           // inside transformer blocks
+  int64_t block_inputs = 0;     // with gradient checkpointing: what goes into self attention, cross attention and feed-forward
+  int64_t key_values = 0;       // of the prompt, for each block
+  int64_t resnets = 0;          // inputs of both norms
   int64_t largest_section = 0;  // attention or feed-forward of one block, live while it runs again
-  int64_t largest_map = 0;    // the widest picture between layers
+  int64_t largest_map = 0;      // the widest picture between layers
 };
 
 constexpr int64_t prompt_tokens = 77;
 
-// What the first step touches besides its tensors: pages of libtorch (21 MiB of RssFile on an EPYC), oneDNN's compiled kernels, stacks of threads.
+// What the first step touches besides its tensors: pages of libtorch (21 MiB of RssFile on an EPYC), oneDNN's compiled kernels,
+// stacks of threads.
 constexpr int64_t first_use_bytes = 32 << 20;
 
-// In tokens × width: LN1 in and out, q, k, v, attention's output twice (heads together, and as the output layer reads it), LN2 in and out, q, output twice,
-// LN3 in, both halves of GEGLU (8); with feed-forward targets the outputs of LN3 and GEGLU (1 + 4) too.
+// In tokens × width: LN1 in and out, q, k, v, attention's output twice (heads together, and as the output layer reads it), LN2 in
+// and out, q, output twice, LN3 in, both halves of GEGLU (8); with feed-forward targets the outputs of LN3 and GEGLU (1 + 4) too.
 int64_t block_numbers(int64_t tokens, int64_t width, bool feed_forward) { return tokens * width * (feed_forward ? 26 : 21); }
 
 void add_resnet(Kept& kept, int64_t in, int64_t out, int64_t pixels) {
@@ -38,7 +39,8 @@ void add_transformer(Kept& kept, const UNetConfig::Block& block, int64_t pixels,
   kept.blocks += block.transformer_layers * one;
   kept.block_inputs += block.transformer_layers * 3 * pixels * block.channels;
   kept.key_values += block.transformer_layers * 2 * prompt_tokens * block.channels;
-  kept.largest_section = std::max(kept.largest_section, 13 * pixels * block.channels);  // LN3 in and out, both halves of GEGLU and its output
+  kept.largest_section =
+      std::max(kept.largest_section, 13 * pixels * block.channels);  // LN3 in and out, both halves of GEGLU and its output
   kept.largest_map = std::max(kept.largest_map, 8 * pixels * block.channels);
 }
 
@@ -92,8 +94,8 @@ struct TextMemory {
   int64_t kept = 0;            // numbers of one prompt, where the encoders run in the steps
 };
 
-// Kept, in tokens × width a layer: LN1 in and out, q, k, v, attention's output twice, LN2 in; and what the activation is computed from, for quick_gelu its
-// sigmoid too.
+// Kept, in tokens × width a layer: LN1 in and out, q, k, v, attention's output twice, LN2 in; and what the activation is computed
+// from, for quick_gelu its sigmoid too.
 TextMemory text_memory(const Training& training) {
   TextMemory text;
   for (const char* part : {"text_encoder", "text_encoder_2"}) {
@@ -112,7 +114,8 @@ TextMemory text_memory(const Training& training) {
 int64_t encoding_bytes(const Training& training, const TextMemory& text) {
   const auto vae = training.vae ? training.vae->weights : training.files.weights("vae");
   const int64_t pixels = training.resolution_px * training.resolution_px;
-  const int64_t vae_bytes = bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config.block_out_channels.front();
+  const int64_t vae_bytes =
+      bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config.block_out_channels.front();
   return std::max(vae_bytes, text.weight_bytes + 4 * text.largest_weight);
 }
 
@@ -120,7 +123,8 @@ int64_t encoding_bytes(const Training& training, const TextMemory& text) {
 
 MemoryRequest memory_request(const LoraTraining& training) {
   const auto& options = training.options;
-  MemoryRequest request{training, 0, options.targets == "attention+ff", options.text_encoders, options.model.gradient_checkpointing};
+  MemoryRequest request{training, 0, options.targets == "attention+ff", options.text_encoders,
+                        options.model.gradient_checkpointing};
   for (const auto& module : modules_to_train(training.targets, options.targets, options.text_encoders))
     request.parameters += options.rank * (module.in_features + module.out_features);
   return request;
@@ -136,15 +140,19 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   plan.available = available_bytes();
   plan.program += first_use_bytes;
   plan.weights = weight_bytes(weights, training.storage);
-  if (is_small_unet(training.unet) && training.storage.value_or(at::kHalf) == at::kFloat) plan.weights += nn::packed_bytes(weights);
-  plan.adapters = request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
+  if (is_small_unet(training.unet) && training.storage.value_or(at::kHalf) == at::kFloat)
+    plan.weights += nn::packed_bytes(weights);
+  plan.adapters =
+      request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
   const Kept kept = kept_by_row(training.unet, training.resolution_px / training.vae_config.factor(), request.feed_forward);
-  int64_t row = kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
+  int64_t row =
+      kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
   const TextMemory text = text_memory(training);
   if (request.text_in_steps) row += text.kept;
   plan.activations = row * number * training.workers;
   // The optimiser makes two tensors of its own when the activations are gone.
-  plan.transient = std::max(2 * request.parameters * parameter - plan.activations, (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number);
+  plan.transient = std::max(2 * request.parameters * parameter - plan.activations,
+                            (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number);
   plan.encoding = plan.program + encoding_bytes(training, text);
   if (request.text_in_steps) plan.weights += text.weight_bytes;
   // No step's gradient is there meanwhile; the copy of the trained numbers that a preview draws with takes its place.

@@ -19,11 +19,12 @@ struct MemoryPlan {
 // What the prediction follows from, besides model and pictures.
 struct MemoryRequest {
   Training training;
-  int64_t parameters = 0;        // trained numbers
-  bool feed_forward = false;     // adapted too
-  bool text_in_steps = false;    // TrainingSubject::text_in_steps
+  int64_t parameters = 0;      // trained numbers
+  bool feed_forward = false;   // adapted too
+  bool text_in_steps = false;  // TrainingSubject::text_in_steps
   bool gradient_checkpointing = false;
-  int64_t preview_bytes = 0;     // what drawing one takes besides the program, the UNet in memory and the trained numbers; 0: none are drawn
+  int64_t preview_bytes =
+      0;  // what drawing one takes besides the program, the UNet in memory and the trained numbers; 0: none are drawn
 };
 MemoryRequest memory_request(const LoraTraining& training);
 

@@ -5,14 +5,16 @@
 
 namespace negativa {
 
-void adamw_step(Tensor& parameters, const Tensor& gradient, AdamWState& state, const std::vector<ParameterGroup>& groups, const AdamWOptions& options) {
+void adamw_step(Tensor& parameters, const Tensor& gradient, AdamWState& state, const std::vector<ParameterGroup>& groups,
+                const AdamWOptions& options) {
   const auto step = static_cast<double>(state.step + 1);
   const double correction1 = 1 - std::pow(options.beta1, step), correction2 = std::sqrt(1 - std::pow(options.beta2, step));
   // All the memory that is needed is taken, and all sizes are tried, before the first number changes.
   std::vector<Tensor> denominators;
   for (const auto& group : groups) {
     const int64_t size = std::max<int64_t>(0, group.end - group.begin);
-    for (const Tensor& flat : {parameters, gradient, state.exp_avg, state.exp_avg_sq}) flat.narrow(0, size > 0 ? group.begin : 0, size);
+    for (const Tensor& flat : {parameters, gradient, state.exp_avg, state.exp_avg_sq})
+      flat.narrow(0, size > 0 ? group.begin : 0, size);
     denominators.push_back(at::empty({size}, state.exp_avg_sq.options()));
   }
   state.is_whole = false;

@@ -24,7 +24,8 @@ struct AdamWState {
 };
 
 // One step on parameters and state, in place. It throws, for want of memory or by a wrong size, before a number changes.
-void adamw_step(Tensor& parameters, const Tensor& gradient, AdamWState& state, const std::vector<ParameterGroup>& groups, const AdamWOptions& options);
+void adamw_step(Tensor& parameters, const Tensor& gradient, AdamWState& state, const std::vector<ParameterGroup>& groups,
+                const AdamWOptions& options);
 
 // Scales the gradient down to max_norm where it is longer (torch.nn.utils.clip_grad_norm_); 0: never. Returns its length before.
 double clip_gradient(Tensor& gradient, double max_norm);
@@ -35,8 +36,8 @@ LrScheduler lr_scheduler_from_name(const std::string& name);  // throws ErrorKin
 // Whether a step's learning rate follows from the number of all steps: a longer run is another one from its first step on.
 bool depends_on_steps(LrScheduler scheduler);
 
-// Factor of the learning rate in optimiser step `step`, from 1: rises over `warmup` steps from 0, then stays or falls along half a cosine to 0.
-// Source: diffusers, optimization.py, get_constant_schedule_with_warmup and get_cosine_schedule_with_warmup.
+// Factor of the learning rate in optimiser step `step`, from 1: rises over `warmup` steps from 0, then stays or falls along half
+// a cosine to 0. Source: diffusers, optimization.py, get_constant_schedule_with_warmup and get_cosine_schedule_with_warmup.
 double lr_factor(LrScheduler scheduler, int64_t step, int64_t steps, int64_t warmup);
 
 }  // namespace negativa

@@ -15,14 +15,17 @@ struct TrainModelOptions {
   bool gradient_checkpointing = false;
 
   static void visit(auto& self, auto& v) {
-    v("model", self.model, flag("-m,--model"), "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    v("model", self.model, flag("-m,--model"),
+      "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("vae", self.vae, "VAE file or folder instead of the model's own");
-    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp64"}), "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU; fp64: for comparing with other programs");
+    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp64"}),
+      "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU; fp64: for comparing with other programs");
     v("weights_dtype", self.weights_dtype, choices({"auto", "fp32", "bf16", "fp16", "int8"}),
       "number format the frozen weights are kept in, cast layer by layer; auto: as in the file, parts under 1 GiB as --dtype");
     v("device", self.device, choices({"auto", "cpu", "cuda"}), "where to compute; auto: a GPU if there is one");
     v("threads", self.threads, range(0, 1024), "CPU threads; 0: all cores");
-    v("gradient_checkpointing", self.gradient_checkpointing, "keep block inputs only and compute the rest again in the backward pass: a third slower, a fifth of the memory");
+    v("gradient_checkpointing", self.gradient_checkpointing,
+      "keep block inputs only and compute the rest again in the backward pass: a third slower, a fifth of the memory");
   }
 };
 
@@ -36,7 +39,9 @@ struct TrainDataOptions {
 
   static void visit(auto& self, auto& v) {
     visit_pictures(self, v);
-    v("class_data", self.class_data, "folder of pictures of the class, which keep the model from forgetting it (prior preservation); drawn with --class-prompt where too few");
+    v("class_data", self.class_data,
+      "folder of pictures of the class, which keep the model from forgetting it (prior preservation); drawn with --class-prompt "
+      "where too few");
     v("class_prompt", self.class_prompt, "text of the class pictures");
     v("class_count", self.class_count, range(1, 100000), "class pictures to have");
   }
@@ -44,10 +49,12 @@ struct TrainDataOptions {
     v("data", self.data, "folder of PNG, JPEG or WebP pictures to learn from");
     v("prompt", self.prompt, flag("-p,--prompt"), "text of every picture: \"wrong\", \"a sks dog\"");
     v("captions", self.captions, "text of a picture from NAME.txt beside it, or from metadata.jsonl");
-    v("resolution", self.resolution, range(8, 16384), unit("px"), "pictures are resized and cropped to this square; default: the model's training size");
+    v("resolution", self.resolution, range(8, 16384), unit("px"),
+      "pictures are resized and cropped to this square; default: the model's training size");
     v("flip", self.flip, "show each picture mirrored half of the time");
     v("skip_broken", self.skip_broken, "leave broken pictures out and list them instead of stopping");
-    v("validation_data", self.validation_data, "folder of held-out pictures, whose loss at fixed noise tells which step was best");
+    v("validation_data", self.validation_data,
+      "folder of held-out pictures, whose loss at fixed noise tells which step was best");
   }
 };
 
@@ -94,7 +101,8 @@ struct TrainRunOptions {
     v("checkpoint_every", self.checkpoint_every, range(1, 10000000), unit("steps"), "what a killed run loses at most");
     v("validation_prompt", self.validation_prompt, "draw this prompt as training goes on, always from the same noise");
     v("validate_every", self.validate_every, range(1, 10000000), unit("steps"), "preview and validation loss");
-    v("resume", self.resume, choices({"auto", "never"}), "auto: goes on where the run of the same settings stopped; never: moves an older run aside");
+    v("resume", self.resume, choices({"auto", "never"}),
+      "auto: goes on where the run of the same settings stopped; never: moves an older run aside");
     v("force", self.force, "start although the predicted memory does not fit");
     v("save_trace", self.save_trace, "safetensors file with every step's inputs, for replaying the run in another program");
   }
@@ -128,8 +136,8 @@ struct TrainLoraOptions : TrainOptions {
   }
 };
 
-// Pictures of a class say nothing of a new name: no prior preservation. Defaults as in diffusers, examples/textual_inversion/textual_inversion_sdxl.py, which
-// does not clip.
+// Pictures of a class say nothing of a new name: no prior preservation. Defaults as in diffusers,
+// examples/textual_inversion/textual_inversion_sdxl.py, which does not clip.
 struct TrainEmbeddingOptions : TrainOptions {
   std::string name, initializer, learnable = "object";
   int64_t vectors = 1;
@@ -145,7 +153,8 @@ struct TrainEmbeddingOptions : TrainOptions {
     v("name", self.name, "the new word; default: the stem of -o");
     v("vectors", self.vectors, range(1, 75), "tokens the name stands for");
     v("initializer", self.initializer, "word of one token to start from; default: random rows, spread as the vocabulary's");
-    v("learnable", self.learnable, choices({"object", "style"}), "which sentences the name is put into where neither --prompt nor --captions is given");
+    v("learnable", self.learnable, choices({"object", "style"}),
+      "which sentences the name is put into where neither --prompt nor --captions is given");
     v("negative", self.negative, "the file says that the name belongs into negative prompts");
     TrainStepOptions::visit_without_prior(self.step, v);
     TrainRunOptions::visit(self.run, v);

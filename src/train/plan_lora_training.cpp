@@ -21,8 +21,10 @@ LoraTargets targets_of(const ModelFiles& files, const UNetConfig& config) {
 }  // namespace
 
 LoraTraining plan_lora_training(const TrainLoraOptions& options, const std::filesystem::path& model, const DataHooks& hooks) {
-  check(!options.data.prompt.empty() || options.data.captions, ErrorKind::input, "[--prompt] a text is needed for the pictures; try --prompt \"wrong\", or --captions");
-  LoraTraining training{open_training(options, model, hooks), options, {}, options.alpha.value_or(static_cast<double>(options.rank))};
+  check(!options.data.prompt.empty() || options.data.captions, ErrorKind::input,
+        "[--prompt] a text is needed for the pictures; try --prompt \"wrong\", or --captions");
+  LoraTraining training{
+      open_training(options, model, hooks), options, {}, options.alpha.value_or(static_cast<double>(options.rank))};
   training.targets = targets_of(training.files, training.unet);
   return training;
 }

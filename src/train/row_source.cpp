@@ -9,7 +9,8 @@ constexpr int64_t validation_timesteps = 4;
 
 }  // namespace
 
-RowSource::RowSource(const EncodedDataset& pictures, const EncodedDataset* class_pictures, const Vae& scaling, const NoiseSchedule& schedule, RowOptions options)
+RowSource::RowSource(const EncodedDataset& pictures, const EncodedDataset* class_pictures, const Vae& scaling,
+                     const NoiseSchedule& schedule, RowOptions options)
     : pictures_(pictures), class_pictures_(class_pictures), scaling_(scaling), schedule_(schedule), options_(options) {}
 
 DataOrder RowSource::order(const EncodedDataset& pictures, const char* stream) const {
@@ -33,7 +34,8 @@ TrainingRow RowSource::row(const EncodedDataset& pictures, const RowChoice& choi
   row.picture = example.name;
   row.caption = example.caption;
   if (const auto& captions = options_.captions; !captions.empty())
-    row.caption = captions[derived_seed(options_.seed, std::string("caption of ") + stream, static_cast<uint64_t>(number)) % captions.size()];
+    row.caption = captions[derived_seed(options_.seed, std::string("caption of ") + stream, static_cast<uint64_t>(number)) %
+                           captions.size()];
   row.latents = scaling_.scale(stats.mean + stats.std * generator.randn(shape)).to(options_.dtype);
   row.noise = generator.randn(shape);
   row.timestep = generator.randint(schedule_.config.num_train_timesteps, {1}).item<int64_t>();
@@ -69,7 +71,8 @@ std::vector<TrainingRow> RowSource::validation_rows(const EncodedDataset& pictur
   std::vector<TrainingRow> rows;
   for (size_t i = 0; i < pictures.examples.size(); ++i)
     for (int64_t k = 0; k < validation_timesteps; ++k) {
-      rows.push_back(row(pictures, {static_cast<int64_t>(i), false}, validation_stream, static_cast<int64_t>(i) * validation_timesteps + k));
+      rows.push_back(
+          row(pictures, {static_cast<int64_t>(i), false}, validation_stream, static_cast<int64_t>(i) * validation_timesteps + k));
       rows.back().latents = scaling_.scale(pictures.latents[i].plain.mean).to(options_.dtype);
       rows.back().timestep = schedule_.config.num_train_timesteps * (2 * k + 1) / (2 * validation_timesteps);
     }

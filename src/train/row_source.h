@@ -9,8 +9,8 @@ namespace negativa {
 // Examples with what was computed of them once.
 struct EncodedDataset {
   std::vector<Example> examples;
-  std::vector<PictureLatents> latents;          // one an example
-  std::map<std::string, PromptEmbeds> embeds;   // of each caption; empty where text encoders are trained
+  std::vector<PictureLatents> latents;         // one an example
+  std::map<std::string, PromptEmbeds> embeds;  // of each caption; empty where text encoders are trained
 };
 
 struct RowOptions {
@@ -18,17 +18,18 @@ struct RowOptions {
   int64_t batch_size = 1, gradient_accumulation = 1;
   bool flip = false;
   double prior_weight = 1, snr_gamma = 0, noise_offset = 0;
-  DType dtype = at::kFloat;  // of latents and noise
+  DType dtype = at::kFloat;           // of latents and noise
   std::vector<std::string> captions;  // each row takes one of these by its number; empty: its picture's own
 };
 
 class RowSource {
  public:
   // class_pictures: nullptr without prior preservation.
-  RowSource(const EncodedDataset& pictures, const EncodedDataset* class_pictures, const Vae& scaling, const NoiseSchedule& schedule, RowOptions options);
+  RowSource(const EncodedDataset& pictures, const EncodedDataset* class_pictures, const Vae& scaling,
+            const NoiseSchedule& schedule, RowOptions options);
 
-  // Of optimiser step `step`, from 1: each accumulated batch in turn, its instance rows and then as many class rows. Weights: 1 / batch size (the mean) over the
-  // accumulated batches, times min-SNR for instance rows, times the prior weight for class rows.
+  // Of optimiser step `step`, from 1: each accumulated batch in turn, its instance rows and then as many class rows. Weights: 1 /
+  // batch size (the mean) over the accumulated batches, times min-SNR for instance rows, times the prior weight for class rows.
   std::vector<TrainingRow> rows(int64_t step) const;
   // Of held-out pictures: four timesteps each, noise and posterior mean fixed, so that two steps of a training are comparable.
   std::vector<TrainingRow> validation_rows(const EncodedDataset& pictures) const;

@@ -34,7 +34,9 @@ void add_differences(const Json& before, const Json& now, const std::string& pre
   std::map<std::string, bool> keys;
   for (const auto& json : {before, now})
     for (const auto& [key, value] : json.items()) keys[key] = true;
-  const auto shown = [](const Json& object, const std::string& key) { return object.contains(key) ? json_excerpt(object[key]) : std::string("not set"); };
+  const auto shown = [](const Json& object, const std::string& key) {
+    return object.contains(key) ? json_excerpt(object[key]) : std::string("not set");
+  };
   for (const auto& [key, unused] : keys)
     if (shown(before, key) != shown(now, key) || before.value(key, Json()) != now.value(key, Json()))
       found.push_back(fmt::format("{}{} was {}, is {}", prefix, key, shown(before, key), shown(now, key)));
@@ -42,7 +44,8 @@ void add_differences(const Json& before, const Json& now, const std::string& pre
 
 Json by_role(const Json& inputs) {
   Json object = Json::object();
-  for (const auto& input : inputs) object[input.value("role", "")] = input.value("name", "") + " " + input.value("sha256", "").substr(0, 10);
+  for (const auto& input : inputs)
+    object[input.value("role", "")] = input.value("name", "") + " " + input.value("sha256", "").substr(0, 10);
   return object;
 }
 
@@ -96,7 +99,8 @@ std::vector<std::pair<int64_t, double>> read_csv(const fs::path& path) {
     double loss = 0;
     const char* end = text.data() + text.size();
     const auto first = std::from_chars(text.data() + begin, end, step);
-    if (first.ec == std::errc() && first.ptr != end && std::from_chars(first.ptr + 1, end, loss).ec == std::errc()) lines.emplace_back(step, loss);
+    if (first.ec == std::errc() && first.ptr != end && std::from_chars(first.ptr + 1, end, loss).ec == std::errc())
+      lines.emplace_back(step, loss);
     if (text.find('\n', begin) == std::string::npos) break;
   }
   return lines;
@@ -144,9 +148,12 @@ fs::path RunFolder::beside(const fs::path& out) {
   return whole.parent_path() / (whole.stem().string() + names::run_suffix);
 }
 
-bool TrainingState::is_better(double validation_loss) const { return std::isfinite(validation_loss) && !(best_loss && validation_loss >= *best_loss); }
+bool TrainingState::is_better(double validation_loss) const {
+  return std::isfinite(validation_loss) && !(best_loss && validation_loss >= *best_loss);
+}
 
-FileLock::FileLock(const fs::path& file, const std::string& held) : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+FileLock::FileLock(const fs::path& file, const std::string& held)
+    : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
   check(fd_ >= 0, ErrorKind::input, "[--out] {} cannot be written: {}", file.string(), std::strerror(errno));
   if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
   ::close(std::exchange(fd_, -1));
@@ -158,10 +165,14 @@ FileLock::~FileLock() {
 }
 
 RunFolder::RunFolder(fs::path out, const Recipe& recipe, bool aside)
-    : out_(std::move(out)), folder_(beside(out_)), recipe_text_(recipe.to_text()), run_hash_(sha256_hex(run_text(recipe.to_json(), "recipe"))) {
+    : out_(std::move(out)),
+      folder_(beside(out_)),
+      recipe_text_(recipe.to_text()),
+      run_hash_(sha256_hex(run_text(recipe.to_json(), "recipe"))) {
   if (aside) move_aside();
   const fs::path recipe_file = folder_ / names::run_recipe;
-  check(fs::exists(recipe_file) || !fs::exists(out_), ErrorKind::input, "[--out] {} is there already and belongs to no run here; take another -o, or --resume never to move it aside",
+  check(fs::exists(recipe_file) || !fs::exists(out_), ErrorKind::input,
+        "[--out] {} is there already and belongs to no run here; take another -o, or --resume never to move it aside",
         out_.string());
   make_folder(folder_);
   lock_ = lock();
@@ -172,7 +183,8 @@ RunFolder::RunFolder(fs::path out, const Recipe& recipe, bool aside)
 }
 
 FileLock RunFolder::lock() const {
-  return {folder_ / names::run_lock, fmt::format("another run is going on in {}; wait for it or take another -o", folder_.string())};
+  return {folder_ / names::run_lock,
+          fmt::format("another run is going on in {}; wait for it or take another -o", folder_.string())};
 }
 
 void RunFolder::move_aside() const {
@@ -180,8 +192,10 @@ void RunFolder::move_aside() const {
   FileLock held;
   if (fs::exists(folder_)) held = lock();  // never from under a run that is going on
   const fs::path aside = free_name(folder_);
-  if (fs::exists(folder_)) fs::rename(folder_, aside);
-  else make_folder(aside);
+  if (fs::exists(folder_))
+    fs::rename(folder_, aside);
+  else
+    make_folder(aside);
   if (fs::exists(out_)) fs::rename(out_, aside / out_.filename());
 }
 
@@ -191,12 +205,15 @@ void RunFolder::remove_unfinished() const {
     std::error_code ignored;
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator(folder, ignored))
-      if (const auto name = entry.path().filename().string(); name.starts_with(beginning) && name.find(names::temporary_infix) != std::string::npos) found.push_back(entry.path());
+      if (const auto name = entry.path().filename().string();
+          name.starts_with(beginning) && name.find(names::temporary_infix) != std::string::npos)
+        found.push_back(entry.path());
     for (const auto& path : found) fs::remove_all(path, ignored);
   };
   remove_in(folder_, ".");
   remove_in(folder_ / names::previews_folder, ".");
-  remove_in(out_.has_parent_path() ? out_.parent_path() : fs::path("."), "." + last_part(out_).filename().string().substr(0, 200) + names::temporary_infix);
+  remove_in(out_.has_parent_path() ? out_.parent_path() : fs::path("."),
+            "." + last_part(out_).filename().string().substr(0, 200) + names::temporary_infix);
 }
 
 void RunFolder::check_same_run(const Recipe& recipe) const {
@@ -206,13 +223,17 @@ void RunFolder::check_same_run(const Recipe& recipe) const {
   const int64_t steps = steps_of(now);
   if (run_text(before, where) != run_text(now, where)) {
     check(without_steps(before) != without_steps(now), ErrorKind::input,
-          "[--steps] was {}, is {}: with --lr-scheduler cosine every step's learning rate follows from the number of steps, so this is another run; take another -o, or --resume "
+          "[--steps] was {}, is {}: with --lr-scheduler cosine every step's learning rate follows from the number of steps, so "
+          "this is another run; take another -o, or --resume "
           "never to move {} aside",
           steps_of(before), steps, folder_.string());
-    fail(ErrorKind::input, "[--out] {} is a run of other settings: {}; take another -o, or --resume never to move it aside", folder_.string(), differences(before, now, where));
+    fail(ErrorKind::input, "[--out] {} is a run of other settings: {}; take another -o, or --resume never to move it aside",
+         folder_.string(), differences(before, now, where));
   }
-  check(steps_done() <= steps, ErrorKind::input, "[--steps] got {}, but {} steps of this run are done; give {} or more, take another -o, or --resume never to move {} aside", steps,
-        steps_done(), steps_done(), folder_.string());
+  check(
+      steps_done() <= steps, ErrorKind::input,
+      "[--steps] got {}, but {} steps of this run are done; give {} or more, take another -o, or --resume never to move {} aside",
+      steps, steps_done(), steps_done(), folder_.string());
 }
 
 bool RunFolder::is_finished() const {
@@ -255,8 +276,9 @@ TrainingState RunFolder::read_checkpoint(const fs::path& path, TrainedParameters
         "[{}] is a checkpoint of another run; remove it, or --resume never", path.string());
   const auto take = [&](const char* key, Tensor& target) {
     const Tensor tensor = file->load(key);
-    check(tensor.sizes() == target.sizes() && tensor.scalar_type() == target.scalar_type(), ErrorKind::file_format, "[{}] {} is {} {}, expected {} {}; remove it, or --resume never",
-          path.string(), key, dtype_name(tensor.scalar_type()), to_string(shape_of(tensor)), dtype_name(target.scalar_type()), to_string(shape_of(target)));
+    check(tensor.sizes() == target.sizes() && tensor.scalar_type() == target.scalar_type(), ErrorKind::file_format,
+          "[{}] {} is {} {}, expected {} {}; remove it, or --resume never", path.string(), key, dtype_name(tensor.scalar_type()),
+          to_string(shape_of(tensor)), dtype_name(target.scalar_type()), to_string(shape_of(target)));
     target.copy_(tensor);
   };
   take("parameters", parameters.flat());
@@ -265,7 +287,8 @@ TrainingState RunFolder::read_checkpoint(const fs::path& path, TrainedParameters
   const Json json = parse_json(meta("state"), path.string());
   TrainingState state;
   state.step = optimizer.step = get<int64_t>(json, "step", path.string());
-  if (const auto loss = json.find("best_loss"); loss != json.end() && loss->is_number()) {  // null: version 0.1.0 took NaN as the best
+  if (const auto loss = json.find("best_loss");
+      loss != json.end() && loss->is_number()) {  // null: version 0.1.0 took NaN as the best
     state.best_step = get<int64_t>(json, "best_step", path.string());
     state.best_loss = get<double>(json, "best_loss", path.string());
   }
@@ -294,7 +317,8 @@ std::optional<TrainingState> RunFolder::resume(TrainedParameters& parameters, Ad
 }
 
 void RunFolder::save(const TrainingState& state, const TrainedParameters& parameters, const AdamWState& optimizer) {
-  for (const char* csv : {names::losses_csv, names::validation_csv}) sync_file(folder_ / csv);  // no checkpoint is to outlive the lines before it
+  for (const char* csv : {names::losses_csv, names::validation_csv})
+    sync_file(folder_ / csv);  // no checkpoint is to outlive the lines before it
   Json json = {{"step", state.step}};
   if (state.best_step) json["best_step"] = *state.best_step;
   if (state.best_loss) json["best_loss"] = *state.best_loss;
@@ -309,7 +333,9 @@ void RunFolder::add_loss(int64_t step, double loss, double learning_rate, double
   append(folder_ / names::losses_csv, fmt::format("{},{},{},{}\n", step, loss, learning_rate, gradient_norm));
 }
 
-void RunFolder::add_validation(int64_t step, double loss) { append(folder_ / names::validation_csv, fmt::format("{},{}\n", step, loss)); }
+void RunFolder::add_validation(int64_t step, double loss) {
+  append(folder_ / names::validation_csv, fmt::format("{},{}\n", step, loss));
+}
 
 bool RunFolder::has_validation(int64_t step) const {
   const auto lines = read_csv(folder_ / names::validation_csv);

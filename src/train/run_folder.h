@@ -1,18 +1,19 @@
 #pragma once
-// The folder a training run owns beside its output: what it is, how far it came, and all that is needed to go on. docs/formats.md, "Run folder".
+// The folder a training run owns beside its output: what it is, how far it came, and all that is needed to go on.
+// docs/formats.md, "Run folder".
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "base/image.h"
 #include "base/recipe.h"
-#include "train/trained_parameters.h"
 #include "train/optimizer.h"
+#include "train/trained_parameters.h"
 
 namespace negativa {
 
 struct TrainingState {
-  int64_t step = 0;  // done
+  int64_t step = 0;      // done
   double last_loss = 0;  // of that step
   std::optional<int64_t> best_step;
   std::optional<double> best_loss;
@@ -43,10 +44,10 @@ class RunFolder {
   // wrong.safetensors -> wrong.run, beside it.
   static std::filesystem::path beside(const std::filesystem::path& out);
 
-  // Makes the folder, or opens the one of an earlier run, and holds its lock while this lives. A recipe that differs in nothing but `steps` goes on with the
-  // run, unless every step's numbers follow from that number (cosine). move_aside: an older run, its output included, gets another name first.
-  // Throws ErrorKind::input: a run of other settings (the fields that differ), fewer steps than are done, an output that belongs to no run, a run that is
-  // going on in another process.
+  // Makes the folder, or opens the one of an earlier run, and holds its lock while this lives. A recipe that differs in nothing
+  // but `steps` goes on with the run, unless every step's numbers follow from that number (cosine). move_aside: an older run, its
+  // output included, gets another name first. Throws ErrorKind::input: a run of other settings (the fields that differ), fewer
+  // steps than are done, an output that belongs to no run, a run that is going on in another process.
   RunFolder(std::filesystem::path out, const Recipe& recipe, bool move_aside);
   RunFolder(const RunFolder&) = delete;
 
@@ -55,8 +56,9 @@ class RunFolder {
   bool is_finished() const;
   int64_t steps_done() const;  // of the latest checkpoint
 
-  // The latest checkpoint goes into parameters and optimiser; absent: there is none. What the CSV files and previews tell of later steps is dropped, and the
-  // folder's recipe becomes this run's. Throws ErrorKind::file_format for a checkpoint that is broken or of another run.
+  // The latest checkpoint goes into parameters and optimiser; absent: there is none. What the CSV files and previews tell of
+  // later steps is dropped, and the folder's recipe becomes this run's. Throws ErrorKind::file_format for a checkpoint that is
+  // broken or of another run.
   std::optional<TrainingState> resume(TrainedParameters& parameters, AdamWState& optimizer);
   // Written whole or not at all; the one before the last is removed.
   void save(const TrainingState& state, const TrainedParameters& parameters, const AdamWState& optimizer);
@@ -85,7 +87,7 @@ class RunFolder {
   std::filesystem::path out_, folder_;
   std::string recipe_text_, run_hash_;  // the hash: of what a longer run has in common with this one
   FileLock lock_;
-  std::string found_recipe_;            // as it stood in the folder
+  std::string found_recipe_;  // as it stood in the folder
 };
 
 }  // namespace negativa

@@ -6,14 +6,16 @@ namespace negativa {
 
 namespace {
 
-Tensor token_ids(const TextStage& stage, const TrainedAdapters& adapters, Tensor Embedding::*vectors, const std::string& caption) {
+Tensor token_ids(const TextStage& stage, const TrainedAdapters& adapters, Tensor Embedding::*vectors,
+                 const std::string& caption) {
   const Tokenizer tokenizer = add_embeddings(stage.tokenizer, adapters.embeddings, vectors).tokenizer;
   return at::tensor(tokenizer.tokenize(caption).ids.front(), at::kLong).unsqueeze(0);
 }
 
 }  // namespace
 
-void Trace::inputs(int64_t step, const TrainingModel& model, const std::vector<TrainingRow>& rows, const TrainedAdapters& adapters) {
+void Trace::inputs(int64_t step, const TrainingModel& model, const std::vector<TrainingRow>& rows,
+                   const TrainedAdapters& adapters) {
   std::map<std::string, std::vector<Tensor>> columns;
   for (const auto& row : rows) {
     const c10::NoGradGuard no_graph;
@@ -31,8 +33,12 @@ void Trace::inputs(int64_t step, const TrainingModel& model, const std::vector<T
   for (const auto& [name, parts] : columns) tensors_[fmt::format("step.{}.{}", step, name)] = at::cat(parts);
 }
 
-void Trace::loss(int64_t step, double loss) { tensors_[fmt::format("step.{}.loss", step)] = at::scalar_tensor(loss, at::kDouble); }
+void Trace::loss(int64_t step, double loss) {
+  tensors_[fmt::format("step.{}.loss", step)] = at::scalar_tensor(loss, at::kDouble);
+}
 
-void Trace::write(const std::filesystem::path& path, const std::string& recipe_json) const { write_safetensors(path, tensors_, {{"recipe", recipe_json}}); }
+void Trace::write(const std::filesystem::path& path, const std::string& recipe_json) const {
+  write_safetensors(path, tensors_, {{"recipe", recipe_json}});
+}
 
 }  // namespace negativa

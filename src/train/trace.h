@@ -1,5 +1,6 @@
 #pragma once
-// What another program needs to replay a training: first and last numbers, the first gradient, and every step's inputs and loss (--save-trace).
+// What another program needs to replay a training: first and last numbers, the first gradient, and every step's inputs and loss
+// (--save-trace).
 #include "train/training_step.h"
 
 namespace negativa {

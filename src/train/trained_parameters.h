@@ -1,5 +1,6 @@
 #pragma once
-// What a training moves, as optimiser, steps, checkpoints and traces see it: one flat tensor, and the way from there into the models.
+// What a training moves, as optimiser, steps, checkpoints and traces see it: one flat tensor, and the way from there into the
+// models.
 #include "lora/lora_file.h"
 #include "nn/adapters.h"
 #include "text/embedding_file.h"
@@ -31,7 +32,8 @@ class TrainedParameters {
   const Tensor& flat() const { return flat_; }
   virtual TrainedAdapters adapters(bool gradient_checkpointing) const = 0;
   virtual Trained trained() const = 0;
-  // "<prefix><name in the file>" -> copy, for every part of `flat` or of a tensor shaped like it: how traces and messages name them.
+  // "<prefix><name in the file>" -> copy, for every part of `flat` or of a tensor shaped like it: how traces and messages name
+  // them.
   virtual void name_parts(const std::string& prefix, const Tensor& flat, std::map<std::string, Tensor>& named) const = 0;
 
  protected:

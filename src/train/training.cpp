@@ -10,7 +10,8 @@ namespace {
 void check_options(const TrainOptions& options) {
   check(!options.data.data.empty(), ErrorKind::input, "[--data] a folder of pictures is needed; try --data pictures/");
   check(!options.run.out.empty(), ErrorKind::input, "[--out] a name for the trained file is needed; try -o wrong.safetensors");
-  check(options.data.class_data.empty() == options.data.class_prompt.empty(), ErrorKind::input, "[--class-data] and --class-prompt go together; give both or neither");
+  check(options.data.class_data.empty() == options.data.class_prompt.empty(), ErrorKind::input,
+        "[--class-data] and --class-prompt go together; give both or neither");
 }
 
 // Names, shapes and number formats of all weights, before the first of them is read.
@@ -19,7 +20,8 @@ void check_parts(const Training& training) {
   unet.check_draws_from_text(files.path.string());
   UNet::check_weights(unet, files.weights("unet"));
   Vae::check_weights(training.vae_config, training.vae ? training.vae->weights : files.weights("vae"));
-  for (const char* part : {"text_encoder", "text_encoder_2"}) CLIPTextModel::check_weights(part, text_config(files, part), files.weights(part));
+  for (const char* part : {"text_encoder", "text_encoder_2"})
+    CLIPTextModel::check_weights(part, text_config(files, part), files.weights(part));
 }
 
 void open_files(const TrainOptions& options, const std::filesystem::path& model, Training& training) {
@@ -27,16 +29,21 @@ void open_files(const TrainOptions& options, const std::filesystem::path& model,
   const auto& files = training.files;
   if (!options.model.vae.empty()) training.vae = open_vae(find_vae(options.model.vae));
   training.unet = UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json");
-  training.vae_config = VaeConfig::from_json(training.vae ? training.vae->config_json : files.config_json("vae"), "vae/config.json");
+  training.vae_config =
+      VaeConfig::from_json(training.vae ? training.vae->config_json : files.config_json("vae"), "vae/config.json");
   training.scheduler = scheduler_config_from_json(files.config_json("scheduler"));
   const auto& scheduler = training.scheduler;
-  check(!scheduler.edm, ErrorKind::input, "[{}] was trained with EDM's preconditioning ({}), expected a plain model that predicts epsilon: others cannot be trained yet", files.name,
-        scheduler.prediction_source);
-  check(scheduler.prediction_type == PredictionType::epsilon, ErrorKind::input, "[{}] predicts {} ({}), expected a model that predicts epsilon: others cannot be trained yet",
-        files.name, scheduler.prediction_type == PredictionType::sample ? "the sample" : "v", scheduler.prediction_source);
-  check_text_fits(files, {training.unet.cross_attention_dim(), training.unet.projection_class_embeddings_input_dim, training.unet.addition_time_embed_dim});
-  check(files.has("text_encoder") && training.unet.size_numbers(text_config(files, "text_encoder_2").projection_dim) == 6, ErrorKind::input,
-        "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
+  check(!scheduler.edm, ErrorKind::input,
+        "[{}] was trained with EDM's preconditioning ({}), expected a plain model that predicts epsilon: others cannot be "
+        "trained yet",
+        files.name, scheduler.prediction_source);
+  check(scheduler.prediction_type == PredictionType::epsilon, ErrorKind::input,
+        "[{}] predicts {} ({}), expected a model that predicts epsilon: others cannot be trained yet", files.name,
+        scheduler.prediction_type == PredictionType::sample ? "the sample" : "v", scheduler.prediction_source);
+  check_text_fits(files, {training.unet.cross_attention_dim(), training.unet.projection_class_embeddings_input_dim,
+                          training.unet.addition_time_embed_dim});
+  check(files.has("text_encoder") && training.unet.size_numbers(text_config(files, "text_encoder_2").projection_dim) == 6,
+        ErrorKind::input, "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
   check_parts(training);
 }
 
@@ -51,8 +58,8 @@ void resolve_compute(const TrainOptions& options, Training& training) {
   training.threads = side_by_side ? 1 : cores;
   set_threads(training.threads);
   training.resolution_px = options.data.resolution.value_or(training.unet.sample_size * training.vae_config.factor());
-  check(training.resolution_px % training.vae_config.factor() == 0, ErrorKind::input, "[--resolution] got {}, expected a multiple of {}", training.resolution_px,
-        training.vae_config.factor());
+  check(training.resolution_px % training.vae_config.factor() == 0, ErrorKind::input,
+        "[--resolution] got {}, expected a multiple of {}", training.resolution_px, training.vae_config.factor());
 }
 
 }  // namespace

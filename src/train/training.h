@@ -27,7 +27,8 @@ struct Training {
   DType parameter_dtype() const { return compute == at::kDouble ? at::kDouble : at::kFloat; }
 };
 
-// Opens model and folders and checks that they fit; loads no weights; sets the threads of the process. Throws ErrorKind::input in one line.
+// Opens model and folders and checks that they fit; loads no weights; sets the threads of the process. Throws ErrorKind::input in
+// one line.
 Training open_training(const TrainOptions& options, const std::filesystem::path& model, const DataHooks& hooks = {});
 
 }  // namespace negativa

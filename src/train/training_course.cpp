@@ -26,7 +26,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool pack_small, const CancelToken* cancel) {
+nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool pack_small,
+                             const CancelToken* cancel) {
   nn::LoadOptions options;
   options.storage = storage;
   options.device = training.device;
@@ -47,7 +48,9 @@ std::vector<std::string> captions_of(const Training& training) {
 }
 
 TextModels load_text(const Training& training, const CancelToken* cancel) {
-  return load_text_models(training.files, [&](const std::string&, const Weights& weights) { return load_options(training, storage_or_default({}, weights, training.compute), true, cancel); });
+  return load_text_models(training.files, [&](const std::string&, const Weights& weights) {
+    return load_options(training, storage_or_default({}, weights, training.compute), true, cancel);
+  });
 }
 
 // By content: another file of the same name must not find the first one's latents in the cache.
@@ -64,14 +67,16 @@ struct Encoded {
 };
 
 // Encoders and VAE are loaded only for what no earlier run computed, one after the other, and freed before the UNet is loaded.
-Encoded encode(const Training& training, bool flip, bool text_in_steps, const DataHooks& hooks, std::map<std::string, double>& timings_s) {
+Encoded encode(const Training& training, bool flip, bool text_in_steps, const DataHooks& hooks,
+               std::map<std::string, double>& timings_s) {
   Stopwatch watch;
   std::map<std::string, PromptEmbeds> embeds;
   if (!text_in_steps) {
     std::optional<TextModels> text;
     const auto captions = captions_of(training);
-    embeds = cached_prompt_embeds(captions, {text_sha256(training.files, hooks.cancel), {}, training.compute, training.device},
-                                  [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training, hooks.cancel)); }, hooks);
+    embeds = cached_prompt_embeds(
+        captions, {text_sha256(training.files, hooks.cancel), {}, training.compute, training.device},
+        [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training, hooks.cancel)); }, hooks);
   }
   timings_s["texts"] = watch.lap();
   trim_heap();
@@ -87,7 +92,11 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
   };
   const std::string vae_hash = training.vae ? sha256_of(*training.vae, hooks.cancel) : vae_sha256(training.files, hooks.cancel);
   const auto encoded = [&](const Dataset& dataset, bool mirrored) {
-    return EncodedDataset{dataset.examples, cached_latents({dataset.examples, mirrored, training.vae_config, {vae_hash, {}, at::kFloat, training.device}}, load_vae, hooks), embeds};
+    return EncodedDataset{
+        dataset.examples,
+        cached_latents({dataset.examples, mirrored, training.vae_config, {vae_hash, {}, at::kFloat, training.device}}, load_vae,
+                       hooks),
+        embeds};
   };
   Encoded result{encoded(training.pictures, flip), {}, {}};
   if (training.class_pictures) result.class_pictures = encoded(*training.class_pictures, flip);
@@ -107,11 +116,14 @@ double median(std::vector<double> values) {
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 // What libtorch says where it gets no memory, on the CPU and on a GPU.
-bool is_out_of_memory(const std::string& text) { return text.find("t allocate memory") != std::string::npos || text.find("out of memory") != std::string::npos; }
+bool is_out_of_memory(const std::string& text) {
+  return text.find("t allocate memory") != std::string::npos || text.find("out of memory") != std::string::npos;
+}
 
 // The exception in flight as a line of ours; libraries append stack traces to theirs.
 Error described_exception() {
-  constexpr const char* no_memory = "[training] out of memory; try --gradient-checkpointing, --weights-dtype int8 or a smaller --resolution";
+  constexpr const char* no_memory =
+      "[training] out of memory; try --gradient-checkpointing, --weights-dtype int8 or a smaller --resolution";
   try {
     throw;
   } catch (const Error& error) {
@@ -128,7 +140,8 @@ Error described_exception() {
 // The steps of one training, with all they need in memory.
 class Course {
  public:
-  Course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run, const TrainHooks& hooks)
+  Course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run,
+         const TrainHooks& hooks)
       : training_(training),
         options_(options),
         subject_(subject),
@@ -169,7 +182,8 @@ class Course {
 
   void begin(TrainingResult& result) {
     const bool traces = !options_.run.save_trace.empty();
-    check(!traces || run_.steps_done() == 0, ErrorKind::input, "[--save-trace] needs a run from its first step, and this one goes on from step {}; try --resume never",
+    check(!traces || run_.steps_done() == 0, ErrorKind::input,
+          "[--save-trace] needs a run from its first step, and this one goes on from step {}; try --resume never",
           run_.steps_done());
     if (const auto state = run_.resume(parameters_, optimizer_)) state_ = *state;
     saved_step_ = result.resumed_from = state_.step;
@@ -181,16 +195,19 @@ class Course {
   void make_rows() {
     const auto& options = options_;
     rows_.emplace(encoded_.pictures, encoded_.class_pictures ? &*encoded_.class_pictures : nullptr, scaling_, schedule_,
-                  RowOptions{options.step.seed, options.step.batch_size, options.step.gradient_accumulation, options.data.flip, options.step.prior_weight,
-                             options.step.snr_gamma, options.step.noise_offset, training_.parameter_dtype(), subject_.captions});
+                  RowOptions{options.step.seed, options.step.batch_size, options.step.gradient_accumulation, options.data.flip,
+                             options.step.prior_weight, options.step.snr_gamma, options.step.noise_offset,
+                             training_.parameter_dtype(), subject_.captions});
   }
 
   void load() {
     auto unet = std::make_shared<UNet>(training_.unet);
-    unet->load(training_.files.weights("unet"), load_options(training_, training_.storage, is_small_unet(training_.unet), hooks_.data.cancel));
+    unet->load(training_.files.weights("unet"),
+               load_options(training_, training_.storage, is_small_unet(training_.unet), hooks_.data.cancel));
     unet_ = unet;
     if (subject_.text_in_steps) text_ = load_text(training_, hooks_.data.cancel);
-    runner_.emplace(TrainingModel{*unet_, text_ ? &*text_ : nullptr, schedule_, training_.compute, training_.device, training_.workers, options_.model.gradient_checkpointing},
+    runner_.emplace(TrainingModel{*unet_, text_ ? &*text_ : nullptr, schedule_, training_.compute, training_.device,
+                                  training_.workers, options_.model.gradient_checkpointing},
                     parameters_);
     if (encoded_.validation) validation_rows_ = rows_->validation_rows(*encoded_.validation);
   }
@@ -219,7 +236,8 @@ class Course {
       const std::string why = described_exception().what();
       not_saved = fmt::format("; {} more cannot be saved{}", state_.step - saved_step_, why == error.what() ? "" : ": " + why);
     }
-    return fmt::format("{} of {} steps are saved{}{}", saved_step_, steps(), trace_ ? "" : ", and the same command goes on from there", not_saved);
+    return fmt::format("{} of {} steps are saved{}{}", saved_step_, steps(),
+                       trace_ ? "" : ", and the same command goes on from there", not_saved);
   }
 
   // A step that is stopped or fails leaves the numbers of the one before.
@@ -247,7 +265,9 @@ class Course {
   }
 
   bool is_to_validate() const { return encoded_.validation && !run_.has_validation(state_.step); }
-  bool is_to_preview() const { return hooks_.on_preview && !options_.run.validation_prompt.empty() && !run_.has_preview(state_.step); }
+  bool is_to_preview() const {
+    return hooks_.on_preview && !options_.run.validation_prompt.empty() && !run_.has_preview(state_.step);
+  }
   bool is_to_look() const {
     const bool is_due = state_.step == steps() || state_.step % options_.run.validate_every == 0;
     return state_.step > 0 && is_due && (is_to_validate() || is_to_preview());
@@ -269,7 +289,8 @@ class Course {
     } catch (...) {
       const Error error = described_exception();
       if (error.kind() == ErrorKind::cancelled) throw;
-      if (hooks_.data.on_notice) hooks_.data.on_notice(fmt::format("step {} has no {}, and the training goes on: {}", state_.step, what, error.what()));
+      if (hooks_.data.on_notice)
+        hooks_.data.on_notice(fmt::format("step {} has no {}, and the training goes on: {}", state_.step, what, error.what()));
     }
   }
 
@@ -312,7 +333,8 @@ class Course {
 
 }  // namespace
 
-TrainingResult run_course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run, const TrainHooks& hooks) {
+TrainingResult run_course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run,
+                          const TrainHooks& hooks) {
   Course course(training, options, subject, run, hooks);
   TrainingResult result = course.run();
   if (course.trace()) course.trace()->write(options.run.save_trace, run.recipe_text());

@@ -36,9 +36,10 @@ struct TrainingSubject {
   std::vector<std::string> captions;  // RowOptions::captions
 };
 
-// From the run's latest checkpoint, or from the start. Every stop, by a cancel token or whatever is thrown, first saves a checkpoint of the last whole step, and
-// says what is saved. A step is saved before it is looked at (validation, preview); a look that fails is a notice, one that was cut short is taken again when
-// the run goes on.
-TrainingResult run_course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run, const TrainHooks& hooks);
+// From the run's latest checkpoint, or from the start. Every stop, by a cancel token or whatever is thrown, first saves a
+// checkpoint of the last whole step, and says what is saved. A step is saved before it is looked at (validation, preview); a look
+// that fails is a notice, one that was cut short is taken again when the run goes on.
+TrainingResult run_course(const Training& training, const TrainOptions& options, const TrainingSubject& subject, RunFolder& run,
+                          const TrainHooks& hooks);
 
 }  // namespace negativa

@@ -14,8 +14,9 @@ namespace negativa {
 namespace {
 
 void check_finite(double loss, const TrainingRow& row) {
-  check(std::isfinite(loss), ErrorKind::machine, "[training] the loss of {} at timestep {} is {}; try a smaller --learning-rate or --dtype fp32", row.picture, row.timestep,
-        loss);
+  check(std::isfinite(loss), ErrorKind::machine,
+        "[training] the loss of {} at timestep {} is {}; try a smaller --learning-rate or --dtype fp32", row.picture,
+        row.timestep, loss);
 }
 
 void check_finite(const TrainedParameters& parameters, const Tensor& gradient, const TrainingRow& row) {
@@ -23,7 +24,8 @@ void check_finite(const TrainedParameters& parameters, const Tensor& gradient, c
   std::map<std::string, Tensor> parts;
   parameters.name_parts("", gradient, parts);
   for (const auto& [name, part] : parts)
-    check(at::isfinite(part).all().item<bool>(), ErrorKind::machine, "[training] {} at timestep {} gives {} a gradient that is not finite; try a smaller --learning-rate or --dtype fp32",
+    check(at::isfinite(part).all().item<bool>(), ErrorKind::machine,
+          "[training] {} at timestep {} gives {} a gradient that is not finite; try a smaller --learning-rate or --dtype fp32",
           row.picture, row.timestep, name);
 }
 
@@ -60,7 +62,8 @@ Tensor row_loss(const TrainingModel& model, const TrainingRow& row, const Traine
   const auto& unet_adapters = adapters.of("unet");
   const Tensor latents = row.latents.to(options), noise = row.noise.to(options);
   const auto prepared = model.unet.prepare(row_condition(model, row, adapters), unet_adapters);
-  const Tensor noise_pred = model.unet.forward(add_noise(model.schedule, latents, noise, row.timestep), static_cast<double>(row.timestep), prepared, unet_adapters);
+  const Tensor noise_pred = model.unet.forward(add_noise(model.schedule, latents, noise, row.timestep),
+                                               static_cast<double>(row.timestep), prepared, unet_adapters);
   const DType precise = model.compute == at::kDouble ? at::kDouble : at::kFloat;
   return (noise_pred.to(precise) - noise.to(precise)).square().mean();
 }
@@ -88,10 +91,11 @@ void StepRunner::for_each_row(size_t rows, const CancelToken* cancel, const Work
   };
   std::vector<std::thread> helpers;
   try {
-    for (size_t i = 1; i < std::min(adapters_.size(), rows); ++i) helpers.emplace_back([&, i] {
-      set_threads(1);
-      serve(i);
-    });
+    for (size_t i = 1; i < std::min(adapters_.size(), rows); ++i)
+      helpers.emplace_back([&, i] {
+        set_threads(1);
+        serve(i);
+      });
   } catch (const std::system_error&) {  // the system gives no more threads: fewer do the same work
   }
   serve(0);

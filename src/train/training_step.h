@@ -1,7 +1,8 @@
 #pragma once
-// One optimiser step's gradient. The unit of computation is one row, a picture with its noise: rows are run one by one, side by side on the workers of a
-// small model, and their gradients are added in the order of the rows. So a batch of 2 and two accumulated batches of 1 are the same numbers, and so are
-// runs with other numbers of workers. Source: diffusers, examples/dreambooth/train_dreambooth_lora_sdxl.py; docs/formats.md says where we differ.
+// One optimiser step's gradient. The unit of computation is one row, a picture with its noise: rows are run one by one, side by
+// side on the workers of a small model, and their gradients are added in the order of the rows. So a batch of 2 and two
+// accumulated batches of 1 are the same numbers, and so are runs with other numbers of workers. Source: diffusers,
+// examples/dreambooth/train_dreambooth_lora_sdxl.py; docs/formats.md says where we differ.
 #include <mutex>
 
 #include "base/cancel.h"
@@ -13,19 +14,19 @@
 namespace negativa {
 
 struct TrainingRow {
-  std::string picture;           // its name, for messages
-  Tensor latents;                // [1,C,h,w], noise-free, × scaling_factor
-  Tensor noise;                  // [1,C,h,w]
-  int64_t timestep = 0;          // 0 … num_train_timesteps - 1
-  std::string caption;           // encoded anew in each step where text encoders or names are trained
+  std::string picture;                         // its name, for messages
+  Tensor latents;                              // [1,C,h,w], noise-free, × scaling_factor
+  Tensor noise;                                // [1,C,h,w]
+  int64_t timestep = 0;                        // 0 … num_train_timesteps - 1
+  std::string caption;                         // encoded anew in each step where text encoders or names are trained
   Tensor prompt_embeds, pooled_prompt_embeds;  // [1,77,D], [1,P]
-  Tensor time_ids;               // [1,6]
-  double weight = 1;             // of the row's mean squared error in the step's loss
+  Tensor time_ids;                             // [1,6]
+  double weight = 1;                           // of the row's mean squared error in the step's loss
 };
 
 struct StepResult {
-  double loss = 0;               // sum of weight × mean squared error
-  Tensor gradient;               // flat, of that sum
+  double loss = 0;                 // sum of weight × mean squared error
+  Tensor gradient;                 // flat, of that sum
   std::vector<double> row_losses;  // mean squared errors, unweighted
 };
 
@@ -36,7 +37,7 @@ struct TrainingModel {
   const NoiseSchedule& schedule;
   DType compute = at::kFloat;
   at::Device device = at::kCPU;
-  int workers = 1;                   // threads that run rows side by side, each with one intra-op thread
+  int workers = 1;  // threads that run rows side by side, each with one intra-op thread
   bool gradient_checkpointing = false;
 };
 
@@ -49,7 +50,8 @@ double min_snr_weight(const NoiseSchedule& schedule, int64_t timestep, double ga
 // What the UNet is told of the row; with trained text encoders or names a graph leads back to them.
 UNetCondition row_condition(const TrainingModel& model, const TrainingRow& row, const TrainedAdapters& adapters);
 
-// The row's mean squared error, a scalar in fp32 (fp64 where that is computed in), with a graph where the adapters want gradients.
+// The row's mean squared error, a scalar in fp32 (fp64 where that is computed in), with a graph where the adapters want
+// gradients.
 Tensor row_loss(const TrainingModel& model, const TrainingRow& row, const TrainedAdapters& adapters);
 
 // Runs rows on a model; made once for a training.

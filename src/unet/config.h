@@ -30,7 +30,8 @@ struct UNetConfig {
     return (projection_class_embeddings_input_dim - pooled_width) / addition_time_embed_dim;
   }
 
-  // Throws ErrorKind::input, saying which it is, for a UNet that takes more than latents: one for inpainting, one that edits pictures.
+  // Throws ErrorKind::input, saying which it is, for a UNet that takes more than latents: one for inpainting, one that edits
+  // pictures.
   void check_draws_from_text(std::string_view where) const;
 
   // Throws ErrorKind::file_format for a UNet of another kind (SD 1.5, pruned SDXL, video …), naming the entry.

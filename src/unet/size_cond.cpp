@@ -4,10 +4,12 @@ namespace negativa {
 
 Tensor time_ids(const SizeCond& sizes, int64_t numbers, double aesthetic_score) {
   check(numbers == 5 || numbers == 6, ErrorKind::shape, "[unet] wants {} size numbers, expected 5 or 6", numbers);
-  std::vector<double> ids{double(sizes.original_size.height), double(sizes.original_size.width), double(sizes.crop_top_left.height),
-                          double(sizes.crop_top_left.width)};
-  if (numbers == 5) ids.push_back(aesthetic_score);
-  else ids.insert(ids.end(), {double(sizes.target_size.height), double(sizes.target_size.width)});
+  std::vector<double> ids{double(sizes.original_size.height), double(sizes.original_size.width),
+                          double(sizes.crop_top_left.height), double(sizes.crop_top_left.width)};
+  if (numbers == 5)
+    ids.push_back(aesthetic_score);
+  else
+    ids.insert(ids.end(), {double(sizes.target_size.height), double(sizes.target_size.width)});
   return at::tensor(ids, at::kFloat);
 }
 

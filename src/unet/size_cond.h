@@ -14,7 +14,8 @@ struct SizeCond {
   SizePx original_size, crop_top_left, target_size;
 };
 
-// One row of add_time_ids, [6] fp32: the three pairs, height first; [5] for a model that takes an aesthetic score instead of the target size.
+// One row of add_time_ids, [6] fp32: the three pairs, height first; [5] for a model that takes an aesthetic score instead of the
+// target size.
 Tensor time_ids(const SizeCond& sizes, int64_t numbers = 6, double aesthetic_score = 6);
 
 }  // namespace negativa

@@ -19,7 +19,9 @@ bool is_small_unet(const UNetConfig& config) {
   return nn::parameter_count(nn::walk(unet)) < 100'000'000;
 }
 
-Tensor TimestepEmbedding::forward(const Tensor& x, const Adapters& adapters) const { return linear_2.forward(at::silu(linear_1.forward(x, adapters)), adapters); }
+Tensor TimestepEmbedding::forward(const Tensor& x, const Adapters& adapters) const {
+  return linear_2.forward(at::silu(linear_1.forward(x, adapters)), adapters);
+}
 
 Tensor TimestepEmbedding::forward_shared(const Tensor& x, int64_t batch, const Adapters& adapters) const {
   Adapters mine;
@@ -45,7 +47,8 @@ PreparedCondition PreparedCondition::row(int64_t index) const {
 namespace {
 
 nn::Transformer2D transformer(const UNetConfig& config, const UNetConfig::Block& block) {
-  return nn::Transformer2D({block.channels, block.num_attention_heads, block.transformer_layers, block.cross_attention_dim, config.norm_num_groups});
+  return nn::Transformer2D(
+      {block.channels, block.num_attention_heads, block.transformer_layers, block.cross_attention_dim, config.norm_num_groups});
 }
 
 nn::ResnetBlock resnet(const UNetConfig& config, int64_t in_channels, int64_t out_channels) {
@@ -112,16 +115,19 @@ PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& 
   const auto& [prompt_embeds, pooled, time_ids] = condition;
   const int64_t batch = prompt_embeds.size(0), numbers = config.size_numbers(pooled.size(-1));
   check_shape("prompt_embeds", prompt_embeds, {batch, -1, config.cross_attention_dim()});
-  check(pooled.size(-1) + numbers * config.addition_time_embed_dim == config.projection_class_embeddings_input_dim, ErrorKind::shape,
-        "[unet] pooled_prompt_embeds of width {} do not fit an addition embedding of {}", pooled.size(-1), config.projection_class_embeddings_input_dim);
+  check(pooled.size(-1) + numbers * config.addition_time_embed_dim == config.projection_class_embeddings_input_dim,
+        ErrorKind::shape, "[unet] pooled_prompt_embeds of width {} do not fit an addition embedding of {}", pooled.size(-1),
+        config.projection_class_embeddings_input_dim);
   check_shape("add_time_ids", time_ids, {batch, numbers});
 
-  const Tensor sizes = sinusoidal_embedding(time_ids.flatten(), config.addition_time_embed_dim, config.flip_sin_to_cos, config.freq_shift);
+  const Tensor sizes =
+      sinusoidal_embedding(time_ids.flatten(), config.addition_time_embed_dim, config.flip_sin_to_cos, config.freq_shift);
   PreparedCondition prepared;
   prepared.add_embedding = add_embedding.forward(at::cat({pooled, sizes.view({batch, -1}).to(pooled.options())}, -1), adapters);
   const auto add_transformers = [&](const std::vector<nn::Transformer2D>& attentions) {
     for (const auto& attention : attentions)
-      for (const auto& block : attention.transformer_blocks) prepared.key_values.push_back(block.attn2.key_value(prompt_embeds, adapters));
+      for (const auto& block : attention.transformer_blocks)
+        prepared.key_values.push_back(block.attn2.key_value(prompt_embeds, adapters));
   };
   for (const auto& down : down_blocks) add_transformers(down.attentions);
   add_transformers(mid_block.attentions);
@@ -132,7 +138,8 @@ PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& 
 Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondition& condition, const Adapters& adapters) const {
   const int64_t batch = condition.add_embedding.size(0);
   check_shape("sample", sample, {batch, config.in_channels, -1, -1});
-  const Tensor t = sinusoidal_embedding(at::full({1}, timestep, at::kFloat), config.blocks.front().channels, config.flip_sin_to_cos, config.freq_shift);
+  const Tensor t = sinusoidal_embedding(at::full({1}, timestep, at::kFloat), config.blocks.front().channels,
+                                        config.flip_sin_to_cos, config.freq_shift);
   const Tensor temb = at::silu(time_embedding.forward_shared(t.to(sample.options()), batch, adapters) + condition.add_embedding);
   const KeyValue* context = condition.key_values.data();
   const auto attend = [&](const nn::Transformer2D& attention, const Tensor& x) {

@@ -58,7 +58,7 @@ struct UNetCondition {
 
 // The part of the UNet's work that is the same at every step of a picture: 3 % of a step at 512x512.
 struct PreparedCondition {
-  Tensor add_embedding;                 // [B, time_embed_dim]
+  Tensor add_embedding;                  // [B, time_embed_dim]
   std::vector<nn::KeyValue> key_values;  // one a transformer block, in order of the walk
   PreparedCondition row(int64_t index) const;
 };
@@ -67,7 +67,8 @@ class UNet {
  public:
   explicit UNet(const UNetConfig& config);
   void load(const Weights& weights, const nn::LoadOptions& options) { nn::load("unet", nn::walk(*this), weights, options); }
-  static void check_weights(const UNetConfig& config, const Weights& weights, const std::string& part = "unet");  // what load would refuse, from headers alone
+  static void check_weights(const UNetConfig& config, const Weights& weights,
+                            const std::string& part = "unet");  // what load would refuse, from headers alone
 
   PreparedCondition prepare(const UNetCondition& condition, const nn::Adapters& adapters = nn::Adapters::none()) const;
   // sample [B,C,h,w], already scaled for the model; timestep 0..999, fractional allowed -> noise_pred [B,C,h,w].

@@ -17,7 +17,11 @@ Tensor per_channel(const std::vector<double>& values, const Tensor& like) {
 }  // namespace
 
 VaeAttention::VaeAttention(int64_t channels, int64_t groups)
-    : group_norm(groups, channels, eps), to_q(channels, channels), to_k(channels, channels), to_v(channels, channels), to_out(channels, channels) {}
+    : group_norm(groups, channels, eps),
+      to_q(channels, channels),
+      to_k(channels, channels),
+      to_v(channels, channels),
+      to_out(channels, channels) {}
 
 Tensor VaeAttention::forward(const Tensor& x) const {
   const auto b = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);

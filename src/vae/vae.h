@@ -142,8 +142,8 @@ class Vae {
   std::optional<nn::Conv2d> quant_conv, post_quant_conv;  // 1x1
 };
 
-// Decodes in the dtype of the latents (fp32 when they are fp16 and the config says force_upcast); a picture with NaN or infinity is
-// decoded once more in fp32, and *retried tells. Throws ErrorKind::machine if that is not finite either.
+// Decodes in the dtype of the latents (fp32 when they are fp16 and the config says force_upcast); a picture with NaN or infinity
+// is decoded once more in fp32, and *retried tells. Throws ErrorKind::machine if that is not finite either.
 Tensor decode_finite(const Vae& vae, const Tensor& latents, bool* retried);
 
 }  // namespace negativa

@@ -7,12 +7,14 @@ namespace negativa {
 
 namespace {
 
-// The object under `key`. Files of 2022 have it a second time under `key`_dict, whose values transformers lets win, with the classes' defaults for what it lacks.
+// The object under `key`. Files of 2022 have it a second time under `key`_dict, whose values transformers lets win, with the
+// classes' defaults for what it lacks.
 Json part_of(const Json& json, const std::string& key, std::string_view where) {
   for (const auto& name : {key + "_dict", key}) {
     const auto found = json.find(name);
     if (found == json.end() || found->is_null()) continue;
-    check(found->is_object(), ErrorKind::file_format, "[{}] \"{}\": got {}, expected an object", where, name, json_excerpt(*found));
+    check(found->is_object(), ErrorKind::file_format, "[{}] \"{}\": got {}, expected an object", where, name,
+          json_excerpt(*found));
     return *found;
   }
   return Json::object();
@@ -23,8 +25,8 @@ int64_t side_of(const Json& json, const std::string& key, int64_t fallback, cons
   const auto found = json.find(key);
   if (found == json.end() || !found->is_array()) return get_or(json, key, fallback, where);
   const auto sides = get<std::vector<int64_t>>(json, key, where);
-  check(!sides.empty() && sides.size() <= 2 && sides.front() == sides.back(), ErrorKind::file_format, "[{}] {}: got {}, expected a square", where, key,
-        json_excerpt(*found));
+  check(!sides.empty() && sides.size() <= 2 && sides.front() == sides.back(), ErrorKind::file_format,
+        "[{}] {}: got {}, expected a square", where, key, json_excerpt(*found));
   return sides.front();
 }
 
@@ -44,11 +46,12 @@ CLIPVisionConfig vision_config(const Json& json, const std::string& where) {
   config.num_channels = get_or(json, "num_channels", config.num_channels, where);
   config.hidden_act = get_or(json, "hidden_act", config.hidden_act, where);
   config.layer_norm_eps = get_or(json, "layer_norm_eps", config.layer_norm_eps, where);
-  check(config.num_channels == 3, ErrorKind::file_format, "[{}] num_channels: got {}, expected 3, for red, green and blue", where, config.num_channels);
-  check(config.patch_size <= config.image_size, ErrorKind::file_format, "[{}] patch_size {} is more than image_size {}", where, config.patch_size,
-        config.image_size);
-  check(config.hidden_size % config.num_attention_heads == 0, ErrorKind::file_format, "[{}] hidden_size {} is not a multiple of num_attention_heads {}",
-        where, config.hidden_size, config.num_attention_heads);
+  check(config.num_channels == 3, ErrorKind::file_format, "[{}] num_channels: got {}, expected 3, for red, green and blue", where,
+        config.num_channels);
+  check(config.patch_size <= config.image_size, ErrorKind::file_format, "[{}] patch_size {} is more than image_size {}", where,
+        config.patch_size, config.image_size);
+  check(config.hidden_size % config.num_attention_heads == 0, ErrorKind::file_format,
+        "[{}] hidden_size {} is not a multiple of num_attention_heads {}", where, config.hidden_size, config.num_attention_heads);
   nn::activation(config.hidden_act, at::zeros({1}));
   return config;
 }
@@ -59,10 +62,12 @@ CLIPConfig CLIPConfig::parse(std::string_view text, std::string_view where) {
   const Json json = parse_json(text, where);
   check(json.is_object(), ErrorKind::file_format, "[{}] got {}, expected a JSON object", where, json_excerpt(json));
   const auto type = get_or<std::string>(json, "model_type", "clip", where);
-  check(type == "clip", ErrorKind::file_format, "[{}] is the config of a \"{}\" model, expected \"clip\": both towers of a transformers CLIPModel", where, type);
+  check(type == "clip", ErrorKind::file_format,
+        "[{}] is the config of a \"{}\" model, expected \"clip\": both towers of a transformers CLIPModel", where, type);
   CLIPConfig config;
   config.projection_dim = get_or(json, "projection_dim", config.projection_dim, where);
-  check(config.projection_dim > 0, ErrorKind::file_format, "[{}] projection_dim: got {}, expected more than 0", where, config.projection_dim);
+  check(config.projection_dim > 0, ErrorKind::file_format, "[{}] projection_dim: got {}, expected more than 0", where,
+        config.projection_dim);
   Json of_text = part_of(json, "text_config", where);
   of_text["projection_dim"] = config.projection_dim;
   config.text = CLIPTextConfig::parse(of_text.dump(), fmt::format("{}, text_config", where));

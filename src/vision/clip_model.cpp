@@ -32,7 +32,8 @@ CLIPVisionTransformer::CLIPVisionTransformer(const CLIPVisionConfig& config)
   const int64_t patches = config.patches_a_side() * config.patches_a_side();
   embeddings.patch_embedding = {config.hidden_size, config.patch_size, {}};
   embeddings.position_embedding = {patches + 1, config.hidden_size};
-  encoder.layers.assign(config.num_hidden_layers, CLIPEncoderLayer(config.hidden_size, config.intermediate_size, config.layer_norm_eps));
+  encoder.layers.assign(config.num_hidden_layers,
+                        CLIPEncoderLayer(config.hidden_size, config.intermediate_size, config.layer_norm_eps));
 }
 
 Tensor CLIPVisionTransformer::forward(const Tensor& pixels) const {
@@ -46,9 +47,13 @@ Tensor CLIPVisionTransformer::forward(const Tensor& pixels) const {
 }
 
 CLIPModel::CLIPModel(const CLIPConfig& config)
-    : config(config), text(config.text), vision_model(config.vision), visual_projection(config.vision.hidden_size, config.projection_dim, false) {}
+    : config(config),
+      text(config.text),
+      vision_model(config.vision),
+      visual_projection(config.vision.hidden_size, config.projection_dim, false) {}
 
-CLIPModel CLIPModel::load(const std::string& part, const CLIPConfig& config, const Weights& weights, const nn::LoadOptions& options) {
+CLIPModel CLIPModel::load(const std::string& part, const CLIPConfig& config, const Weights& weights,
+                          const nn::LoadOptions& options) {
   CLIPModel model(config);
   const nn::Walk walk = nn::walk(model);
   nn::load(part, walk, without_positions(weights), options);

@@ -34,7 +34,8 @@ struct CLIPVisionTransformer {
 
   CLIPVisionTransformer() = default;
   explicit CLIPVisionTransformer(const CLIPVisionConfig& config);
-  // pixels [B,3,S,S], S the config's image_size, as the image processor gives them -> [B,hidden_size]: the class token, normalised
+  // pixels [B,3,S,S], S the config's image_size, as the image processor gives them -> [B,hidden_size]: the class token,
+  // normalised
   Tensor forward(const Tensor& pixels) const;
 
   static void visit(auto& self, auto& v) {
@@ -55,7 +56,8 @@ struct CLIPModel {
   CLIPModel() = default;
   explicit CLIPModel(const CLIPConfig& config);
   // Throws as nn::load does, and ErrorKind::file_format where a weight is NaN or infinite.
-  static CLIPModel load(const std::string& part, const CLIPConfig& config, const Weights& weights, const nn::LoadOptions& options = {});
+  static CLIPModel load(const std::string& part, const CLIPConfig& config, const Weights& weights,
+                        const nn::LoadOptions& options = {});
 
   Tensor image_embeds(const Tensor& pixels) const;  // [B,3,S,S] -> [B,projection_dim], not normalised
   Tensor text_embeds(const Tensor& ids) const;      // int64 [B,T] -> [B,projection_dim], not normalised

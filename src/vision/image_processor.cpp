@@ -14,7 +14,8 @@ using Size = ImageProcessor::Size;
 
 int64_t side(int64_t value, const std::string& key, std::string_view where) {
   constexpr int64_t largest = 1 << 14;
-  check(value > 0 && value <= largest, ErrorKind::file_format, "[{}] {}: got {}, expected 1 to {} pixels", where, key, value, largest);
+  check(value > 0 && value <= largest, ErrorKind::file_format, "[{}] {}: got {}, expected 1 to {} pixels", where, key, value,
+        largest);
   return value;
 }
 
@@ -42,7 +43,8 @@ void read_size(const Json& json, ImageProcessor& processor, std::string_view whe
   } else if (found->is_object() && found->contains("shortest_edge") && !found->contains("longest_edge")) {
     processor.shortest_edge = side(get<int64_t>(*found, "shortest_edge", where), "size", where);
   } else {
-    fail_size(*found, "size", where, "a number of pixels, [height, width], or an object with shortest_edge or with height and width");
+    fail_size(*found, "size", where,
+              "a number of pixels, [height, width], or an object with shortest_edge or with height and width");
   }
 }
 
@@ -62,11 +64,13 @@ void read_crop_size(const Json& json, ImageProcessor& processor, std::string_vie
 Filter filter_of(const Json& json, Filter fallback, std::string_view where) {
   const auto found = json.find("resample");
   if (found == json.end() || found->is_null()) return fallback;
-  const std::pair<Json, Filter> known[] = {{1, Filter::lanczos},         {2, Filter::bilinear},         {3, Filter::bicubic},
-                                           {"lanczos", Filter::lanczos}, {"bilinear", Filter::bilinear}, {"bicubic", Filter::bicubic}};
+  const std::pair<Json, Filter> known[] = {{1, Filter::lanczos},           {2, Filter::bilinear},
+                                           {3, Filter::bicubic},           {"lanczos", Filter::lanczos},
+                                           {"bilinear", Filter::bilinear}, {"bicubic", Filter::bicubic}};
   for (const auto& [name, filter] : known)
     if (*found == name) return filter;
-  fail(ErrorKind::file_format, "[{}] resample: got {}, expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)", where, json_excerpt(*found));
+  fail(ErrorKind::file_format, "[{}] resample: got {}, expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)", where,
+       json_excerpt(*found));
 }
 
 void read_channels(const Json& json, const std::string& key, std::array<float, 3>& values, std::string_view where) {
@@ -80,8 +84,8 @@ void read_channels(const Json& json, const std::string& key, std::array<float, 3
     std::copy(list.begin(), list.end(), values.begin());
   }
   for (const float value : values)
-    check(std::isfinite(value) && (key != "image_std" || value > 0), ErrorKind::file_format, "[{}] {}: got {}, expected finite numbers{}", where, key,
-          json_excerpt(*found), key == "image_std" ? " above 0" : "");
+    check(std::isfinite(value) && (key != "image_std" || value > 0), ErrorKind::file_format,
+          "[{}] {}: got {}, expected finite numbers{}", where, key, json_excerpt(*found), key == "image_std" ? " above 0" : "");
 }
 
 struct Frame {
@@ -94,17 +98,21 @@ struct Frame {
 Frame frame_of(const ImageProcessor& processor, const Image8& image) {
   Frame frame{image.width, image.height, 0, 0, {}};
   if (processor.do_resize && processor.shortest_edge) {
-    const int64_t edge = *processor.shortest_edge, shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
+    const int64_t edge = *processor.shortest_edge, shorter = std::min(image.width, image.height),
+                  longer = std::max(image.width, image.height);
     const double resized = static_cast<double>(edge * longer) / static_cast<double>(shorter);
-    check(resized <= (1 << 30), ErrorKind::input, "[judge] a picture of {}x{} pixels is too long to be resized to {} on its shorter side", image.width,
-          image.height, edge);
+    check(resized <= (1 << 30), ErrorKind::input,
+          "[judge] a picture of {}x{} pixels is too long to be resized to {} on its shorter side", image.width, image.height,
+          edge);
     const auto length = static_cast<int64_t>(resized);
     frame.width = image.width <= image.height ? edge : length, frame.height = image.width <= image.height ? length : edge;
   } else if (processor.do_resize) {
     frame.width = processor.size.width, frame.height = processor.size.height;
   }
   frame.crop = processor.do_center_crop ? processor.crop_size : Size{frame.height, frame.width};
-  const auto half = [](int64_t difference) { return difference >= 0 ? difference / 2 : -((1 - difference) / 2); };  // towards minus infinity
+  const auto half = [](int64_t difference) {
+    return difference >= 0 ? difference / 2 : -((1 - difference) / 2);
+  };  // towards minus infinity
   frame.left = half(frame.width - frame.crop.width), frame.top = half(frame.height - frame.crop.height);
   return frame;
 }
@@ -113,12 +121,14 @@ Frame frame_of(const ImageProcessor& processor, const Image8& image) {
 Image8 framed(const ImageProcessor& processor, const Image8& image, const Frame& frame) {
   const auto width = static_cast<int>(frame.width), height = static_cast<int>(frame.height);
   const Window window{static_cast<int>(std::max<int64_t>(frame.left, 0)), static_cast<int>(std::max<int64_t>(frame.top, 0)),
-                      static_cast<int>(std::min(frame.crop.width, frame.width)), static_cast<int>(std::min(frame.crop.height, frame.height))};
+                      static_cast<int>(std::min(frame.crop.width, frame.width)),
+                      static_cast<int>(std::min(frame.crop.height, frame.height))};
   const Image8 seen = resize_window(image, width, height, window, processor.resample);
   if (seen.width == frame.crop.width && seen.height == frame.crop.height) return seen;
   Image8 result = Image8::filled(static_cast<int>(frame.crop.width), static_cast<int>(frame.crop.height), {0, 0, 0});
   const int left = static_cast<int>(std::max<int64_t>(-frame.left, 0)), top = static_cast<int>(std::max<int64_t>(-frame.top, 0));
-  for (int y = 0; y < seen.height; ++y) std::copy_n(seen.pixel(0, y), static_cast<size_t>(seen.width) * 3, result.pixel(left, top + y));
+  for (int y = 0; y < seen.height; ++y)
+    std::copy_n(seen.pixel(0, y), static_cast<size_t>(seen.width) * 3, result.pixel(left, top + y));
   return result;
 }
 
@@ -144,8 +154,10 @@ ImageProcessor ImageProcessor::parse(std::string_view text, std::string_view whe
 ImageProcessor ImageProcessor::load(const std::filesystem::path& folder) {
   const auto own = folder / names::preprocessor_config, joint = folder / names::processor_config;
   if (std::filesystem::exists(own)) return parse(read_file(own), own.string());
-  if (std::filesystem::exists(joint)) return parse(get_object(read_json_file(joint), "image_processor", joint.string()).dump(), joint.string());
-  fail(ErrorKind::missing_key, "[judge] {} has no {}, which says how pictures are resized and normalised; copy it from where the model comes from",
+  if (std::filesystem::exists(joint))
+    return parse(get_object(read_json_file(joint), "image_processor", joint.string()).dump(), joint.string());
+  fail(ErrorKind::missing_key,
+       "[judge] {} has no {}, which says how pictures are resized and normalised; copy it from where the model comes from",
        folder.string(), names::preprocessor_config);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// From an 8-bit picture to what a CLIP image tower reads, as transformers' CLIPImageProcessor with Pillow does it: resized, cropped from the
-// middle, rescaled, normalised.
+// From an 8-bit picture to what a CLIP image tower reads, as transformers' CLIPImageProcessor with Pillow does it: resized,
+// cropped from the middle, rescaled, normalised.
 #include <array>
 
 #include "base/resize.h"
@@ -19,15 +19,18 @@ struct ImageProcessor {
   double rescale_factor = 1.0 / 255;
   std::array<float, 3> mean = {0.48145466f, 0.4578275f, 0.40821073f}, std = {0.26862954f, 0.26130258f, 0.27577711f};
 
-  // preprocessor_config.json in all spellings there have been: sizes as a number, a list or an object. Absent keys: CLIP's own values.
-  // Throws ErrorKind::file_format naming `where` for what cannot be, and for resampling that is not bilinear, bicubic or Lanczos.
+  // preprocessor_config.json in all spellings there have been: sizes as a number, a list or an object. Absent keys: CLIP's own
+  // values. Throws ErrorKind::file_format naming `where` for what cannot be, and for resampling that is not bilinear, bicubic or
+  // Lanczos.
   static ImageProcessor parse(std::string_view json, std::string_view where);
-  // preprocessor_config.json, or what transformers 5 writes into processor_config.json. Throws ErrorKind::missing_key: neither is there.
+  // preprocessor_config.json, or what transformers 5 writes into processor_config.json. Throws ErrorKind::missing_key: neither is
+  // there.
   static ImageProcessor load(const std::filesystem::path& folder);
 
   // What comes out, px; absent: it depends on the picture.
   std::optional<Size> output_size() const;
-  // [1,3,H,W] fp32. Throws ErrorKind::input for an empty picture, and for one so long that its resized side is no number of pixels.
+  // [1,3,H,W] fp32. Throws ErrorKind::input for an empty picture, and for one so long that its resized side is no number of
+  // pixels.
   Tensor pixels(const Image8& image) const;
 };
 

@@ -15,19 +15,23 @@ namespace {
 namespace fs = std::filesystem;
 
 void check_is_judge(const fs::path& folder) {
-  check(fs::exists(folder), ErrorKind::input, "[--judge] {} does not exist; expected the folder of a CLIP model", folder.string());
-  check(fs::is_directory(folder), ErrorKind::input, "[--judge] {} is a file, expected the folder of a CLIP model with its config.json", folder.string());
+  check(fs::exists(folder), ErrorKind::input, "[--judge] {} does not exist; expected the folder of a CLIP model",
+        folder.string());
+  check(fs::is_directory(folder), ErrorKind::input,
+        "[--judge] {} is a file, expected the folder of a CLIP model with its config.json", folder.string());
   check(!fs::exists(folder / names::model_index), ErrorKind::input,
         "[--judge] {} is a model that draws, expected the folder of a CLIP model; its judge may be {}", folder.string(),
         (folder / names::judge_folder).string());
-  check(fs::exists(folder / names::config), ErrorKind::missing_key, "[--judge] {} has no {}, expected the folder of a CLIP model", folder.string(), names::config);
+  check(fs::exists(folder / names::config), ErrorKind::missing_key, "[--judge] {} has no {}, expected the folder of a CLIP model",
+        folder.string(), names::config);
 }
 
 std::vector<fs::path> files_of(const fs::path& folder, const WeightFiles& weights) {
   std::vector<fs::path> files = weights.shards;
   if (!weights.index.empty()) files.push_back(weights.index);
-  for (const char* name : {names::config, names::preprocessor_config, names::processor_config, names::vocabulary, names::merges, names::tokenizer_config,
-                           "tokenizer.json", "special_tokens_map.json", "added_tokens.json", names::judge_world})
+  for (const char* name :
+       {names::config, names::preprocessor_config, names::processor_config, names::vocabulary, names::merges,
+        names::tokenizer_config, "tokenizer.json", "special_tokens_map.json", "added_tokens.json", names::judge_world})
     if (fs::exists(folder / name)) files.push_back(folder / name);
   std::sort(files.begin(), files.end());
   return files;
@@ -37,13 +41,15 @@ void check_fit(const fs::path& folder, const CLIPConfig& config, const ImageProc
   const auto output = processor.output_size();
   const int64_t side = config.vision.image_size;
   check(!output || (output->height == side && output->width == side), ErrorKind::file_format,
-        "[{}] {} gives pictures of {}x{}, but {} expects {}x{}; are they files of one model?", folder.string(), names::preprocessor_config,
-        output ? output->width : 0, output ? output->height : 0, names::config, side, side);
-  check(tokenizer.size() <= config.text.vocab_size, ErrorKind::file_format, "[{}] the tokenizer has {} tokens, but {} expects {}; are they files of one model?",
-        folder.string(), tokenizer.size(), names::config, config.text.vocab_size);
+        "[{}] {} gives pictures of {}x{}, but {} expects {}x{}; are they files of one model?", folder.string(),
+        names::preprocessor_config, output ? output->width : 0, output ? output->height : 0, names::config, side, side);
+  check(tokenizer.size() <= config.text.vocab_size, ErrorKind::file_format,
+        "[{}] the tokenizer has {} tokens, but {} expects {}; are they files of one model?", folder.string(), tokenizer.size(),
+        names::config, config.text.vocab_size);
   const int64_t end = config.text.eos_token_id;
   check(end == 2 || end == tokenizer.eos(), ErrorKind::file_format,
-        "[{}] the tokenizer's end token is {}, but {} says {}; are they files of one model?", folder.string(), tokenizer.eos(), names::config, end);
+        "[{}] the tokenizer's end token is {}, but {} says {}; are they files of one model?", folder.string(), tokenizer.eos(),
+        names::config, end);
 }
 
 UnitVector normalised(const Tensor& embeds) {
@@ -59,15 +65,18 @@ UnitVector normalised(const Tensor& embeds) {
 }  // namespace
 
 double cosine(const UnitVector& a, const UnitVector& b) {
-  check(a.size() == b.size(), ErrorKind::shape, "[judge] got embeddings of {} and {} numbers; are they of one judge?", a.size(), b.size());
+  check(a.size() == b.size(), ErrorKind::shape, "[judge] got embeddings of {} and {} numbers; are they of one judge?", a.size(),
+        b.size());
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
 }
 
 Judge::Judge(const fs::path& folder, Tokenizer tokenizer, ImageProcessor processor)
-    : folder_(folder), name_(fs::absolute(folder / ".").lexically_normal().parent_path().filename().string()),
-      tokenizer_(std::move(tokenizer)), processor_(std::move(processor)) {}
+    : folder_(folder),
+      name_(fs::absolute(folder / ".").lexically_normal().parent_path().filename().string()),
+      tokenizer_(std::move(tokenizer)),
+      processor_(std::move(processor)) {}
 
 Judge Judge::load(const fs::path& folder, const CancelToken* cancel) {
   check_is_judge(folder);
@@ -92,8 +101,8 @@ UnitVector Judge::see(const Image8& image) const {
   const Tensor pixels = processor_.pixels(image);
   const int64_t side = model_.config.vision.image_size;
   check(pixels.size(2) == side && pixels.size(3) == side, ErrorKind::input,
-        "[judge] a picture of {}x{} becomes {}x{}, but {} reads {}x{}, and its {} crops nothing; make the picture square", image.width, image.height,
-        pixels.size(3), pixels.size(2), name_, side, side, names::preprocessor_config);
+        "[judge] a picture of {}x{} becomes {}x{}, but {} reads {}x{}, and its {} crops nothing; make the picture square",
+        image.width, image.height, pixels.size(3), pixels.size(2), name_, side, side, names::preprocessor_config);
   return normalised(model_.image_embeds(pixels));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // A CLIP model as a judge of pictures: how well a picture and a text fit, and which of several texts fits it best.
-// Any folder that transformers' CLIPModel and CLIPProcessor open: config.json, weights as safetensors (whole or in shards, fp32 or fp16),
-// preprocessor_config.json, a CLIP tokenizer.
+// Any folder that transformers' CLIPModel and CLIPProcessor open: config.json, weights as safetensors (whole or in shards, fp32
+// or fp16), preprocessor_config.json, a CLIP tokenizer.
 #include <span>
 
 #include "base/cancel.h"
@@ -19,12 +19,12 @@ struct SeenText {
   int64_t cut = 0;  // tokens that did not fit; the end token always does
 };
 
-// Immutable once loaded, and safe to use from several threads. Computes in fp32 on the CPU with the calling thread's intra-op threads; one
-// picture or text a call, so that what comes out does not depend on what else is judged, or by how many workers.
+// Immutable once loaded, and safe to use from several threads. Computes in fp32 on the CPU with the calling thread's intra-op
+// threads; one picture or text a call, so that what comes out does not depend on what else is judged, or by how many workers.
 class Judge {
  public:
-  // Throws ErrorKind::input (no such folder, or of something else), missing_key, shape, file_format (files that do not fit each other, NaN
-  // in the weights), all in one line.
+  // Throws ErrorKind::input (no such folder, or of something else), missing_key, shape, file_format (files that do not fit each
+  // other, NaN in the weights), all in one line.
   static Judge load(const std::filesystem::path& folder, const CancelToken* cancel = nullptr);
 
   UnitVector see(const Image8& image) const;

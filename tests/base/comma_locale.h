@@ -16,7 +16,9 @@ class CommaLocale {
     write_atomically(folder_ / "source", "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n");
     const auto made = (folder_ / "comma").string();
     // -c: the other categories are missing, which is only warned of, with exit code 1.
-    if (std::system(("localedef -c -f ANSI_X3.4-1968 -i " + (folder_ / "source").string() + " " + made + " >/dev/null 2>&1").c_str()) < 0) return;
+    if (std::system(
+            ("localedef -c -f ANSI_X3.4-1968 -i " + (folder_ / "source").string() + " " + made + " >/dev/null 2>&1").c_str()) < 0)
+      return;
     ::setenv("LOCPATH", folder_.path().c_str(), 1);
     of_c_library_ = std::setlocale(LC_NUMERIC, "comma") != nullptr && std::strtod("1,5", nullptr) == 1.5;
   }

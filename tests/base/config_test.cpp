@@ -169,7 +169,8 @@ TEST_F(Config, PrintedConfigIsTomlThatSetsTheSame) {
 }
 
 TEST_F(Config, EverySeedSurvivesTomlAndJson) {
-  for (const uint64_t seed : {uint64_t{0}, uint64_t{1} << 53, (uint64_t{1} << 63) - 1, uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
+  for (const uint64_t seed :
+       {uint64_t{0}, uint64_t{1} << 53, (uint64_t{1} << 63) - 1, uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
     options.sample.seed = seed;
     for (const Json& settings : {parse_toml(print_config(fields), "printed"), parse_json(to_json(fields).dump(), "recorded"),
                                  parse_json(canonical_json(to_json(fields)), "canonical")}) {
@@ -190,7 +191,8 @@ TEST_F(Config, SeedsAreReadFromTextsButOtherNumbersAreNot) {
   EXPECT_EQ(options.sample.seed, std::numeric_limits<uint64_t>::max());
   set("seed = '7'");
   EXPECT_EQ(options.sample.seed, 7u);
-  for (const char* wrong : {"seed = ''", "seed = '-1'", "seed = '1.5'", "seed = ' 1'", "seed = '18446744073709551616'", "seed = -1", "seed = 1.0", "steps = '3'", "width = '64'"})
+  for (const char* wrong : {"seed = ''", "seed = '-1'", "seed = '1.5'", "seed = ' 1'", "seed = '18446744073709551616'",
+                            "seed = -1", "seed = 1.0", "steps = '3'", "width = '64'"})
     EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { set(wrong); }), "in x.toml] got ")) << wrong;
   const auto message = error_of(ErrorKind::file_format, [&] { set("seed = 18446744073709551615"); });
   EXPECT_TRUE(contains(message, "x.toml") && contains(message, "put it in quotes")) << message;

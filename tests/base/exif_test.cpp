@@ -13,7 +13,9 @@ namespace {
 constexpr std::string_view jpeg_prefix("Exif\0\0", 6);
 
 // exif_1.png … exif_8.jpg: stored as a camera held in each of the eight ways would, by tools/goldens_images.py.
-std::string golden(const std::string& name) { return read_file(std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden" / name); }
+std::string golden(const std::string& name) {
+  return read_file(std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden" / name);
+}
 std::string turned(int orientation, const char* extension) { return golden(fmt::format("exif_{}.{}", orientation, extension)); }
 
 double mean_difference(const Image8& a, const Image8& b) {
@@ -34,7 +36,8 @@ std::string tiff_of(bool little, uint16_t tag, uint32_t value, TiffType type = u
     return bytes;
   };
   const int size = type == unsigned_short ? 2 : 4;
-  const auto entry = number(tag, 2) + number(type, 2) + number(1, 4) + number(value, size) + std::string(static_cast<size_t>(4 - size), 0);
+  const auto entry =
+      number(tag, 2) + number(type, 2) + number(1, 4) + number(value, size) + std::string(static_cast<size_t>(4 - size), 0);
   return (little ? "II" : "MM") + number(42, 2) + number(8, 4) + number(1, 2) + entry + number(0, 4);
 }
 
@@ -48,7 +51,8 @@ std::string stored_sideways() {
 // As ImageMagick writes it: the profile's name, its size in eight columns, 36 bytes a line.
 std::string raw_profile(const std::string& name, const std::string& bytes) {
   std::string text = fmt::format("\n{}\n{:8}", name, bytes.size());
-  for (size_t i = 0; i < bytes.size(); ++i) text += fmt::format("{}{:02x}", i % 36 == 0 ? "\n" : "", static_cast<uint8_t>(bytes[i]));
+  for (size_t i = 0; i < bytes.size(); ++i)
+    text += fmt::format("{}{:02x}", i % 36 == 0 ? "\n" : "", static_cast<uint8_t>(bytes[i]));
   return text + "\n";
 }
 
@@ -56,13 +60,15 @@ std::string raw_profile(const std::string& name, const std::string& bytes) {
 
 TEST(Exif, AllEightOrientationsOfPngAreSeenUpright) {
   const Image8 upright = decode_image(golden("exif_upright.png"), "upright");
-  for (int orientation = 1; orientation <= 8; ++orientation) EXPECT_EQ(see_picture(turned(orientation, "png"), "x").image, upright) << orientation;
+  for (int orientation = 1; orientation <= 8; ++orientation)
+    EXPECT_EQ(see_picture(turned(orientation, "png"), "x").image, upright) << orientation;
 }
 
 TEST(Exif, AllEightOrientationsOfJpegAreSeenUpright) {
   const Image8 upright = decode_image(turned(1, "jpg"), "upright");
   for (int orientation = 1; orientation <= 8; ++orientation)
-    EXPECT_LT(mean_difference(see_picture(turned(orientation, "jpg"), "x").image, upright), 1) << orientation;  // JPEG's own rounding
+    EXPECT_LT(mean_difference(see_picture(turned(orientation, "jpg"), "x").image, upright), 1)
+        << orientation;  // JPEG's own rounding
 }
 
 TEST(Exif, IsLeftAloneByThePlainReaders) {
@@ -74,7 +80,9 @@ TEST(Exif, IsLeftAloneByThePlainReaders) {
 TEST(Exif, IsReadInBothByteOrdersAndTypesWithAndWithoutPrefix) {
   for (const bool little : {false, true})
     for (const auto prefix : {std::string_view(), jpeg_prefix}) {
-      const auto read = [&](uint16_t tag, uint32_t value, TiffType type = unsigned_short) { return exif_orientation(std::string(prefix) + tiff_of(little, tag, value, type)); };
+      const auto read = [&](uint16_t tag, uint32_t value, TiffType type = unsigned_short) {
+        return exif_orientation(std::string(prefix) + tiff_of(little, tag, value, type));
+      };
       for (int orientation = 1; orientation <= 8; ++orientation) EXPECT_EQ(read(0x0112, orientation), orientation);
       EXPECT_EQ(read(0x0112, 6, unsigned_long), 6);
       EXPECT_EQ(read(0x0112, 0x10006, unsigned_long), 1);
@@ -87,7 +95,9 @@ TEST(Exif, IsReadInBothByteOrdersAndTypesWithAndWithoutPrefix) {
 TEST(Exif, OfAPngIsReadFromEveryPlaceThatProgramsPutItAt) {
   const Image8 upright = decode_image(golden("exif_upright.png"), "upright");
   const std::string plain = stored_sideways(), tiff = tiff_of(true, 0x0112, 6), prefixed = std::string(jpeg_prefix) + tiff;
-  const auto compressed = [](const std::string& keyword, const std::string& text) { return chunk("zTXt", keyword + std::string("\0\0", 2) + deflated(text)); };
+  const auto compressed = [](const std::string& keyword, const std::string& text) {
+    return chunk("zTXt", keyword + std::string("\0\0", 2) + deflated(text));
+  };
   const std::vector<std::string> places = {
       chunk("eXIf", tiff),
       chunk("eXIf", prefixed),  // some writers keep JPEG's prefix
@@ -99,21 +109,29 @@ TEST(Exif, OfAPngIsReadFromEveryPlaceThatProgramsPutItAt) {
   };
   ASSERT_NE(see_picture(plain, "x").image, upright);
   for (size_t i = 0; i < places.size(); ++i)
-    for (const size_t at : {size_t{33}, plain.size() - 12}) EXPECT_EQ(see_picture(std::string(plain).insert(at, places[i]), "x").image, upright) << i << " " << at;
+    for (const size_t at : {size_t{33}, plain.size() - 12})
+      EXPECT_EQ(see_picture(std::string(plain).insert(at, places[i]), "x").image, upright) << i << " " << at;
 }
 
 TEST(Exif, OfAPngInRawProfilesMayBeAnything) {
   const std::string plain = stored_sideways();
   const Image8 stored = decode_image(plain, "x");
   const std::string hex = "49492a00080000000100120103000100000006000000";
-  for (const std::string& text : {std::string(), std::string("\n"), std::string("\nexif\n"), std::string("\nexif\n 99999999\n"), std::string("\nexif\n 3\n4"), "exif " + hex,
+  for (const std::string& text : {std::string(), std::string("\n"), std::string("\nexif\n"), std::string("\nexif\n 99999999\n"),
+                                  std::string("\nexif\n 3\n4"), "exif " + hex,
                                   std::string("\nAPP1\n 40\n") + "687474703a2f2f6e732e61646f62652e636f6d2f"})  // XMP
-    EXPECT_EQ(see_picture(std::string(plain).insert(33, chunk("tEXt", "Raw profile type APP1" + std::string(1, 0) + text)), "x").image, stored) << text;
+    EXPECT_EQ(
+        see_picture(std::string(plain).insert(33, chunk("tEXt", "Raw profile type APP1" + std::string(1, 0) + text)), "x").image,
+        stored)
+        << text;
 }
 
 TEST(Exif, OfAJpegIsFoundBehindOtherMarkers) {
   const std::string jpeg = turned(6, "jpg");
-  const std::string comment("\xff\xfe\x00\x05" "abc\xff", 8);  // ends with a fill byte
+  const std::string comment(
+      "\xff\xfe\x00\x05"
+      "abc\xff",
+      8);  // ends with a fill byte
   const Image8 upright = see_picture(jpeg, "x").image;
   EXPECT_EQ(upright.width, 24);
   EXPECT_EQ(see_picture(jpeg.substr(0, 2) + comment + jpeg.substr(2), "x").image, upright);
@@ -132,7 +150,7 @@ TEST(Exif, DamagedInAnyWayMeansAsStored) {
     ASSERT_TRUE(orientation >= 1 && orientation <= 8) << at;
   }
   for (const char* bytes : {"", "II*", "Exif", "no EXIF at all"}) EXPECT_EQ(exif_orientation(bytes), 1) << bytes;
-  EXPECT_EQ(exif_orientation(std::string("II\x2a\0\xff\xff\xff\xff", 8)), 1);        // a directory far outside
+  EXPECT_EQ(exif_orientation(std::string("II\x2a\0\xff\xff\xff\xff", 8)), 1);     // a directory far outside
   EXPECT_EQ(exif_orientation(std::string("II\x2a\0\x08\0\0\0\xff\xff", 10)), 1);  // 65535 entries, none there
 }
 

@@ -15,7 +15,10 @@ TEST(Text, NfcComposesAndLeavesOtherBytesAlone) {
   EXPECT_EQ(nfc(composed), composed);
   EXPECT_EQ(nfc("plain"), "plain");
   EXPECT_EQ(nfc("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab"), "\xed\x95\x9c");  // Hangul
-  EXPECT_EQ(nfc("caf\xe9" "e\xcc\x81"), "caf\xe9" "e\xcc\x81");            // no UTF-8
+  EXPECT_EQ(nfc("caf\xe9"
+                "e\xcc\x81"),
+            "caf\xe9"
+            "e\xcc\x81");  // no UTF-8
 }
 
 TEST(FileNames, AreTheSameInEitherForm) {
@@ -34,7 +37,8 @@ TEST(FileNames, LeadToWhatIsStoredUnderThem) {
   EXPECT_EQ(stored_path(folder.path() / composed / (composed + ".png")), stored);
   EXPECT_EQ(stored_path(stored), stored);
   EXPECT_EQ(stored_path(folder.path() / composed / ""), folder.path() / decomposed / "");
-  for (const auto& absent : {folder.path() / composed / "other.png", folder / "nowhere/x", std::filesystem::path(), std::filesystem::path("/"), std::filesystem::path("caf\xe9")})
+  for (const auto& absent : {folder.path() / composed / "other.png", folder / "nowhere/x", std::filesystem::path(),
+                             std::filesystem::path("/"), std::filesystem::path("caf\xe9")})
     EXPECT_EQ(stored_path(absent), absent);
 }
 

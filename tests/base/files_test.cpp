@@ -198,7 +198,8 @@ TEST(WriteFolder, ReplacesAtOnceAndLeavesTheOldOneWholeWhenItFails) {
   write_folder_atomically(folder / "link", [&](const auto& inside) { write(inside, false); });
   EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
   EXPECT_EQ(std::filesystem::status(folder / "model").permissions(), before | std::filesystem::perms::group_write);
-  EXPECT_EQ(read_file(folder / "model/a.txt") + read_file(folder / "model/z.txt") + read_file(folder / "model/unet/b.txt"), "newnewold");
+  EXPECT_EQ(read_file(folder / "model/a.txt") + read_file(folder / "model/z.txt") + read_file(folder / "model/unet/b.txt"),
+            "newnewold");
   EXPECT_EQ(folder.count_files(), 2u);
 }
 
@@ -229,7 +230,8 @@ TEST(WriteFolder, SaysWhyItCannot) {
   const TemporaryFolder folder;
   write_atomically(folder / "file", "x");
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "no/such"); }), "does not exist"));
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "file"); }), "is a file, expected a folder"));
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::input, [&] { check_can_write_folder(folder / "file"); }), "is a file, expected a folder"));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder(""); }), "empty folder name"));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder("."); }), "no folder's own name"));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { check_can_write_folder("/proc"); }), "mount point"));

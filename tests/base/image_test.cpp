@@ -139,7 +139,8 @@ TEST(Jpeg, IsReadAndToldByItsFirstBytes) {
   write_atomically(folder / "b.png", encode_png(image));
   EXPECT_EQ(read_image(folder / "b.png"), image);
   write_atomically(folder / "c.png", "GIF89a");
-  EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { read_image(folder / "c.png"); }), "c.png] is a GIF picture, expected a PNG, JPEG or WebP picture"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { read_image(folder / "c.png"); }),
+                       "c.png] is a GIF picture, expected a PNG, JPEG or WebP picture"));
 }
 
 TEST(Jpeg, RefusesTruncatedFilesAndBombsInOneLine) {

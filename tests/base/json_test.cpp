@@ -1,8 +1,8 @@
 #include "base/json.h"
 
-#include "temporary_folder.h"
-
 #include <cmath>
+
+#include "temporary_folder.h"
 
 namespace negativa {
 
@@ -29,13 +29,15 @@ TEST(Json, RefusesBrokenTextInOneLine) {
 }
 
 TEST(Json, ReadsTheNumbersThatPythonWrites) {
-  const Json value = parse_json(R"({"a": NaN, "b": [-Infinity,Infinity, -1], "NaN": "NaN", "c": "\"Infinity\\", "d": {"e":-Infinity}})", "x");
+  const Json value =
+      parse_json(R"({"a": NaN, "b": [-Infinity,Infinity, -1], "NaN": "NaN", "c": "\"Infinity\\", "d": {"e":-Infinity}})", "x");
   EXPECT_TRUE(std::isnan(value["a"].get<double>()));
   EXPECT_EQ(value["b"], Json({-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(), -1}));
   EXPECT_EQ(value["NaN"], "NaN");
   EXPECT_EQ(value["c"], "\"Infinity\\");
   EXPECT_TRUE(std::isinf(parse_json(R"({"e":-Infinity})", "x", DuplicateKeys::last_wins)["e"].get<double>()));
-  for (const char* text : {"nan", "-NaN", "Infinit", "NaNa", "1NaN", "{NaN: 1}", "- Infinity"}) EXPECT_THROW(parse_json(text, "x"), Error) << text;
+  for (const char* text : {"nan", "-NaN", "Infinit", "NaNa", "1NaN", "{NaN: 1}", "- Infinity"})
+    EXPECT_THROW(parse_json(text, "x"), Error) << text;
 }
 
 TEST(Json, CanonicalTextSortsKeysAndKeepsFloatsFloats) {

@@ -30,14 +30,18 @@ std::string everything() {
   std::string text = help_text(fields) + print_config(fields) + canonical_json(to_json(fields)) + to_json(fields).dump(2);
   set_from_json(fields, parse_toml("guidance = 1234.5\nrescale = 2.5e-3\nsteps = 7654321", "t"), {Source::file, "t"});
   text += print_config(fields);
-  set_from_json(fields, parse_json("{\"guidance\": 1234.25, \"rescale\": 0.7, \"seed\": 9007199254740993}", "j"), {Source::file, "j"});
+  set_from_json(fields, parse_json("{\"guidance\": 1234.25, \"rescale\": 0.7, \"seed\": 9007199254740993}", "j"),
+                {Source::file, "j"});
   text += print_config(fields);
   set_from_text(*find_field(fields, "guidance"), "0.75", {Source::flag, "--guidance"});
   set_from_text(*find_field(fields, "rescale"), "1e-3", {Source::flag, "--rescale"});
   text += print_config(fields);
   for (const char* wrong : {"0,75", "1.000,5", "1,000", "0.25"})
-    text += error_of(ErrorKind::input, [&] { set_from_text(*find_field(fields, "guidance"), wrong, {Source::flag, "--guidance"}); });
-  for (const char* number : {"1.5", "+.5", "1,5", "1.000", "", "+", "1e400", "nan"}) text += fmt::format("{};", number_from(number).value_or(-1));
+    text += error_of(ErrorKind::input, [&] {
+      set_from_text(*find_field(fields, "guidance"), wrong, {Source::flag, "--guidance"});
+    });
+  for (const char* number : {"1.5", "+.5", "1,5", "1.000", "", "+", "1e400", "nan"})
+    text += fmt::format("{};", number_from(number).value_or(-1));
   return text;
 }
 

@@ -1,4 +1,5 @@
-// Pictures as people have them: colour profiles, WebP, animated files, files that are something else. Goldens: tools/goldens_pictures.py.
+// Pictures as people have them: colour profiles, WebP, animated files, files that are something else. Goldens:
+// tools/goldens_pictures.py.
 #include <functional>
 #include <map>
 
@@ -14,7 +15,9 @@ using namespace test;
 
 namespace {
 
-std::string golden(const std::string& name) { return read_file(std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden/pictures" / name); }
+std::string golden(const std::string& name) {
+  return read_file(std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden/pictures" / name);
+}
 Image8 seen_by_pillow(const std::string& name) { return decode_png(golden(name + ".seen.png"), name).image; }
 
 int largest_difference(const Image8& a, const Image8& b) {
@@ -35,17 +38,23 @@ std::string little_endian(uint32_t value, int size = 4) {
   return bytes;
 }
 
-std::string riff_chunk(const std::string& name, const std::string& data) { return name + little_endian(static_cast<uint32_t>(data.size())) + data + std::string(data.size() % 2, 0); }
-std::string riff(const std::string& chunks) { return "RIFF" + little_endian(static_cast<uint32_t>(chunks.size() + 4)) + "WEBP" + chunks; }
+std::string riff_chunk(const std::string& name, const std::string& data) {
+  return name + little_endian(static_cast<uint32_t>(data.size())) + data + std::string(data.size() % 2, 0);
+}
+std::string riff(const std::string& chunks) {
+  return "RIFF" + little_endian(static_cast<uint32_t>(chunks.size() + 4)) + "WEBP" + chunks;
+}
 
 // A file with an iCCP chunk of these bytes.
-std::string with_profile(std::string png, const std::string& profile) { return png.insert(33, chunk("iCCP", std::string("test\0\0", 6) + deflated(profile))); }
+std::string with_profile(std::string png, const std::string& profile) {
+  return png.insert(33, chunk("iCCP", std::string("test\0\0", 6) + deflated(profile)));
+}
 
 }  // namespace
 
 TEST(ColourProfiles, AreConvertedToSrgbAsPillowDoes) {
-  for (const char* name : {"p3.png", "p3_alpha.png", "p3_palette.png", "gamma.png", "tables.png", "grey.png", "grey_alpha.png", "adobe.jpg", "grey.jpg", "segments.jpg", "p3.webp",
-                           "adobe_alpha.webp"}) {
+  for (const char* name : {"p3.png", "p3_alpha.png", "p3_palette.png", "gamma.png", "tables.png", "grey.png", "grey_alpha.png",
+                           "adobe.jpg", "grey.jpg", "segments.jpg", "p3.webp", "adobe_alpha.webp"}) {
     const auto bytes = golden(name);
     const auto [image, profile_fault] = see_picture(bytes, name);
     EXPECT_EQ(profile_fault, "") << name;
@@ -63,11 +72,14 @@ TEST(ColourProfiles, ThatCannotBeAppliedLeaveThePictureAndSayWhy) {
   missing.replace(missing.find(std::string("ICC_PROFILE\0\1", 13)), 11, "ICC_PROFIL_");  // the first of three
   const std::string webp = golden("still_lossless.webp"), vp8l = webp.substr(12);
   const std::string flags(1, 0x20);
-  const std::string broken_webp = riff(riff_chunk("VP8X", flags + std::string(3, 0) + little_endian(36, 3) + little_endian(22, 3)) + riff_chunk("ICCP", "no profile") + vp8l);
-  for (const auto& [what, bytes] : std::map<std::string, std::string>{{"no profile in a PNG", with_profile(plain, "no profile")},
-                                                                       {"a PNG's profile cut short", with_profile(plain, std::string(200, 'x'))},
-                                                                       {"a segment missing", missing},
-                                                                       {"no profile in a WebP", broken_webp}}) {
+  const std::string broken_webp =
+      riff(riff_chunk("VP8X", flags + std::string(3, 0) + little_endian(36, 3) + little_endian(22, 3)) +
+           riff_chunk("ICCP", "no profile") + vp8l);
+  for (const auto& [what, bytes] :
+       std::map<std::string, std::string>{{"no profile in a PNG", with_profile(plain, "no profile")},
+                                          {"a PNG's profile cut short", with_profile(plain, std::string(200, 'x'))},
+                                          {"a segment missing", missing},
+                                          {"no profile in a WebP", broken_webp}}) {
     const auto seen = see_picture(bytes, what);
     EXPECT_NE(seen.profile_fault, "") << what;
     EXPECT_EQ(seen.profile_fault.find('\n'), std::string::npos) << what;
@@ -85,7 +97,9 @@ TEST(ColourProfiles, OfAnotherKindOfColourAreNotApplied) {
   };
   const std::string adobe = golden("adobe.jpg"), grey = golden("grey.jpg");
   const std::string of_colours = profile_of(adobe), of_grey = profile_of(grey);
-  const auto exchanged = [](std::string jpeg, const std::string& from, const std::string& to) { return jpeg.replace(jpeg.find(from), from.size(), to); };
+  const auto exchanged = [](std::string jpeg, const std::string& from, const std::string& to) {
+    return jpeg.replace(jpeg.find(from), from.size(), to);
+  };
   const auto swapped = exchanged(adobe, of_colours, of_grey), swapped_back = exchanged(grey, of_grey, of_colours);
   EXPECT_EQ(see_picture(swapped, "x").profile_fault, "it is not for RGB pictures");
   EXPECT_EQ(see_picture(swapped, "x").image, decode_image(adobe, "x"));
@@ -109,7 +123,8 @@ TEST(ColourProfiles, DamagedInAnyWayDoNoHarm) {
 }
 
 TEST(WebP, IsWhatPillowReads) {
-  for (const char* name : {"still_lossy.webp", "still_lossy_alpha.webp", "still_lossless.webp", "still_lossless_alpha.webp", "still_turned.webp"}) {
+  for (const char* name :
+       {"still_lossy.webp", "still_lossy_alpha.webp", "still_lossless.webp", "still_lossless_alpha.webp", "still_turned.webp"}) {
     EXPECT_EQ(see_picture(golden(name), name).image, seen_by_pillow(name)) << name;
     EXPECT_EQ(picture_format(golden(name)), PictureFormat::webp);
   }
@@ -126,7 +141,8 @@ TEST(WebP, TransparencyLiesOverTheBackground) {
 TEST(WebP, RefusesEveryTruncationInOneLine) {
   for (const char* name : {"still_lossy_alpha.webp", "still_lossless.webp", "p3.webp"}) {
     const std::string whole = golden(name);
-    for (size_t size = 0; size < whole.size(); ++size) ASSERT_TRUE(refusal(whole.substr(0, size)).starts_with("[x] is ")) << name << " " << size;
+    for (size_t size = 0; size < whole.size(); ++size)
+      ASSERT_TRUE(refusal(whole.substr(0, size)).starts_with("[x] is ")) << name << " " << size;
   }
 }
 
@@ -148,14 +164,16 @@ TEST(WebP, RefusesBombsBeforeAllocatingThem) {
   const std::string vp8l = riff(riff_chunk("VP8L", "\x2f" + little_endian(16382 | 16382u << 14) + std::string(20, 0)));
   EXPECT_TRUE(contains(refusal(vp8l), "[x] has 16383x16383 pixels, expected at most 64 million"));
   // VP8X: 24 bits of each.
-  const std::string vp8x = riff(riff_chunk("VP8X", std::string(4, 0) + little_endian(99'999, 3) + little_endian(9'999, 3)) + riff_chunk("VP8L", "\x2f" + little_endian(0) + std::string(20, 0)));
+  const std::string vp8x = riff(riff_chunk("VP8X", std::string(4, 0) + little_endian(99'999, 3) + little_endian(9'999, 3)) +
+                                riff_chunk("VP8L", "\x2f" + little_endian(0) + std::string(20, 0)));
   EXPECT_TRUE(refusal(vp8x).starts_with("[x] "));
 }
 
 TEST(AnimatedPictures, AreNamed) {
   EXPECT_TRUE(refusal(golden("animated.png")).starts_with("[x] is an animated PNG picture of 3 frames, expected a still one"));
   EXPECT_TRUE(refusal(golden("animated.webp")).starts_with("[x] is an animated WebP picture of 3 frames, expected a still one"));
-  EXPECT_TRUE(refusal(golden("animated.gif")).starts_with("[x] is an animated GIF picture of 3 frames, expected a PNG, JPEG or WebP"));
+  EXPECT_TRUE(
+      refusal(golden("animated.gif")).starts_with("[x] is an animated GIF picture of 3 frames, expected a PNG, JPEG or WebP"));
   EXPECT_TRUE(refusal(golden("still.gif")).starts_with("[x] is a GIF picture, expected a PNG, JPEG or WebP"));
   // An animation of one frame is a still picture.
   std::string one = golden("p3.png");
@@ -165,13 +183,42 @@ TEST(AnimatedPictures, AreNamed) {
 
 TEST(WhatItIs, FollowsTheFirstBytes) {
   const std::pair<std::string, const char*> kinds[] = {
-      {"", "an empty file"}, {"GIF89a", "a GIF picture"}, {"BM\x36", "a BMP picture"}, {std::string("II*\0", 4), "a TIFF picture"}, {std::string("MM\0*", 4), "a TIFF picture"},
-      {std::string("\0\0\0\x1c" "ftypheic", 12), "a HEIC picture"}, {std::string("\0\0\0\x1c" "ftypmif1", 12), "a HEIC picture"}, {std::string("\0\0\0\x1c" "ftypavif", 12), "an AVIF picture"},
-      {std::string("\0\0\0\x1c" "ftypisom", 12), "a film"}, {"\xff\x0a", "a JPEG XL picture"}, {std::string("\0\0\0\x0cJXL \r\n", 10), "a JPEG XL picture"},
-      {std::string("\0\0\0\x0cjP  \r\n", 10), "a JPEG 2000 picture"}, {"8BPS", "a Photoshop picture"}, {"%PDF-1.7", "a PDF document"}, {"PK\3\4", "a ZIP archive"},
+      {"", "an empty file"},
+      {"GIF89a", "a GIF picture"},
+      {"BM\x36", "a BMP picture"},
+      {std::string("II*\0", 4), "a TIFF picture"},
+      {std::string("MM\0*", 4), "a TIFF picture"},
+      {std::string("\0\0\0\x1c"
+                   "ftypheic",
+                   12),
+       "a HEIC picture"},
+      {std::string("\0\0\0\x1c"
+                   "ftypmif1",
+                   12),
+       "a HEIC picture"},
+      {std::string("\0\0\0\x1c"
+                   "ftypavif",
+                   12),
+       "an AVIF picture"},
+      {std::string("\0\0\0\x1c"
+                   "ftypisom",
+                   12),
+       "a film"},
+      {"\xff\x0a", "a JPEG XL picture"},
+      {std::string("\0\0\0\x0cJXL \r\n", 10), "a JPEG XL picture"},
+      {std::string("\0\0\0\x0cjP  \r\n", 10), "a JPEG 2000 picture"},
+      {"8BPS", "a Photoshop picture"},
+      {"%PDF-1.7", "a PDF document"},
+      {"PK\3\4", "a ZIP archive"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a Git LFS pointer, not the file itself (try git lfs pull)"},
-      {"\n<!DOCTYPE html><html>", "an HTML page"}, {"<?xml version=\"1.0\"?><svg>", "an SVG drawing"}, {"hello", "a text file"}, {std::string("\0\1\2\3", 4), "no picture that is known"},
-      {"\xff\xd8\xff\xe0", "a JPEG picture"}, {"\x89PNG\r\n\x1a\n", "a PNG picture"}, {"RIFF1234WEBPVP8 ", "a WebP picture"}, {"RIFF1234WAVE", "a text file"}};
+      {"\n<!DOCTYPE html><html>", "an HTML page"},
+      {"<?xml version=\"1.0\"?><svg>", "an SVG drawing"},
+      {"hello", "a text file"},
+      {std::string("\0\1\2\3", 4), "no picture that is known"},
+      {"\xff\xd8\xff\xe0", "a JPEG picture"},
+      {"\x89PNG\r\n\x1a\n", "a PNG picture"},
+      {"RIFF1234WEBPVP8 ", "a WebP picture"},
+      {"RIFF1234WAVE", "a text file"}};
   for (const auto& [bytes, kind] : kinds) EXPECT_EQ(what_it_is(bytes), kind) << bytes;
   for (const char* name : {"a.png", "b.JPG", "c.WebP", "d.jfif", "e.HEIC"}) EXPECT_TRUE(has_picture_name(name)) << name;
   for (const char* name : {"a.txt", "png", ".png", "a.png.txt", "metadata.jsonl"}) EXPECT_FALSE(has_picture_name(name)) << name;
@@ -180,7 +227,8 @@ TEST(WhatItIs, FollowsTheFirstBytes) {
 TEST(WhatItIs, IsSaidWhereAPngIsNeeded) {
   const TemporaryFolder folder;
   write_atomically(folder / "a.png", golden("grey.jpg"));
-  for (const auto& read : std::vector<std::function<void()>>{[&] { read_png(folder / "a.png"); }, [&] { read_png_text(folder / "a.png"); }})
+  for (const auto& read :
+       std::vector<std::function<void()>>{[&] { read_png(folder / "a.png"); }, [&] { read_png_text(folder / "a.png"); }})
     EXPECT_TRUE(contains(error_of(ErrorKind::file_format, read), "a.png] is a JPEG picture, expected a PNG picture"));
 }
 

@@ -29,7 +29,7 @@ inline const std::string png_signature = "\x89PNG\r\n\x1a\n";
 
 // bits and colour type as in the PNG specification, 11.2.2; `rows` with their filter bytes.
 inline std::string png_of(uint32_t width, uint32_t height, char bits, char colour_type, const std::string& rows,
-                   const std::string& extra = "") {
+                          const std::string& extra = "") {
   const std::string header = big_endian(width) + big_endian(height) + std::string{bits, colour_type, 0, 0, 0};
   return png_signature + chunk("IHDR", header) + extra + chunk("IDAT", deflated(rows)) + chunk("IEND", "");
 }

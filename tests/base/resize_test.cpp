@@ -6,10 +6,13 @@ namespace negativa {
 
 namespace {
 
-std::filesystem::path golden(const std::string& name) { return std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden" / name; }
+std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(NEGATIVA_SOURCE_DIR) / "tests/golden" / name;
+}
 
 void paste(Image8& target, const Image8& source, int top) {
-  for (int y = 0; y < source.height; ++y) std::copy_n(source.pixel(0, y), static_cast<size_t>(source.width) * 3, target.pixel(0, top + y));
+  for (int y = 0; y < source.height; ++y)
+    std::copy_n(source.pixel(0, y), static_cast<size_t>(source.width) * 3, target.pixel(0, top + y));
 }
 
 // tools/goldens_images.py: the results of all sizes below each other.
@@ -35,7 +38,8 @@ TEST(Resize, GivesPillowsBytes) {
 
 TEST(Resize, OfTheSameSizeIsThePicture) {
   const Image8 source = read_png(golden("resize_source.png")).image;
-  for (const auto filter : {Filter::bilinear, Filter::bicubic, Filter::lanczos}) EXPECT_EQ(resize(source, source.width, source.height, filter), source);
+  for (const auto filter : {Filter::bilinear, Filter::bicubic, Filter::lanczos})
+    EXPECT_EQ(resize(source, source.width, source.height, filter), source);
 }
 
 TEST(Resize, OfAWindowIsThatPartOfTheWhole) {
@@ -46,7 +50,8 @@ TEST(Resize, OfAWindowIsThatPartOfTheWhole) {
     const Image8 part = resize_window(source, width, height, window, Filter::lanczos);
     ASSERT_EQ(part.width, window.width);
     for (int y = 0; y < window.height; ++y)
-      ASSERT_TRUE(std::equal(part.pixel(0, y), part.pixel(0, y) + 3 * window.width, whole.pixel(window.left, window.top + y))) << width << ": " << y;
+      ASSERT_TRUE(std::equal(part.pixel(0, y), part.pixel(0, y) + 3 * window.width, whole.pixel(window.left, window.top + y)))
+          << width << ": " << y;
   }
 }
 
@@ -61,7 +66,8 @@ TEST(Resize, RefusesNothingAndWhatLiesOutside) {
   error_of(ErrorKind::input, [] { resize({}, 2, 2, Filter::lanczos); });
   error_of(ErrorKind::input, [&] { resize(source, 0, 2, Filter::lanczos); });
   error_of(ErrorKind::input, [&] { resize(source, 2, -1, Filter::lanczos); });
-  for (const Window& window : {Window{-1, 0, 2, 2}, Window{7, 0, 2, 2}, Window{0, 7, 2, 2}, Window{0, 0, 9, 1}, Window{0, -1, 1, 1}})
+  for (const Window& window :
+       {Window{-1, 0, 2, 2}, Window{7, 0, 2, 2}, Window{0, 7, 2, 2}, Window{0, 0, 9, 1}, Window{0, -1, 1, 1}})
     error_of(ErrorKind::input, [&] { resize_window(source, 8, 8, window, Filter::lanczos); });
 }
 

@@ -25,7 +25,8 @@ void link_model(const Workplace& place, const std::string& name, const std::vect
 void model_with_config(const Workplace& place, const std::string& name, const std::string& config) {
   link_model(place, name, {"unet"});
   fs::create_directories(place / name / "unet");
-  fs::create_symlink(bundled("unet/diffusion_pytorch_model.safetensors"), place / name / "unet/diffusion_pytorch_model.safetensors");
+  fs::create_symlink(bundled("unet/diffusion_pytorch_model.safetensors"),
+                     place / name / "unet/diffusion_pytorch_model.safetensors");
   place.write(name + "/unet/config.json", config);
 }
 
@@ -50,7 +51,8 @@ void write_models(const Workplace& place) {
   link_model(place, "short", {"vae"});
   fs::create_directories(place / "short/vae");
   fs::copy_file(bundled("vae/config.json"), place / "short/vae/config.json");
-  place.write("short/vae/diffusion_pytorch_model.safetensors", read_file(bundled("vae/diffusion_pytorch_model.safetensors")).substr(0, 100000));
+  place.write("short/vae/diffusion_pytorch_model.safetensors",
+              read_file(bundled("vae/diffusion_pytorch_model.safetensors")).substr(0, 100000));
   model_with_config(place, "broken-config", config.substr(0, config.size() / 2));
   Json stable_diffusion_1 = parse_json(config, "config");
   stable_diffusion_1["cross_attention_dim"] = 768;
@@ -90,57 +92,57 @@ void expect_refused(const Workplace& place, const std::vector<Bad>& cases) {
 TEST(BadInput, Options) {
   const Workplace place;
   expect_refused(place, {
-      {"a prompt is needed", {}},
-      {"did you mean --steps?", {"-p", "x", "--stpes", "3"}},
-      {"[--steps] got \"0\", expected an integer in 1..1000", {"-p", "x", "--steps", "0"}},
-      {"[--cfg-scale] got \"nan\"", {"-p", "x", "--cfg-scale", "nan"}},
-      {"[--seed] got \"-1\"", {"-p", "x", "--seed", "-1"}},
-      {"63x64, expected width and height in multiples of 4", {"-p", "x", "-W", "63"}},
-      {"at most 64 megapixels", {"-p", "x", "-W", "16384", "-H", "16384"}},
-      {"did you mean euler?", {"-p", "x", "--sampler", "eular"}},
-      {"did you mean karras?", {"-p", "x", "--schedule", "karas"}},
-      {"0 <= BEGIN <= END <= 1", {"-p", "x", "--guidance-interval", "0.9:0.1"}},
-      {"[--original-size] got \"abc\"", {"-p", "x", "--original-size", "abc"}},
-      {"storage format only", {"-p", "x", "--dtype", "fp16", "--device", "cpu"}},
-      {"is not UTF-8", {"-p", "caf\xe9"}},
-      {"a prompt is written -p \"a lion\"", {"a", "lion"}},
-  });
+                            {"a prompt is needed", {}},
+                            {"did you mean --steps?", {"-p", "x", "--stpes", "3"}},
+                            {"[--steps] got \"0\", expected an integer in 1..1000", {"-p", "x", "--steps", "0"}},
+                            {"[--cfg-scale] got \"nan\"", {"-p", "x", "--cfg-scale", "nan"}},
+                            {"[--seed] got \"-1\"", {"-p", "x", "--seed", "-1"}},
+                            {"63x64, expected width and height in multiples of 4", {"-p", "x", "-W", "63"}},
+                            {"at most 64 megapixels", {"-p", "x", "-W", "16384", "-H", "16384"}},
+                            {"did you mean euler?", {"-p", "x", "--sampler", "eular"}},
+                            {"did you mean karras?", {"-p", "x", "--schedule", "karas"}},
+                            {"0 <= BEGIN <= END <= 1", {"-p", "x", "--guidance-interval", "0.9:0.1"}},
+                            {"[--original-size] got \"abc\"", {"-p", "x", "--original-size", "abc"}},
+                            {"storage format only", {"-p", "x", "--dtype", "fp16", "--device", "cpu"}},
+                            {"is not UTF-8", {"-p", "caf\xe9"}},
+                            {"a prompt is written -p \"a lion\"", {"a", "lion"}},
+                        });
 }
 
 TEST(BadInput, Models) {
   const Workplace place;
   write_models(place);
   expect_refused(place, {
-      {"there is no \"nope\"", {"-p", "x", "-m", "nope"}},
-      {"empty", {"-p", "x", "-m", "empty"}},
-      {"no-unet", {"-p", "x", "-m", "no-unet"}},
-      {"diffusion_pytorch_model.safetensors", {"-p", "x", "-m", "short"}},
-      {"broken-config/unet/config.json", {"-p", "x", "-m", "broken-config"}},
-      {"not an SDXL UNet", {"-p", "x", "-m", "sd1"}},
-      {"deep/unet/config.json", {"-p", "x", "-m", "deep"}},
-      {"there is no \"nope\"", {"-p", "x", "--refiner", "nope"}},
-      {"nope", {"-p", "x", "--vae", "nope"}},
-      {"it looks like a LoRA", {"-p", "x", "--vae", golden("lora_kohya.safetensors")}},
-  });
+                            {"there is no \"nope\"", {"-p", "x", "-m", "nope"}},
+                            {"empty", {"-p", "x", "-m", "empty"}},
+                            {"no-unet", {"-p", "x", "-m", "no-unet"}},
+                            {"diffusion_pytorch_model.safetensors", {"-p", "x", "-m", "short"}},
+                            {"broken-config/unet/config.json", {"-p", "x", "-m", "broken-config"}},
+                            {"not an SDXL UNet", {"-p", "x", "-m", "sd1"}},
+                            {"deep/unet/config.json", {"-p", "x", "-m", "deep"}},
+                            {"there is no \"nope\"", {"-p", "x", "--refiner", "nope"}},
+                            {"nope", {"-p", "x", "--vae", "nope"}},
+                            {"it looks like a LoRA", {"-p", "x", "--vae", golden("lora_kohya.safetensors")}},
+                        });
 }
 
 TEST(BadInput, LorasAndEmbeddings) {
   const Workplace place;
   write_loras(place);
   expect_refused(place, {
-      {"nope.safetensors", {"-p", "x", "--lora", "nope.safetensors"}},
-      {"half.safetensors", {"-p", "x", "--lora", "half.safetensors"}},
-      {"Stable Diffusion 1.x", {"-p", "x", "--lora", "sd1.safetensors"}},
-      {"full-size SDXL", {"-p", "x", "--lora", "sdxl.safetensors"}},
-      {"Flux", {"-p", "x", "--lora", "flux.safetensors"}},
-      {"use --embedding", {"-p", "x", "--lora", "embedding.safetensors"}},
-      {"lora.pt", {"-p", "x", "--lora", "lora.pt"}},
-      {"weight \"abc\"", {"-p", "x", "--lora", "good.safetensors:abc"}},
-      {"branch \"left\"", {"-p", "x", "--lora", "good.safetensors:1:left"}},
-      {"wide.safetensors", {"-p", "x", "--embedding", "wide.safetensors"}},
-      {"nope.safetensors", {"-p", "x", "--embedding", "nope.safetensors"}},
-      {"LoRA goes to --lora", {"-p", "x", "--embedding", "good.safetensors"}},
-  });
+                            {"nope.safetensors", {"-p", "x", "--lora", "nope.safetensors"}},
+                            {"half.safetensors", {"-p", "x", "--lora", "half.safetensors"}},
+                            {"Stable Diffusion 1.x", {"-p", "x", "--lora", "sd1.safetensors"}},
+                            {"full-size SDXL", {"-p", "x", "--lora", "sdxl.safetensors"}},
+                            {"Flux", {"-p", "x", "--lora", "flux.safetensors"}},
+                            {"use --embedding", {"-p", "x", "--lora", "embedding.safetensors"}},
+                            {"lora.pt", {"-p", "x", "--lora", "lora.pt"}},
+                            {"weight \"abc\"", {"-p", "x", "--lora", "good.safetensors:abc"}},
+                            {"branch \"left\"", {"-p", "x", "--lora", "good.safetensors:1:left"}},
+                            {"wide.safetensors", {"-p", "x", "--embedding", "wide.safetensors"}},
+                            {"nope.safetensors", {"-p", "x", "--embedding", "nope.safetensors"}},
+                            {"LoRA goes to --lora", {"-p", "x", "--embedding", "good.safetensors"}},
+                        });
 }
 
 TEST(BadInput, Files) {
@@ -154,24 +156,26 @@ TEST(BadInput, Files) {
   place.write("type.toml", "steps = 'many'\n");
   ::mkfifo((place / "pipe.png").c_str(), 0600);  // nobody reads it
   write_atomically(place / "plain.png", encode_png(Image8::filled(8, 8, white)));
-  expect_refused(place, {
-      {"empty.jsonl has no requests", {"--prompts", "empty.jsonl"}},
-      {"[broken.jsonl line 2]", {"--prompts", "broken.jsonl"}},
-      {"[unknown.jsonl line 3] has the unknown setting \"promt\"; did you mean prompt?", {"--prompts", "unknown.jsonl"}},
-      {"[no-prompt.jsonl line 2] has no prompt", {"--prompts", "no-prompt.jsonl"}},
-      {"nope.jsonl", {"--prompts", "nope.jsonl"}},
-      {"its folder no/such does not exist", {"-p", "x", "-o", "no/such/out.png"}},
-      {"got out.jpg, expected a .png file; try -o out.png", {"-p", "x", "-o", "out.jpg"}},
-      {"plain.png carries no recipe", {"--from", "plain.png"}},
-      {"broken.toml", {"--from", "broken.toml"}},
-      {"is for one picture, got 2", {"-p", "x", "-o", "new/", "--batch-count", "2", "--save-tensors", "t.safetensors"}},
-      {"no/such", {"-p", "x", "-o", "new/", "--save-tensors", "no/such/t.safetensors"}},
-      {"[pipe.png] is a pipe or socket, expected a file", {"-p", "x", "-o", "pipe.png"}},
-      {"[pipe.png] is a pipe or socket, expected a file", {"-p", "x", "--save-tensors", "pipe.png"}},
-      {"broken.toml", {"-p", "x", "--config", "broken.toml"}},
-      {"did you mean steps?", {"-p", "x", "--config", "unknown.toml"}},
-      {"steps", {"-p", "x", "--config", "type.toml"}},
-  });
+  expect_refused(
+      place,
+      {
+          {"empty.jsonl has no requests", {"--prompts", "empty.jsonl"}},
+          {"[broken.jsonl line 2]", {"--prompts", "broken.jsonl"}},
+          {"[unknown.jsonl line 3] has the unknown setting \"promt\"; did you mean prompt?", {"--prompts", "unknown.jsonl"}},
+          {"[no-prompt.jsonl line 2] has no prompt", {"--prompts", "no-prompt.jsonl"}},
+          {"nope.jsonl", {"--prompts", "nope.jsonl"}},
+          {"its folder no/such does not exist", {"-p", "x", "-o", "no/such/out.png"}},
+          {"got out.jpg, expected a .png file; try -o out.png", {"-p", "x", "-o", "out.jpg"}},
+          {"plain.png carries no recipe", {"--from", "plain.png"}},
+          {"broken.toml", {"--from", "broken.toml"}},
+          {"is for one picture, got 2", {"-p", "x", "-o", "new/", "--batch-count", "2", "--save-tensors", "t.safetensors"}},
+          {"no/such", {"-p", "x", "-o", "new/", "--save-tensors", "no/such/t.safetensors"}},
+          {"[pipe.png] is a pipe or socket, expected a file", {"-p", "x", "-o", "pipe.png"}},
+          {"[pipe.png] is a pipe or socket, expected a file", {"-p", "x", "--save-tensors", "pipe.png"}},
+          {"broken.toml", {"-p", "x", "--config", "broken.toml"}},
+          {"did you mean steps?", {"-p", "x", "--config", "unknown.toml"}},
+          {"steps", {"-p", "x", "--config", "type.toml"}},
+      });
 }
 
 TEST(BadInput, AFolderWithoutWritePermission) {
@@ -184,14 +188,14 @@ TEST(BadInput, AFolderWithoutWritePermission) {
 
 TEST(BadInput, OtherVerbs) {
   const Workplace place;
-  for (const auto& [args, what] : std::vector<std::pair<Arguments, std::string>>{
-           {{"compare", "-q"}, "a prompt is needed"},
-           {{"compare", "-q", "-p", "x", "-o", "sheet.jpg"}, "try -o sheet.png"},
-           {{"tokens"}, "a prompt is needed"},
-           {{"tokens", "-p", "caf\xe9"}, "is not UTF-8"},
-           {{"model", "inspect", "nope"}, "nope"},
-           {{"lora", "inspect"}, "a LoRA file is needed"},
-           {{"lora", "inspect", "nope"}, "nope"}})
+  for (const auto& [args, what] :
+       std::vector<std::pair<Arguments, std::string>>{{{"compare", "-q"}, "a prompt is needed"},
+                                                      {{"compare", "-q", "-p", "x", "-o", "sheet.jpg"}, "try -o sheet.png"},
+                                                      {{"tokens"}, "a prompt is needed"},
+                                                      {{"tokens", "-p", "caf\xe9"}, "is not UTF-8"},
+                                                      {{"model", "inspect", "nope"}, "nope"},
+                                                      {{"lora", "inspect"}, "a LoRA file is needed"},
+                                                      {{"lora", "inspect", "nope"}, "nope"}})
     expect_one_line(place, args, {what, {}});
   EXPECT_TRUE(place.files().empty());
 }
@@ -207,7 +211,8 @@ TEST(BadMachine, AFullDiskIsExitCode1) {
   expect_one_line(place, {"generate", "-q", "-p", "x", "--steps", "1", "-o", "/dev/full"}, {"disk full", {}, 1});
   place.largest_file_bytes = 2000;
   expect_refused(place, {{"cannot be written", {"-p", "x", "--steps", "1"}, 1}});
-  expect_refused(place, {{"cannot be written", {"-p", "x", "--steps", "1", "-o", "/dev/null", "--save-tensors", "t.safetensors"}, 1}});
+  expect_refused(place,
+                 {{"cannot be written", {"-p", "x", "--steps", "1", "-o", "/dev/null", "--save-tensors", "t.safetensors"}, 1}});
 }
 
 TEST(BadInput, ARefinersStartWithoutARefinerIsOnlySaid) {

@@ -29,8 +29,10 @@ TEST(Generate, TheSameCommandGivesTheSameBytesWhateverTheThreads) {
 
 TEST(Generate, PictureIOfManyIsThatMadeAloneWithSeedPlusI) {
   const Workplace place;
-  for (const Workplace::Arguments& more : std::vector<Workplace::Arguments>{
-           {}, {"--sampler", "euler_ancestral", "--lora", lora + ":0.2:negative", "--refiner", bundled("refiner"), "--refiner-start", "0.5"}}) {
+  for (const Workplace::Arguments& more :
+       std::vector<Workplace::Arguments>{{},
+                                         {"--sampler", "euler_ancestral", "--lora", lora + ":0.2:negative", "--refiner",
+                                          bundled("refiner"), "--refiner-start", "0.5"}}) {
     auto batch = draw("many.png", more), alone = draw("alone.png", more);
     batch.insert(batch.end(), {"--batch-count", "3"});
     auto names = lines_of(place.results(batch));  // as they are finished
@@ -71,8 +73,8 @@ TEST(Generate, OneFileMayActSeveralTimesOnSeveralBranches) {  // Diffusion-NPO: 
   const Workplace place;
   std::filesystem::copy_file(lora, place / "dpo.safetensors");
   std::filesystem::copy_file(golden("lora_diffusers.safetensors"), place / "npo.safetensors");
-  place.results(draw("npo.png", {"-n", "wrong", "--lora", "dpo.safetensors:0.1:positive", "--lora", "dpo.safetensors:0.06:negative", "--lora",
-                                 "npo.safetensors:0.1:negative"}));
+  place.results(draw("npo.png", {"-n", "wrong", "--lora", "dpo.safetensors:0.1:positive", "--lora",
+                                 "dpo.safetensors:0.06:negative", "--lora", "npo.safetensors:0.1:negative"}));
   const Json recipe = parse_json(text_chunk(place / "npo.png", "negativa"), "recipe");
   EXPECT_EQ(recipe["settings"]["lora"],
             Json({"dpo.safetensors:0.1:positive", "dpo.safetensors:0.06:negative", "npo.safetensors:0.1:negative"}));
@@ -81,7 +83,8 @@ TEST(Generate, OneFileMayActSeveralTimesOnSeveralBranches) {  // Diffusion-NPO: 
 
 TEST(Generate, ARecipeHoldsNoPath) {
   const Workplace place;
-  place.results(draw("a.png", {"--lora", lora + ":0.2", "-m", bundled(), "--refiner", bundled("refiner").string() + "/", "--vae", bundled("vae")}));
+  place.results(draw("a.png", {"--lora", lora + ":0.2", "-m", bundled(), "--refiner", bundled("refiner").string() + "/", "--vae",
+                               bundled("vae")}));
   for (const char* chunk : {"negativa", "parameters"}) {
     const std::string text = text_chunk(place / "a.png", chunk);
     EXPECT_FALSE(text.empty());
@@ -93,10 +96,10 @@ TEST(Generate, SavesEveryTensor) {
   const Workplace place;
   place.results(draw("a.png", {"-n", "wrong", "--save-tensors", "a.safetensors"}));
   const Json tensors = tensors_of(place / "a.safetensors");
-  const std::map<std::string, Json> shapes = {
-      {"prompt_embeds", {1, 77, 160}}, {"negative_prompt_embeds", {1, 77, 160}}, {"pooled_prompt_embeds", {1, 96}},
-      {"negative_pooled_prompt_embeds", {1, 96}}, {"initial_latents", {1, 4, 16, 16}}, {"base_latents", {1, 4, 16, 16}},
-      {"latents", {1, 4, 16, 16}}, {"image", {1, 3, 64, 64}}};
+  const std::map<std::string, Json> shapes = {{"prompt_embeds", {1, 77, 160}},     {"negative_prompt_embeds", {1, 77, 160}},
+                                              {"pooled_prompt_embeds", {1, 96}},   {"negative_pooled_prompt_embeds", {1, 96}},
+                                              {"initial_latents", {1, 4, 16, 16}}, {"base_latents", {1, 4, 16, 16}},
+                                              {"latents", {1, 4, 16, 16}},         {"image", {1, 3, 64, 64}}};
   EXPECT_EQ(tensors.size(), shapes.size());
   for (const auto& [name, shape] : shapes) {
     ASSERT_TRUE(tensors.contains(name)) << name;
@@ -111,7 +114,8 @@ TEST(Generate, PrintConfigSaysWhereEachValueCameFrom) {
   const auto lines = lines_of(place.results({"generate", "-p", "x", "--config", "mine.toml", "--steps", "4", "--print-config"}));
   const auto source = [&](const std::string& name) {
     for (const auto& line : lines)
-      if (line.starts_with(name + " =")) return line.substr(name.size() + 3, line.find(' ', name.size() + 3) - name.size() - 3) + line.substr(line.find('#') + 1);
+      if (line.starts_with(name + " ="))
+        return line.substr(name.size() + 3, line.find(' ', name.size() + 3) - name.size() - 3) + line.substr(line.find('#') + 1);
     return std::string();
   };
   EXPECT_EQ(source("steps"), "4 --steps");

@@ -81,9 +81,10 @@ TEST(LoraInspect, SaysWhatFits) {
 
 TEST(LoraInspect, ComparesWithFullSizeSdxlWhereThatFitsBestAndSaysSo) {
   const Workplace place;
-  write_zeros(place / "sdxl.safetensors", {{"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_down.weight", {2, 2048}},
-                                           {"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_up.weight", {640, 2}},
-                                           {"lora_unet_nowhere.lora_up.weight", {640, 2}}});
+  write_zeros(place / "sdxl.safetensors",
+              {{"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_down.weight", {2, 2048}},
+               {"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_up.weight", {640, 2}},
+               {"lora_unet_nowhere.lora_up.weight", {640, 2}}});
   const std::string text = place.results({"lora", "inspect", "sdxl.safetensors"});
   EXPECT_TRUE(contains(text, "compared with the layers of sdxl-layers")) << text;
   EXPECT_TRUE(contains(text, "keys of unet: 2 matched, 1 unmatched")) << text;
@@ -101,7 +102,8 @@ TEST(Doctor, DescribesTheMachine) {
 
 TEST(Compare, DryRunForetellsAndTouchesNothing) {
   const Workplace place;
-  const Json plan = parse_json(place.results({"compare", "--dry-run", "--json", "-p", "a big lion", "--seeds", "3", "--steps", "2"}), "plan");
+  const Json plan =
+      parse_json(place.results({"compare", "--dry-run", "--json", "-p", "a big lion", "--seeds", "3", "--steps", "2"}), "plan");
   EXPECT_EQ(plan["pictures"], 6);
   EXPECT_EQ(plan["steps_total"], 12);
   EXPECT_GT(plan["peak_gib"], 0);
@@ -114,7 +116,10 @@ TEST(Compare, SaysWhichWordsAreCut) {
   const Ran ran = Workplace().run({"compare", "-p", words, "--steps", "1", "--seeds", "1"});
   EXPECT_EQ(ran.exit_code, 0);
   const auto lines = lines_of(ran.err);
-  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line.find("longer than 77 tokens") != std::string::npos; }), 1) << ran.err;
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [](const auto& line) { return line.find("longer than 77 tokens") != std::string::npos; }),
+            1)
+      << ran.err;
 }
 
 TEST(Compare, MakesTheSameSheetTwice) {

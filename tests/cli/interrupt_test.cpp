@@ -21,7 +21,9 @@ void wait_for(const fs::path& file) {  // a minute at most
 
 TEST(Interrupt, StopsBetweenStepsAndLeavesFinishedPictures) {
   const Workplace place;
-  place.write("p.jsonl", "{\"prompt\": \"a big lion\", \"steps\": 1}\n{\"prompt\": \"owl\", \"steps\": 1000}\n{\"prompt\": \"frog\", \"steps\": 1000}\n");
+  place.write("p.jsonl",
+              "{\"prompt\": \"a big lion\", \"steps\": 1}\n{\"prompt\": \"owl\", \"steps\": 1000}\n{\"prompt\": \"frog\", "
+              "\"steps\": 1000}\n");
   const pid_t child = place.start({"generate", "-q", "-s", "1", "--prompts", "p.jsonl", "-o", "set"});
   wait_for(place / "set/0000.png");
   ::kill(child, SIGINT);
@@ -35,7 +37,8 @@ TEST(Interrupt, AKilledSetIsCompletedByTheNextRun) {
   std::string lines;
   for (int i = 0; i < 12; ++i) lines += "{\"prompt\": \"owl\", \"seed\": " + std::to_string(i) + "}\n";
   place.write("p.jsonl", lines);
-  const Workplace::Arguments args{"generate", "-q", "--json", "--steps", "10", "--threads", "1", "--prompts", "p.jsonl", "-o", "set"};
+  const Workplace::Arguments args{"generate", "-q",        "--json",  "--steps", "10", "--threads",
+                                  "1",        "--prompts", "p.jsonl", "-o",      "set"};
   const pid_t child = place.start(args);
   wait_for(place / "set/0000.png");
   ::kill(child, SIGKILL);

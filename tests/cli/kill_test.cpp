@@ -1,5 +1,6 @@
-// Trainings that are interrupted at random moments: each ends in the bytes of the one that was not. `make check` takes 100 moments (CHECK_KILLS), `make test` a
-// few. The seed of the moments is printed and can be given (CHECK_SEED); what a moment hits depends on the machine.
+// Trainings that are interrupted at random moments: each ends in the bytes of the one that was not. `make check` takes 100
+// moments (CHECK_KILLS), `make test` a few. The seed of the moments is printed and can be given (CHECK_SEED); what a moment hits
+// depends on the machine.
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -23,7 +24,8 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 enum class Phase { starting, encoding, loading, stepping, saving, validation, preview, ending };
-constexpr const char* phase_names[] = {"starting", "encoding", "loading", "stepping", "saving", "validation", "preview", "ending"};
+constexpr const char* phase_names[] = {"starting", "encoding",   "loading", "stepping",
+                                       "saving",   "validation", "preview", "ending"};
 const char* name_of(Phase phase) { return phase_names[static_cast<int>(phase)]; }
 
 // One kind of training: what is run, and its numbers as far as a phase is told by them.
@@ -34,11 +36,15 @@ struct Kind {
 };
 
 Kind lora_kind(int64_t steps, int64_t validate_every) {
-  return {{"train", "lora", "--data", "data", "--prompt", "wrong", "--flip", "--rank", "2", "--learning-rate", "1e-3"}, steps, validate_every};
+  return {{"train", "lora", "--data", "data", "--prompt", "wrong", "--flip", "--rank", "2", "--learning-rate", "1e-3"},
+          steps,
+          validate_every};
 }
 
 Kind embedding_kind(int64_t steps, int64_t validate_every) {
-  return {{"train", "embedding", "--data", "data", "--name", "wrong-look", "--flip", "--learning-rate", "1e-2"}, steps, validate_every};
+  return {{"train", "embedding", "--data", "data", "--name", "wrong-look", "--flip", "--learning-rate", "1e-2"},
+          steps,
+          validate_every};
 }
 
 // A folder with pictures to train on, to hold out, and nothing else; its cache is empty.
@@ -54,8 +60,10 @@ class Trial {
   const Workplace& place() const { return place_; }
   Workplace::Arguments args() const {
     Workplace::Arguments args = kind_.args;
-    args.insert(args.end(), {"--steps", std::to_string(kind_.steps), "--batch-size", "2", "--resolution", "32", "--checkpoint-every", "2"});
-    args.insert(args.end(), {"--validate-every", std::to_string(kind_.validate_every), "--validation-data", "held-out", "--validation-prompt", "a wrong-look", "-q", "-o", "a.safetensors"});
+    args.insert(args.end(),
+                {"--steps", std::to_string(kind_.steps), "--batch-size", "2", "--resolution", "32", "--checkpoint-every", "2"});
+    args.insert(args.end(), {"--validate-every", std::to_string(kind_.validate_every), "--validation-data", "held-out",
+                             "--validation-prompt", "a wrong-look", "-q", "-o", "a.safetensors"});
     return args;
   }
 
@@ -77,7 +85,8 @@ class Trial {
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code none;
-  for (fs::directory_iterator entry(folder, none); !none && entry != fs::directory_iterator(); entry.increment(none)) names.push_back(entry->path().filename());
+  for (fs::directory_iterator entry(folder, none); !none && entry != fs::directory_iterator(); entry.increment(none))
+    names.push_back(entry->path().filename());
   return names;
 }
 
@@ -144,7 +153,8 @@ void expect_whole(const fs::path& file) {
 void expect_all_whole(const Trial& trial) {
   for (const auto& folder : {trial.place() / "a.run", trial.place().cache(), trial.place() / "a.safetensors"}) {
     if (!fs::exists(folder)) continue;
-    if (!fs::is_directory(folder)) expect_whole(folder);
+    if (!fs::is_directory(folder))
+      expect_whole(folder);
     else
       for (const auto& entry : fs::recursive_directory_iterator(folder))
         if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.')) expect_whole(entry.path());
@@ -172,7 +182,8 @@ struct Signals {
   const char* name;
   std::vector<int> sent;
 };
-const Signals all_signals[] = {{"INT", {SIGINT}}, {"TERM", {SIGTERM}}, {"KILL", {SIGKILL}}, {"INT twice", {SIGINT, SIGINT}}, {"HUP", {SIGHUP}}};
+const Signals all_signals[] = {
+    {"INT", {SIGINT}}, {"TERM", {SIGTERM}}, {"KILL", {SIGKILL}}, {"INT twice", {SIGINT, SIGINT}}, {"HUP", {SIGHUP}}};
 
 class Killer {
  public:
@@ -194,7 +205,8 @@ class Killer {
     const bool may_not_listen_yet = hit == Phase::starting || hit == Phase::loading;
     EXPECT_TRUE(signals.sent == std::vector{SIGKILL} ? code == -1 : code == 130 || (code == -1 && may_not_listen_yet)) << code;
     const auto left = trial.look();
-    EXPECT_TRUE(left.saved == left.losses || signals.sent.size() == 2 || code != 130) << left.losses << " steps were done, " << left.saved << " are saved";
+    EXPECT_TRUE(left.saved == left.losses || signals.sent.size() == 2 || code != 130)
+        << left.losses << " steps were done, " << left.saved << " are saved";
     return true;
   }
 
@@ -226,8 +238,9 @@ class Killer {
       if (is_there && !was_there && passes-- == 0) break;
       was_there = is_there;
     }
-    const std::map<Phase, uint64_t> lasts_us = {{Phase::starting, 150'000}, {Phase::encoding, 60'000}, {Phase::loading, 100'000}, {Phase::stepping, 40'000},
-                                                {Phase::saving, 2'000},     {Phase::validation, 60'000}, {Phase::preview, 500'000}, {Phase::ending, 10'000}};
+    const std::map<Phase, uint64_t> lasts_us = {
+        {Phase::starting, 150'000}, {Phase::encoding, 60'000},   {Phase::loading, 100'000}, {Phase::stepping, 40'000},
+        {Phase::saving, 2'000},     {Phase::validation, 60'000}, {Phase::preview, 500'000}, {Phase::ending, 10'000}};
     std::this_thread::sleep_for(std::chrono::microseconds(below(lasts_us.at(aim))));
   }
 

@@ -76,7 +76,8 @@ fs::path Workplace::cache() const { return home_ / "negativa"; }
 
 std::vector<std::string> Workplace::files() const {
   std::vector<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) names.push_back(fs::relative(entry.path(), folder_.path()));
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path()))
+    names.push_back(fs::relative(entry.path(), folder_.path()));
   std::sort(names.begin(), names.end());
   return names;
 }

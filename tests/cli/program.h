@@ -1,5 +1,6 @@
 #pragma once
-// The built program, run as a person runs it: in a folder of its own, with nothing in its cache and no models but the bundled ones.
+// The built program, run as a person runs it: in a folder of its own, with nothing in its cache and no models but the bundled
+// ones.
 #include <sys/types.h>
 
 #include <string>

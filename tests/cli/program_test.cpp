@@ -19,7 +19,8 @@ TEST(Program, HelpListsEveryVerb) {
 
 TEST(Program, HelpOfAVerbShowsDefaultsAndRanges) {
   const std::string help = Workplace().results({"generate", "--help"});
-  for (const char* part : {"-p,--prompt", "--steps", "1..1000; default 50", "--save-tensors", "--dry-run"}) EXPECT_TRUE(contains(help, part)) << part;
+  for (const char* part : {"-p,--prompt", "--steps", "1..1000; default 50", "--save-tensors", "--dry-run"})
+    EXPECT_TRUE(contains(help, part)) << part;
 }
 
 TEST(Program, VersionIsJsonForPrograms) {
@@ -30,12 +31,13 @@ TEST(Program, VersionIsJsonForPrograms) {
 
 TEST(Program, AnUnknownVerbIsOneLineThatHelps) {
   const Workplace place;
-  for (const auto& [args, hint] : std::vector<std::pair<std::vector<std::string>, std::string>>{{{"vresion"}, "did you mean version?"},
-                                                                                                {{"lora", "inspct"}, "did you mean lora inspect?"},
-                                                                                                {{"lora"}, "did you mean lora inspect?"},
-                                                                                                {{"frog"}, "negativa --help"},
-                                                                                                {{"version", "--jsn"}, "did you mean --json?"},
-                                                                                                {{"generate", "a", "lion"}, "-p \"a lion\""}}) {
+  for (const auto& [args, hint] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{{{"vresion"}, "did you mean version?"},
+                                                                     {{"lora", "inspct"}, "did you mean lora inspect?"},
+                                                                     {{"lora"}, "did you mean lora inspect?"},
+                                                                     {{"frog"}, "negativa --help"},
+                                                                     {{"version", "--jsn"}, "did you mean --json?"},
+                                                                     {{"generate", "a", "lion"}, "-p \"a lion\""}}) {
     const Ran ran = place.run(args);
     EXPECT_EQ(ran.exit_code, 2) << args[0];
     EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;

@@ -47,14 +47,16 @@ struct Remake : testing::Test {
 }  // namespace
 
 TEST_F(Remake, GivesTheSameBytes) {
-  make({"-n", "", "--sampler", "euler_ancestral", "--refiner", bundled("refiner"), "--refiner-start", "0.5", "--guidance-rescale", "0.3",
-        "--original-size", "32x48", "--vae", bundled("vae")});
+  make({"-n", "", "--sampler", "euler_ancestral", "--refiner", bundled("refiner"), "--refiner-start", "0.5", "--guidance-rescale",
+        "0.3", "--original-size", "32x48", "--vae", bundled("vae")});
   EXPECT_EQ(again({"--vae", bundled("vae")}).err, "");
   EXPECT_EQ(place.read("a.png"), place.read("b.png"));
 }
 
 TEST_F(Remake, KeepsTheLargestSeedThroughFileAndPicture) {
-  const Json plan = parse_json(place.results({"generate", "-p", "a big lion", "--steps", "2", "-s", "18446744073709551615", "-o", "a.png", "--json", "-q"}), "report");
+  const Json plan = parse_json(place.results({"generate", "-p", "a big lion", "--steps", "2", "-s", "18446744073709551615", "-o",
+                                              "a.png", "--json", "-q"}),
+                               "report");
   EXPECT_EQ(plan["pictures"][0]["seed"].dump(), "18446744073709551615");
   EXPECT_TRUE(contains(text_chunk(place / "a.png", "parameters"), "Seed: 18446744073709551615,"));
   place.write("c.toml", place.results({"generate", "--from", "a.png", "--print-config"}));
@@ -77,7 +79,8 @@ TEST_F(Remake, FindsFilesWhoseNamesAreStoredInTheOtherFormOfUnicode) {  // as wh
 TEST_F(Remake, KnowsTheTokenThatAnEmbeddingStores) {
   write_zeros(place / "first.safetensors", {{"<toy>", {64}}});  // diffusers writes a file an encoder
   write_zeros(place / "second.safetensors", {{"<toy>", {1, 96}}});
-  const Ran ran = place.run({"generate", "-p", "a <toy>", "--embedding", "first.safetensors", "--embedding", "second.safetensors", "--steps", "2", "-s", "5", "-o", "a.png"});
+  const Ran ran = place.run({"generate", "-p", "a <toy>", "--embedding", "first.safetensors", "--embedding", "second.safetensors",
+                             "--steps", "2", "-s", "5", "-o", "a.png"});
   EXPECT_TRUE(contains(ran.err, "--embedding first.safetensors: write \"<toy>\", as the file says, or \"first\"")) << ran.err;
   EXPECT_EQ(settings("a.png")["embedding"], Json({"first.safetensors", "second.safetensors"}));
   EXPECT_EQ(again({"--embedding", "first.safetensors", "--embedding", "second.safetensors"}).err, "");
@@ -140,7 +143,8 @@ TEST_F(Remake, ALoraTypedWithAWeightOrOfAnotherNameReplacesTheRecipes) {
 
 TEST_F(Remake, ALoraOfThatNameWithAnotherContentIsRefused) {
   make_with_lora();
-  std::filesystem::copy_file(golden("lora_diffusers.safetensors"), place / "loras/wrong.safetensors", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(golden("lora_diffusers.safetensors"), place / "loras/wrong.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
   const std::string message = refused({"--lora", "loras/wrong.safetensors"});
   EXPECT_TRUE(contains(message, "wrong.safetensors found here is another file") && contains(message, "SHA-256")) << message;
 }
@@ -175,7 +179,8 @@ TEST_F(Remake, TwoFilesOfOneNameAreRefused) {
   std::filesystem::create_directories(place / "one");
   std::filesystem::copy_file(golden("lora_kohya.safetensors"), place / "one/wrong.safetensors");
   std::filesystem::copy_file(golden("lora_diffusers.safetensors"), place / "wrong.safetensors");
-  const Ran ran = place.run({"generate", "-q", "-p", "x", "--steps", "1", "--lora", "wrong.safetensors", "--lora", "one/wrong.safetensors"});
+  const Ran ran =
+      place.run({"generate", "-q", "-p", "x", "--steps", "1", "--lora", "wrong.safetensors", "--lora", "one/wrong.safetensors"});
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_TRUE(contains(ran.err, "rename one")) << ran.err;
 }

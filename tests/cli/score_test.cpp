@@ -21,9 +21,14 @@ TEST(ScoreVerb, PrintsMeansAndDifferencesAsTextAndAsJson) {
   }
   const auto text = lines_of(place.results({"score", "a", "b", "--metrics", "clip_score,damage,difference"}));
   EXPECT_TRUE(contains(text.at(0), "b: 5 prompts, 5 pairs of pictures, paired by prompt and seed")) << text.at(0);
-  const auto has = [&](const std::string& part) { return std::any_of(text.begin(), text.end(), [&](const auto& line) { return contains(line, part); }); };
-  for (const char* part : {"a: 5 pictures, judge judge", "b - a", "clip_score", "for these sets, on prompts like these", "Wilcoxon", "80 % power"}) EXPECT_TRUE(has(part)) << part;
-  const Json json = parse_json(place.results({"score", "-q", "--json", "a", "b", "--metrics", "clip_score,damage,difference"}), "report");
+  const auto has = [&](const std::string& part) {
+    return std::any_of(text.begin(), text.end(), [&](const auto& line) { return contains(line, part); });
+  };
+  for (const char* part :
+       {"a: 5 pictures, judge judge", "b - a", "clip_score", "for these sets, on prompts like these", "Wilcoxon", "80 % power"})
+    EXPECT_TRUE(has(part)) << part;
+  const Json json =
+      parse_json(place.results({"score", "-q", "--json", "a", "b", "--metrics", "clip_score,damage,difference"}), "report");
   EXPECT_EQ(json["sets"][1]["pictures"].size(), 5u);
   EXPECT_TRUE(json["sets"][1]["metrics"]["damage"]["difference"]["interval"].is_array());
   EXPECT_TRUE(json["sets"][1]["pictures"][0]["values"]["difference"].is_number());

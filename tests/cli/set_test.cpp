@@ -27,7 +27,8 @@ std::pair<int64_t, int64_t> state(const std::filesystem::path& file) {  // renam
 
 TEST(PromptSet, MakesOnlyWhatIsMissing) {
   const Workplace place;
-  place.write("p.jsonl", "{\"prompt\": \"a big lion\", \"seed\": 3}\n\n{\"prompt\": \"owl, blurry\", \"cfg_scale\": 8, \"seed\": 4}\n");
+  place.write("p.jsonl",
+              "{\"prompt\": \"a big lion\", \"seed\": 3}\n\n{\"prompt\": \"owl, blurry\", \"cfg_scale\": 8, \"seed\": 4}\n");
   EXPECT_EQ(made_and_kept(place), "2 0");
   EXPECT_EQ(place.files(), (std::vector<std::string>{"p.jsonl", "set", "set/0000.png", "set/0001.png", "set/metadata.jsonl"}));
   const auto first = state(place / "set/0000.png");
@@ -56,7 +57,8 @@ TEST(PromptSet, KeepsPicturesWhoseRecipesSayAuto) {  // as those of earlier vers
 
 TEST(PromptSet, OrderOfLinesDoesNotChangePictures) {
   const Workplace place;
-  const std::string lion = "{\"prompt\": \"a big lion\", \"seed\": 3}\n", owl = "{\"prompt\": \"owl\", \"seed\": 4, \"steps\": 1}\n";
+  const std::string lion = "{\"prompt\": \"a big lion\", \"seed\": 3}\n",
+                    owl = "{\"prompt\": \"owl\", \"seed\": 4, \"steps\": 1}\n";
   place.write("p.jsonl", lion + owl);
   made_and_kept(place);
   place.write("p.jsonl", owl + lion);

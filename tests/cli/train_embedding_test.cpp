@@ -8,8 +8,10 @@ namespace negativa::test {
 namespace {
 
 Workplace::Arguments train(const std::string& out, const Workplace::Arguments& more = {}) {
-  Workplace::Arguments args{"train", "embedding", "--data", golden("dataset").string(), "--name", "zorblax", "--steps", "6", "--batch-size", "2", "--vectors", "2",
-                            "--learning-rate", "1e-2", "--resolution", "32", "-q", "-o", out};
+  Workplace::Arguments args{
+      "train", "embedding", "--data", golden("dataset").string(), "--name", "zorblax",      "--steps", "6",  "--batch-size",
+      "2",     "--vectors", "2",      "--learning-rate",          "1e-2",   "--resolution", "32",      "-q", "-o",
+      out};
   args.insert(args.end(), more.begin(), more.end());
   return args;
 }
@@ -22,7 +24,8 @@ TEST(TrainEmbedding, ItsFileDrawsAnotherPictureInPositiveAndNegativePrompts) {
   EXPECT_EQ(tensors["clip_l"]["shape"][0], 2);
   EXPECT_EQ(tensors["clip_g"]["shape"][0], 2);
   const std::string bytes = place.read("zorblax.safetensors");
-  for (const char* expected : {"stable-diffusion-xl-v1-base/textual-inversion", "\"modelspec.trigger_phrase\":\"zorblax\"", "\"modelspec.is_negative_embedding\":\"true\""})
+  for (const char* expected : {"stable-diffusion-xl-v1-base/textual-inversion", "\"modelspec.trigger_phrase\":\"zorblax\"",
+                               "\"modelspec.is_negative_embedding\":\"true\""})
     EXPECT_NE(bytes.find(expected), std::string::npos) << expected;
   const Json trace = tensors_of(place / "trace.safetensors");
   EXPECT_TRUE(trace.contains("initial.clip_l") && trace.contains("gradient.clip_g") && trace.contains("step.6.input_ids_2"));
@@ -45,7 +48,8 @@ TEST(TrainEmbedding, StoppedOrKilledItEndsInTheFileOfAnUninterruptedRun) {
   int stopped = 0;
   for (const int signal : {SIGINT, SIGKILL}) {
     const pid_t child = place.start(args);
-    for (int i = 0; i < 200 && !std::filesystem::exists(place / "stopped/a.run/checkpoint-00000002.safetensors"); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (int i = 0; i < 200 && !std::filesystem::exists(place / "stopped/a.run/checkpoint-00000002.safetensors"); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     ::kill(child, signal);
     stopped += exit_code_of(child) != 0;
   }
@@ -53,7 +57,8 @@ TEST(TrainEmbedding, StoppedOrKilledItEndsInTheFileOfAnUninterruptedRun) {
   place.results(args);
   EXPECT_EQ(sha256_file(place / "stopped/a.safetensors"), sha256_file(place / "whole/a.safetensors"));
   EXPECT_EQ(place.read("stopped/a.run/losses.csv"), place.read("whole/a.run/losses.csv"));
-  EXPECT_TRUE(Json::parse(place.results(train("stopped/a.safetensors", {"--steps", "20", "--json"})))["was_finished"].get<bool>());
+  EXPECT_TRUE(
+      Json::parse(place.results(train("stopped/a.safetensors", {"--steps", "20", "--json"})))["was_finished"].get<bool>());
 }
 
 TEST(TrainEmbedding, MoreStepsGoOnToTheFileOfOneRunOfThatLengthHeaderIncluded) {
@@ -67,7 +72,8 @@ TEST(TrainEmbedding, MoreStepsGoOnToTheFileOfOneRunOfThatLengthHeaderIncluded) {
 
 TEST(TrainEmbedding, PreviewsAreDrawnWithTheNameAndHeldOutPicturesChooseTheBestStep) {
   const Workplace place;
-  place.results(train("a.safetensors", {"--validation-data", golden("dataset").string(), "--validate-every", "3", "--validation-prompt", "a zorblax"}));
+  place.results(train("a.safetensors", {"--validation-data", golden("dataset").string(), "--validate-every", "3",
+                                        "--validation-prompt", "a zorblax"}));
   EXPECT_EQ(lines_of(place.read("a.run/validation.csv")).size(), 3u);
   EXPECT_NE(picture(place / "a.run/previews/00000003.png"), picture(place / "a.run/previews/00000006.png"));
   EXPECT_EQ(tensors_of(place / "a.run/best.safetensors").size(), 2u);

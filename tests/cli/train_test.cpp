@@ -10,8 +10,10 @@ namespace {
 
 // Small enough for seconds, large enough that every part takes part: 8 steps of 2 pictures.
 Workplace::Arguments train(const std::string& out, const Workplace::Arguments& more = {}) {
-  Workplace::Arguments args{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong", "--steps", "8", "--batch-size", "2", "--rank", "2",
-                            "--learning-rate", "1e-3", "--resolution", "32", "-q", "-o", out};
+  Workplace::Arguments args{
+      "train", "lora",   "--data", golden("dataset").string(), "--prompt", "wrong",        "--steps", "8",  "--batch-size",
+      "2",     "--rank", "2",      "--learning-rate",          "1e-3",     "--resolution", "32",      "-q", "-o",
+      out};
   args.insert(args.end(), more.begin(), more.end());
   return args;
 }
@@ -49,7 +51,8 @@ TEST(TrainLora, MoreStepsGoOnToTheFileOfOneRunOfThatLengthHeaderIncluded) {
   place.results(steps("one", "5"));
   place.results(steps("finished", "3"));
   std::filesystem::copy(place / "finished", place / "stopped", std::filesystem::copy_options::recursive);
-  for (const char* missing : {"a.safetensors", "a.run/run.json", "a.run/checkpoint-00000003.safetensors"}) std::filesystem::remove(place / (std::string("stopped/") + missing));
+  for (const char* missing : {"a.safetensors", "a.run/run.json", "a.run/checkpoint-00000003.safetensors"})
+    std::filesystem::remove(place / (std::string("stopped/") + missing));
   const Ran traced = place.run(steps("finished", "5", {"--save-trace", "trace.safetensors"}));
   EXPECT_EQ(traced.exit_code, 2);
   EXPECT_TRUE(contains(traced.err, "--save-trace")) << traced.err;
@@ -60,7 +63,8 @@ TEST(TrainLora, MoreStepsGoOnToTheFileOfOneRunOfThatLengthHeaderIncluded) {
     const Json report = Json::parse(place.results(steps(folder, "5", {"--json"})));
     EXPECT_EQ(report["resumed_from"], from);
     for (const char* file : {"a.safetensors", "a.run/losses.csv", "a.run/recipe.json", "a.run/checkpoint-00000005.safetensors"})
-      EXPECT_EQ(hash_of(place, std::string(folder) + "/" + file), hash_of(place, std::string("one/") + file)) << folder << " " << file;
+      EXPECT_EQ(hash_of(place, std::string(folder) + "/" + file), hash_of(place, std::string("one/") + file))
+          << folder << " " << file;
   }
 }
 
@@ -100,8 +104,9 @@ TEST(TrainLora, AFolderOfPeftsIsTrainedAsAFileIs) {
 
 TEST(TrainLora, ClassPicturesAreDrawnWhereTheyAreMissingAndHeldOutOnesChooseTheBestStep) {
   const Workplace place;
-  const auto args = train("lora.safetensors", {"--class-data", "class", "--class-prompt", "apple", "--class-count", "2", "--validation-data", golden("dataset").string(),
-                                               "--validate-every", "4", "--validation-prompt", "wrong"});
+  const auto args =
+      train("lora.safetensors", {"--class-data", "class", "--class-prompt", "apple", "--class-count", "2", "--validation-data",
+                                 golden("dataset").string(), "--validate-every", "4", "--validation-prompt", "wrong"});
   place.results(args);
   EXPECT_TRUE(std::filesystem::exists(place / "class/class-0001.png"));
   EXPECT_FALSE(std::filesystem::exists(place / "class/class-0002.png"));
@@ -160,12 +165,19 @@ TEST(TrainLora, BadInputIsOneLine) {
 }
 
 // Both are bytes of a child process, so neither other tests nor the machine's load matter.
-// Of a miniature's 250 MiB most are the libraries' own pages, which differ from CPU to CPU; at full size predictions hold to a tenth (docs/training.md).
+// Of a miniature's 250 MiB most are the libraries' own pages, which differ from CPU to CPU; at full size predictions hold to a
+// tenth (docs/training.md).
 TEST(TrainLora, TakesTheMemoryThatADryRunForetells) {
   const Workplace place;
-  for (const auto& more : {Workplace::Arguments{}, {"--gradient-checkpointing", "--resolution", "128"}, {"--rank", "64", "--batch-size", "1"}, {"--resolution", "32", "--validation-prompt", "wrong"}}) {
+  for (const auto& more : {Workplace::Arguments{},
+                           {"--gradient-checkpointing", "--resolution", "128"},
+                           {"--rank", "64", "--batch-size", "1"},
+                           {"--resolution", "32", "--validation-prompt", "wrong"}}) {
     const auto args = [&](const std::string& last) {
-      Workplace::Arguments all{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong", "--steps", "2", "--batch-size", "2", "--resume", "never", "-q", "--json", "-o", "a.safetensors"};
+      Workplace::Arguments all{"train",        "lora",   "--data",   golden("dataset").string(),
+                               "--prompt",     "wrong",  "--steps",  "2",
+                               "--batch-size", "2",      "--resume", "never",
+                               "-q",           "--json", "-o",       "a.safetensors"};
       all.insert(all.end(), more.begin(), more.end());
       if (!last.empty()) all.push_back(last);
       return all;
@@ -179,7 +191,9 @@ TEST(TrainLora, TakesTheMemoryThatADryRunForetells) {
 TEST(TrainLora, ADryRunAdvisesWhatIsNotSetAlready) {
   const Workplace place;
   const auto advice = [&](const Workplace::Arguments& more) {
-    Workplace::Arguments all{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong", "--dry-run", "--json", "-q", "-o", "a.safetensors"};
+    Workplace::Arguments all{"train",    "lora",  "--data",       golden("dataset").string(),
+                             "--prompt", "wrong", "--dry-run",    "--json",
+                             "-q",       "-o",    "a.safetensors"};
     all.insert(all.end(), more.begin(), more.end());
     return Json::parse(place.results(all))["would_help"].dump();
   };
@@ -222,7 +236,8 @@ TEST(TrainLora, AFullDiskLosesNothing) {
 
 TEST(TrainLora, ALossThatIsNotFiniteNamesPictureAndStepAndKeepsTheStepsBefore) {
   const Workplace place;
-  const Ran ran = place.run(train("lora.safetensors", {"--learning-rate", "100", "--steps", "50", "--max-grad-norm", "0", "--resolution", "32"}));
+  const Ran ran = place.run(
+      train("lora.safetensors", {"--learning-rate", "100", "--steps", "50", "--max-grad-norm", "0", "--resolution", "32"}));
   if (ran.exit_code == 0) GTEST_SKIP() << "a learning rate of 100 stayed finite";
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_NE(ran.err.find("step"), std::string::npos) << ran.err;

@@ -11,8 +11,10 @@ namespace negativa::test {
 
 namespace {
 
-const std::vector<std::string> keywords = {"low quality", "bad hands", "random text", "error",  "missing or extra fingers", "cropped", "jpeg artifacts",
-                                           "signature",   "watermark", "blurry",      "ugly",   "duplicate",                "mutilated"};
+const std::vector<std::string> keywords = {
+    "low quality", "bad hands",      "random text", "error",     "missing or extra fingers",
+    "cropped",     "jpeg artifacts", "signature",   "watermark", "blurry",
+    "ugly",        "duplicate",      "mutilated"};
 
 std::string with_weight_on(const std::string& chosen) {
   std::string prompt;
@@ -41,7 +43,9 @@ TEST(WrongExperiment, DrawsEveryKeywordAtEveryGuidanceScaleWithASeedOfItsOwn) {
   EXPECT_EQ(scales.size(), 13u);
   EXPECT_EQ(seeds.size(), 78u);
   for (const auto& word : keywords) EXPECT_EQ(scales[with_weight_on(word)], (std::set<int>{3, 4, 5, 6, 7, 8})) << word;
-  const Json plan = parse_json(Workplace().results({"generate", "--dry-run", "--json", "--prompts", (experiment / "prompts.jsonl").string(), "-o", "w/"}), "plan");
+  const Json plan = parse_json(
+      Workplace().results({"generate", "--dry-run", "--json", "--prompts", (experiment / "prompts.jsonl").string(), "-o", "w/"}),
+      "plan");
   EXPECT_EQ(plan["pictures"], 78);
 }
 
@@ -56,7 +60,9 @@ TEST(Compare, PromptsFileGivesARowALineAndSeed) {
   const Workplace place;
   place.write("p.jsonl", "{\"prompt\": \"a big lion\", \"seed\": 3}\n{\"prompt\": \"owl\", \"cfg_scale\": 3}\n");
   const std::string lora = golden("lora_kohya.safetensors").string() + ":0.1";
-  const Json report = parse_json(place.results({"compare", "-q", "--json", "--prompts", "p.jsonl", "--seeds", "2", "--steps", "1", "--lora", lora, "-o", "sheet.png"}), "report");
+  const Json report = parse_json(place.results({"compare", "-q", "--json", "--prompts", "p.jsonl", "--seeds", "2", "--steps", "1",
+                                                "--lora", lora, "-o", "sheet.png"}),
+                                 "report");
   EXPECT_EQ(report["prompts"], Json({"a big lion", "a big lion", "owl", "owl"}));
   EXPECT_EQ(report["seeds"], Json({3, 4, 0, 1}));
   EXPECT_EQ(report["arms"].size(), 4u);
@@ -65,7 +71,8 @@ TEST(Compare, PromptsFileGivesARowALineAndSeed) {
 
 TEST(Compare, PromptsFileWithLorasOnSomeLinesIsRefused) {
   const Workplace place;
-  place.write("p.jsonl", "{\"prompt\": \"owl\"}\n{\"prompt\": \"a big lion\", \"lora\": [\"" + golden("lora_kohya.safetensors").string() + "\"]}\n");
+  place.write("p.jsonl", "{\"prompt\": \"owl\"}\n{\"prompt\": \"a big lion\", \"lora\": [\"" +
+                             golden("lora_kohya.safetensors").string() + "\"]}\n");
   const Ran ran = place.run({"compare", "-q", "--prompts", "p.jsonl", "--steps", "1", "-o", "sheet.png"});
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_NE(ran.err.find("give --lora for all"), std::string::npos) << ran.err;

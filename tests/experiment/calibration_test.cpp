@@ -45,8 +45,11 @@ TEST(Calibration, IsTakenForTheModelAndJudgeItWasMadeWithAlone) {
   EXPECT_TRUE(contains(why, "another model"));
   EXPECT_FALSE(find_calibration(folder.path(), "hm", "other", why));
   EXPECT_TRUE(contains(why, "another judge"));
-  write_atomically(folder / names::judge_calibration, R"({"model": "m", "model_sha256": "", "judge": "j", "judge_sha256": "", "damages": [{"damage": "a", "auc_reference": 2, "auc_drawn": 0}]})");
-  EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { find_calibration(folder.path(), "", "", why); }), "area under the curve"));
+  write_atomically(
+      folder / names::judge_calibration,
+      R"({"model": "m", "model_sha256": "", "judge": "j", "judge_sha256": "", "damages": [{"damage": "a", "auc_reference": 2, "auc_drawn": 0}]})");
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::file_format, [&] { find_calibration(folder.path(), "", "", why); }), "area under the curve"));
 }
 
 }  // namespace

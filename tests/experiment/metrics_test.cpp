@@ -1,8 +1,7 @@
-#include "experiment/metrics/metric.h"
-
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.h"
+#include "experiment/metrics/metric.h"
 
 namespace negativa {
 namespace {
@@ -19,7 +18,8 @@ World world() { return *find_world(std::filesystem::path(NEGATIVA_SOURCE_DIR) / 
 struct Measured {
   World known = world();
   MetricRoom room{nullptr, &known, known.damages};
-  std::optional<double> of(const Metric& metric, const Image8& image, const std::string& caption = "", const Image8* baseline = nullptr) const {
+  std::optional<double> of(const Metric& metric, const Image8& image, const std::string& caption = "",
+                           const Image8* baseline = nullptr) const {
     return metric.value({image, caption, nullptr, baseline}, room);
   }
 };
@@ -65,7 +65,8 @@ TEST(Metrics, MeasureBlocksSharpnessAndExtremesFromPixelsAlone) {
 
 TEST(Metrics, CompareWithTheBaselinesPictureWhereThereIsOne) {
   const Measured measured;
-  const Image8 first = Image8::filled(8, 8, {10, 10, 10}), second = Image8::filled(8, 8, {10, 13, 4}), larger = Image8::filled(9, 8, grey);
+  const Image8 first = Image8::filled(8, 8, {10, 10, 10}), second = Image8::filled(8, 8, {10, 13, 4}),
+               larger = Image8::filled(9, 8, grey);
   EXPECT_EQ(measured.of(difference_to_baseline(), second, "", &first), 3.0);
   EXPECT_EQ(measured.of(difference_to_baseline(), first, "", &first), 0.0);
   EXPECT_FALSE(measured.of(difference_to_baseline(), first).has_value());
@@ -95,7 +96,8 @@ TEST(Metrics, AskTheJudgeForObjectDamageAndScore) {
   EXPECT_NEAR(sum, 1, 1e-9);
   EXPECT_EQ(damage_metric_name("missing or extra fingers"), "damage_missing_or_extra_fingers");
   const std::string damaged_caption = caption + ", blurry";  // the words of the caption are not what is asked about
-  EXPECT_EQ(*damage_score().value({clean, damaged_caption, &seen, nullptr}, measured.room), *damage_score().value(right, measured.room));
+  EXPECT_EQ(*damage_score().value({clean, damaged_caption, &seen, nullptr}, measured.room),
+            *damage_score().value(right, measured.room));
 }
 
 TEST(Metrics, HaveNamesOfTheirOwnAndAskForNoWorldWhereThereIsNone) {

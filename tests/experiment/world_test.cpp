@@ -59,7 +59,8 @@ TEST(World, HasCalibrationCaptionsThatNoExperimentNorReferencePictureHas) {
   };
   for (const auto& entry : fs::recursive_directory_iterator(source() / "experiments"))
     if (entry.path().extension() == ".jsonl") add(entry.path(), "prompt");
-  for (const char* folder : {"reference", "reference_damaged"}) add(source() / "models/emoji-xl" / folder / names::metadata_jsonl, "text");
+  for (const char* folder : {"reference", "reference_damaged"})
+    add(source() / "models/emoji-xl" / folder / names::metadata_jsonl, "text");
   EXPECT_GT(taken.size(), 900u);
   for (const auto& caption : world.calibration) {
     EXPECT_FALSE(taken.contains(caption)) << caption;
@@ -70,13 +71,18 @@ TEST(World, HasCalibrationCaptionsThatNoExperimentNorReferencePictureHas) {
 
 TEST(World, RefusesWhatCannotBeAndNamesTheKey) {
   EXPECT_NO_THROW(World::parse(small_world, "world.toml"));
-  const auto without = [](const std::string& from, const std::string& to) { return std::string(small_world).replace(std::string(small_world).find(from), from.size(), to); };
-  const std::pair<std::string, std::string> cases[] = {{without("\"fox\", \"owl\"", ""), "objects"}, {without("\"owl\"", "\"fox\""), "fox"},
-                                                       {without("{}", "red"), "background"},        {without("255", "256"), "colours.red"},
-                                                       {without("\" next to \"", "\"\""), "between"}, {without("red = [255, 0, 0]", ""), "colours"},
-                                                       {without("[\"blurry\"]", "3"), "damages"}};
-  for (const auto& [text, key] : cases) EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { World::parse(text, "world.toml"); }), key)) << key;
-  EXPECT_TRUE(contains(error_of(ErrorKind::missing_key, [&] { World::parse(without("calibration", "other"), "world.toml"); }), "calibration"));
+  const auto without = [](const std::string& from, const std::string& to) {
+    return std::string(small_world).replace(std::string(small_world).find(from), from.size(), to);
+  };
+  const std::pair<std::string, std::string> cases[] = {
+      {without("\"fox\", \"owl\"", ""), "objects"},  {without("\"owl\"", "\"fox\""), "fox"},
+      {without("{}", "red"), "background"},          {without("255", "256"), "colours.red"},
+      {without("\" next to \"", "\"\""), "between"}, {without("red = [255, 0, 0]", ""), "colours"},
+      {without("[\"blurry\"]", "3"), "damages"}};
+  for (const auto& [text, key] : cases)
+    EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { World::parse(text, "world.toml"); }), key)) << key;
+  EXPECT_TRUE(contains(error_of(ErrorKind::missing_key, [&] { World::parse(without("calibration", "other"), "world.toml"); }),
+                       "calibration"));
   EXPECT_FALSE(find_world(source()).has_value());
 }
 

@@ -44,16 +44,19 @@ std::vector<Given> foreign_files() {
 }  // namespace
 
 TEST(FileKind, IsSaidOfEveryKindByItsFirstBytes) {
-  for (const auto& [what, bytes] : foreign_files()) EXPECT_NE(is(bytes).find(what), std::string::npos) << what << ": got \"" << is(bytes) << "\"";
+  for (const auto& [what, bytes] : foreign_files())
+    EXPECT_NE(is(bytes).find(what), std::string::npos) << what << ": got \"" << is(bytes) << "\"";
 }
 
 TEST(FileKind, SaysNothingOfSafetensorsWhateverTheLengthOfTheirHeaderLooksLike) {
   // As numbers of two bytes: "<h", "{\"", "[1", a pickle's protocol 2, gzip, JPEG, PK.
   for (const char* length : {"<h", "{\"", "[1", "\x80\2", "\x1f\x8b", "\xff\xd8", "PK"}) {
     EXPECT_EQ(is(std::string(length, 2) + std::string(6, '\0') + "{\"a\":{"), "") << length;
-    EXPECT_EQ(is(std::string(length, 2) + std::string(6, '\0') + "damaged"), "") << length;  // the reader says what is wrong with it
+    EXPECT_EQ(is(std::string(length, 2) + std::string(6, '\0') + "damaged"), "")
+        << length;  // the reader says what is wrong with it
   }
-  EXPECT_EQ(is(read_bytes(emoji_xl() / "unet/diffusion_pytorch_model.safetensors"), "lora.pt"), "");  // what a file is its bytes tell
+  EXPECT_EQ(is(read_bytes(emoji_xl() / "unet/diffusion_pytorch_model.safetensors"), "lora.pt"),
+            "");  // what a file is its bytes tell
   EXPECT_EQ(is(""), "");
 }
 
@@ -62,7 +65,9 @@ TEST(FileKind, KnowsAPickleByItsNameWhereItsBytesSayNothing) {
     EXPECT_NE(is("PK\x03\x04", name).find("pickle"), std::string::npos) << name;
     EXPECT_NE(is("PK", name).find("pickle"), std::string::npos) << name;
     EXPECT_NE(is("<html><body>404", name).find("web page"), std::string::npos) << name;
-    EXPECT_NE(error_of(ErrorKind::file_format, [&] { check_not_foreign(name); }).find("convert it to .safetensors"), std::string::npos) << name;
+    EXPECT_NE(error_of(ErrorKind::file_format, [&] { check_not_foreign(name); }).find("convert it to .safetensors"),
+              std::string::npos)
+        << name;
   }
 }
 

@@ -3,13 +3,13 @@
 #include <set>
 #include <sstream>
 
+#include "io/io_test.h"
 #include "io/keys/diffusers_names.h"
 #include "io/keys/kohya.h"
 #include "io/keys/lora_names.h"
 #include "io/keys/open_clip.h"
 #include "io/keys/sgm_unet.h"
 #include "io/keys/sgm_vae.h"
-#include "io/io_test.h"
 
 namespace negativa {
 
@@ -19,7 +19,7 @@ using Names = std::vector<std::string>;
 // A UNet as the published configurations describe it (sdxl.md 3.1): transformer depth of each level, 0 for none.
 struct Published {
   const char* model;
-  std::vector<int> depth;     // from the pixels down
+  std::vector<int> depth;  // from the pixels down
   int mid_depth;
   std::vector<int> channels;  // only whether neighbours differ matters
 };
@@ -56,7 +56,8 @@ Names unet_names(const Published& unet) {
   const int levels = static_cast<int>(unet.depth.size());
   for (int i = 0; i < levels; ++i) {
     for (int j = 0; j < 2; ++j) {
-      add_resnet(names, fmt::format("down_blocks.{}.resnets.{}.", i, j), i > 0 && j == 0 && unet.channels[i] != unet.channels[i - 1]);
+      add_resnet(names, fmt::format("down_blocks.{}.resnets.{}.", i, j),
+                 i > 0 && j == 0 && unet.channels[i] != unet.channels[i - 1]);
       add_attention(names, fmt::format("down_blocks.{}.attentions.{}.", i, j), unet.depth[i]);
     }
     if (i + 1 < levels) add(names, fmt::format("down_blocks.{}.downsamplers.0.conv", i));
@@ -74,12 +75,14 @@ Names unet_names(const Published& unet) {
 Names text_modules(int layers) {
   Names modules;
   for (int i = 0; i < layers; ++i)
-    for (const char* child : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "mlp.fc1", "mlp.fc2"})
+    for (const char* child :
+         {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "mlp.fc1", "mlp.fc2"})
       modules.push_back(fmt::format("text_model.encoder.layers.{}.{}", i, child));
   return modules;
 }
 
-// The linear modules inside transformers: what kohya trains by default, and of these the attention projections, diffusers' target.
+// The linear modules inside transformers: what kohya trains by default, and of these the attention projections, diffusers'
+// target.
 Names transformer_linears(const Names& names, bool attention_only) {
   Names modules;
   for (const auto& name : names) {
@@ -117,7 +120,8 @@ TEST(SgmUNet, MapsEveryKeyOfBothModelsToOneNameAndBack) {  // sdxl.md 3.1: 1680 
 
 TEST(SgmUNet, AgreesWithDiffusersConverter) {  // tests/golden/sgm_unet_names.txt: tools/goldens_io.py
   std::map<std::string, KeyMap> maps;
-  for (const auto& unet : {base, refiner}) maps.emplace(unet.model, KeyMap(sgm_unet_pairs(unet_layout(unet_names(unet))), KeyMap::to_theirs));
+  for (const auto& unet : {base, refiner})
+    maps.emplace(unet.model, KeyMap(sgm_unet_pairs(unet_layout(unet_names(unet))), KeyMap::to_theirs));
   std::ifstream file(golden("sgm_unet_names.txt"));
   int lines = 0;
   for (std::string model, ours, theirs; file >> model >> ours >> theirs; ++lines) {
@@ -130,8 +134,8 @@ TEST(SgmUNet, AgreesWithDiffusersConverter) {  // tests/golden/sgm_unet_names.tx
 
 TEST(SgmUNet, DoesNotKnowNamesThatNoModelHas) {
   const KeyMap map(sgm_unet_pairs(unet_layout(unet_names(base))), KeyMap::to_ours);
-  for (const char* name : {"input_blocks.9.0.in_layers.0.weight", "input_blocks.1.1.norm.weight", "middle_block.3.in_layers.0.weight",
-                           "output_blocks.8.2.conv.weight", "time_embed.1.weight", ""})
+  for (const char* name : {"input_blocks.9.0.in_layers.0.weight", "input_blocks.1.1.norm.weight",
+                           "middle_block.3.in_layers.0.weight", "output_blocks.8.2.conv.weight", "time_embed.1.weight", ""})
     EXPECT_TRUE(map.find(name).empty()) << name;
 }
 
@@ -152,7 +156,8 @@ TEST(SgmVae, ReversesTheDecodersLevelsAndSqueezesItsAttention) {  // sdxl.md 10.
 }
 
 TEST(OpenClip, SplitsTheFusedProjectionInTheOrderQKV) {  // sdxl.md 10.2; pitfall 58
-  EXPECT_EQ(open_clip_layers({"transformer.resblocks.0.ln_1.weight", "transformer.resblocks.1.ln_1.weight", "ln_final.weight"}), 2);
+  EXPECT_EQ(open_clip_layers({"transformer.resblocks.0.ln_1.weight", "transformer.resblocks.1.ln_1.weight", "ln_final.weight"}),
+            2);
   const KeyMap map(open_clip_pairs(32), KeyMap::to_ours);
   const auto thirds = map.find("transformer.resblocks.31.attn.in_proj_bias");
   ASSERT_EQ(thirds.size(), 3u);
@@ -189,8 +194,8 @@ TEST(LoraNames, NameEveryModuleThatKohyaAndDiffusersTrain) {  // sdxl.md 8.1, 8.
     std::set<std::string> seen;  // every spelling of every tensor belongs to one tensor
     size_t count = 0;
     for (const auto side : {LoraSide::down, LoraSide::up, LoraSide::alpha, LoraSide::magnitude})
-      for (const auto& [component, modules] : std::map<std::string, Names>{{"unet", unet}, {"text_encoder", text_modules(12)},
-                                                                             {"text_encoder_2", text_modules(32)}})
+      for (const auto& [component, modules] :
+           std::map<std::string, Names>{{"unet", unet}, {"text_encoder", text_modules(12)}, {"text_encoder_2", text_modules(32)}})
         for (const auto& module : modules) {
           const auto spellings = lora_names(dialect, component, module, side, layout);
           EXPECT_FALSE(spellings.empty());
@@ -206,14 +211,16 @@ TEST(LoraNames, SpellKohyaAsKohyaDoes) {  // sdxl.md 8.2, 8.3
   EXPECT_EQ(kohya_lora_names("unet", "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", LoraSide::down, layout),
             (Names{"lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_out_0.lora_down.weight",
                    "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0.lora_down.weight"}));
-  EXPECT_EQ(kohya_lora_names("unet", "mid_block.attentions.0.proj_in", LoraSide::alpha, layout)[0], "lora_unet_middle_block_1_proj_in.alpha");
+  EXPECT_EQ(kohya_lora_names("unet", "mid_block.attentions.0.proj_in", LoraSide::alpha, layout)[0],
+            "lora_unet_middle_block_1_proj_in.alpha");
   EXPECT_EQ(kohya_lora_names("unet", "up_blocks.1.attentions.2.proj_out", LoraSide::up, layout)[0],
             "lora_unet_output_blocks_5_1_proj_out.lora_up.weight");
   EXPECT_EQ(kohya_lora_names("unet", "up_blocks.0.upsamplers.0.conv", LoraSide::up, layout)[0],
             "lora_unet_output_blocks_2_2_conv.lora_up.weight");
-  EXPECT_EQ(kohya_lora_names("text_encoder", "text_model.encoder.layers.0.mlp.fc1", LoraSide::magnitude, layout),
-            (Names{"lora_te1_text_model_encoder_layers_0_mlp_fc1.dora_scale", "lora_te_text_model_encoder_layers_0_mlp_fc1.dora_scale",
-                   "lora_te1_encoder_layers_0_mlp_fc1.dora_scale", "lora_te_encoder_layers_0_mlp_fc1.dora_scale"}));
+  EXPECT_EQ(
+      kohya_lora_names("text_encoder", "text_model.encoder.layers.0.mlp.fc1", LoraSide::magnitude, layout),
+      (Names{"lora_te1_text_model_encoder_layers_0_mlp_fc1.dora_scale", "lora_te_text_model_encoder_layers_0_mlp_fc1.dora_scale",
+             "lora_te1_encoder_layers_0_mlp_fc1.dora_scale", "lora_te_encoder_layers_0_mlp_fc1.dora_scale"}));
   error_of(ErrorKind::input, [&] { kohya_lora_names("vae", "x", LoraSide::up, layout); });
 }
 

@@ -1,8 +1,8 @@
 #include "io/model_files.h"
 
 #include "base/json.h"
-#include "io/models_folder.h"
 #include "io/io_test.h"
+#include "io/models_folder.h"
 
 namespace negativa {
 
@@ -33,11 +33,13 @@ TEST(ModelFolder, OpensTheMiniature) {
   const auto model = open_model(emoji_xl());
   EXPECT_EQ(model.layout, ModelFiles::folder);
   EXPECT_EQ(model.name, "emoji-xl");
-  for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler", "model_index"})
+  for (const char* part :
+       {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler", "model_index"})
     EXPECT_TRUE(model.has(part)) << part;
   EXPECT_FALSE(model.has("image_encoder"));
   EXPECT_EQ(get<int64_t>(parse_json(model.config_json("unet"), "unet"), "cross_attention_dim", "unet"), 160);
-  EXPECT_EQ(get<std::string>(parse_json(model.config_json("scheduler"), "scheduler"), "timestep_spacing", "scheduler"), "leading");
+  EXPECT_EQ(get<std::string>(parse_json(model.config_json("scheduler"), "scheduler"), "timestep_spacing", "scheduler"),
+            "leading");
   EXPECT_EQ(model.weights("unet").count("mid_block.attentions.0.transformer_blocks.1.attn2.to_out.0.weight"), 1u);
   EXPECT_EQ(model.weights("text_encoder").at("text_model.embeddings.token_embedding.weight").shape(), (Shape{1755, 64}));
   EXPECT_TRUE(fs::exists(model.tokenizer_folder("tokenizer_2") / "vocab.json"));
@@ -79,9 +81,11 @@ TEST(ModelFolder, ReadsTextEncodersSavedByNewTransformersAndOldVaeAttention) {  
     if (part == "text_encoder") tensors["embeddings.position_ids"] = at::arange(77);
     write_safetensors(folder / "m" / part / file, tensors);
   };
-  rewrite("text_encoder", "model.safetensors", [](const std::string& name) { return name.substr(std::string("text_model.").size()); });
+  rewrite("text_encoder", "model.safetensors",
+          [](const std::string& name) { return name.substr(std::string("text_model.").size()); });
   rewrite("vae", "diffusion_pytorch_model.safetensors", [](std::string name) {
-    for (const auto& [ours, old] : {std::pair{".to_q.", ".query."}, {".to_k.", ".key."}, {".to_v.", ".value."}, {".to_out.0.", ".proj_attn."}})
+    for (const auto& [ours, old] :
+         {std::pair{".to_q.", ".query."}, {".to_k.", ".key."}, {".to_v.", ".value."}, {".to_out.0.", ".proj_attn."}})
       if (const auto at = name.find(ours); at != std::string::npos) name.replace(at, std::string(ours).size(), old);
     return name;
   });

@@ -130,9 +130,10 @@ TEST(Safetensors, SurvivesEveryCutAndRandomDamageOfAFile) {
 TEST(Safetensors, AcceptsScalarsEmptyTensorsPaddingAndAnyOrderInTheHeader) {
   const TemporaryFolder folder;
   const auto file = open_bytes(
-      folder, file_bytes(R"({"b":{"data_offsets":[4,8],"dtype":"F32","shape":[]},"e":{"dtype":"F32","shape":[3,0],"data_offsets":[4,4]},)"
-                         R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"__metadata__":{"k":"v"}}         )",
-                         std::string("\0\0\x80\x3f\0\0\0\x40", 8)));
+      folder,
+      file_bytes(R"({"b":{"data_offsets":[4,8],"dtype":"F32","shape":[]},"e":{"dtype":"F32","shape":[3,0],"data_offsets":[4,4]},)"
+                 R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"__metadata__":{"k":"v"}}         )",
+                 std::string("\0\0\x80\x3f\0\0\0\x40", 8)));
   ASSERT_EQ(file->entries().size(), 3u);
   EXPECT_EQ(file->entries()[0].name, "a");
   EXPECT_EQ(file->load("a").item<float>(), 1.0f);
@@ -155,8 +156,8 @@ TEST(Safetensors, WritesTheBytesOfTheFormatsOwnWriter) {
 TEST(Safetensors, ReadsBackWhatItWroteInEveryDType) {
   const TemporaryFolder folder;
   std::map<std::string, Tensor> tensors;
-  for (const auto dtype : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar, at::kByte,
-                           at::kBool, at::kFloat8_e4m3fn, at::kFloat8_e5m2, at::kUInt16, at::kUInt32, at::kUInt64})
+  for (const auto dtype : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar,
+                           at::kByte, at::kBool, at::kFloat8_e4m3fn, at::kFloat8_e5m2, at::kUInt16, at::kUInt32, at::kUInt64})
     tensors[c10::toString(dtype)] = at::arange(1, 8, at::kFloat).to(dtype);
   tensors["strided"] = at::arange(12, at::kFloat).reshape({3, 4}).t();
   write_safetensors(folder / "x.safetensors", tensors);

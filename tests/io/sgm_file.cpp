@@ -1,8 +1,8 @@
 #include "base/json.h"
+#include "io/io_test.h"
 #include "io/keys/open_clip.h"
 #include "io/keys/sgm_unet.h"
 #include "io/keys/sgm_vae.h"
-#include "io/io_test.h"
 
 namespace negativa {
 
@@ -20,7 +20,8 @@ KeyPairs pairs_of(const std::string& part, const std::vector<std::string>& names
   return open_clip_pairs(100);
 }
 
-void add_part(std::map<std::string, Tensor>& tensors, const ModelFiles& model, const std::string& part, const std::string& prefix) {
+void add_part(std::map<std::string, Tensor>& tensors, const ModelFiles& model, const std::string& part,
+              const std::string& prefix) {
   const auto weights = model.weights(part);
   const KeyMap map(pairs_of(part, names_of(weights)), KeyMap::to_theirs);
   for (const auto& [name, source] : weights) {
@@ -52,7 +53,8 @@ void write_sgm_file(const ModelFiles& model, const std::filesystem::path& path, 
   // What published checkpoints carry besides weights.
   const std::string open_clip = is_refiner ? "conditioner.embedders.0.model." : "conditioner.embedders.1.model.";
   tensors[open_clip + "logit_scale"] = at::ones({});
-  if (!is_refiner) tensors["conditioner.embedders.0.transformer.text_model.embeddings.position_ids"] = at::arange(77).unsqueeze(0);
+  if (!is_refiner)
+    tensors["conditioner.embedders.0.transformer.text_model.embeddings.position_ids"] = at::arange(77).unsqueeze(0);
   write_safetensors(path, tensors, metadata);
 }
 

@@ -1,8 +1,8 @@
 #include "base/json.h"
+#include "io/io_test.h"
 #include "io/keys/sgm_vae.h"
 #include "io/model_config.h"
 #include "io/prediction_marks.h"
-#include "io/io_test.h"
 
 namespace negativa {
 
@@ -71,14 +71,15 @@ TEST(SingleFile, ReadsShapesWhereNoConfigIsGiven) {
     const auto got = parse_json(model.config_json(part), part), expected = parse_json(original.config_json(part), part);
     for (const char* key : keys) EXPECT_EQ(got.at(key), expected.at(key)) << part << " " << key;
   };
-  expect_same("unet", {"block_out_channels", "down_block_types", "up_block_types", "mid_block_type", "layers_per_block", "in_channels",
-                       "out_channels", "transformer_layers_per_block", "cross_attention_dim", "projection_class_embeddings_input_dim",
-                       "use_linear_projection", "addition_embed_type", "norm_eps", "flip_sin_to_cos", "freq_shift", "act_fn"});
+  expect_same("unet",
+              {"block_out_channels", "down_block_types", "up_block_types", "mid_block_type", "layers_per_block", "in_channels",
+               "out_channels", "transformer_layers_per_block", "cross_attention_dim", "projection_class_embeddings_input_dim",
+               "use_linear_projection", "addition_embed_type", "norm_eps", "flip_sin_to_cos", "freq_shift", "act_fn"});
   expect_same("vae", {"block_out_channels", "layers_per_block", "latent_channels", "in_channels", "out_channels", "force_upcast",
                       "use_quant_conv", "mid_block_add_attention"});
   for (const char* part : {"text_encoder", "text_encoder_2"})
-    expect_same(part, {"hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "max_position_embeddings", "hidden_act",
-                       "layer_norm_eps", "eos_token_id", "bos_token_id", "pad_token_id", "architectures"});
+    expect_same(part, {"hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "max_position_embeddings",
+                       "hidden_act", "layer_norm_eps", "eos_token_id", "bos_token_id", "pad_token_id", "architectures"});
   expect_same("text_encoder_2", {"projection_dim"});
   expect_same("scheduler", {"_class_name", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing",
                             "steps_offset", "num_train_timesteps", "interpolation_type"});
@@ -87,8 +88,8 @@ TEST(SingleFile, ReadsShapesWhereNoConfigIsGiven) {
 
 TEST(SingleFile, SaysSdxlsOwnNumbersForItsShapes) {  // sdxl.md 2.1, 3.1, 4
   const TemporaryFolder folder;
-  std::map<std::string, Shape> unet = {{"conv_in.weight", {320, 4, 3, 3}}, {"conv_out.weight", {4, 320, 3, 3}},
-                                       {"add_embedding.linear_1.weight", {1280, 2816}}};
+  std::map<std::string, Shape> unet = {
+      {"conv_in.weight", {320, 4, 3, 3}}, {"conv_out.weight", {4, 320, 3, 3}}, {"add_embedding.linear_1.weight", {1280, 2816}}};
   const int64_t channels[] = {320, 640, 1280};
   const int depth[] = {0, 2, 10};
   for (int i = 0; i < 3; ++i) {
@@ -112,9 +113,10 @@ TEST(SingleFile, SaysSdxlsOwnNumbersForItsShapes) {  // sdxl.md 2.1, 3.1, 4
   EXPECT_EQ(config.at("up_block_types"), Json({"CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}));
   EXPECT_EQ(config.count("reverse_transformer_layers_per_block"), 0u);
   EXPECT_EQ(parse_json(vae_config_json(weights_of(folder, {{"encoder.conv_in.weight", {128, 3, 3, 3}},
-                                                            {"encoder.down_blocks.0.resnets.0.conv1.weight", {128, 128, 3, 3}},
-                                                            {"decoder.conv_in.weight", {512, 4, 3, 3}},
-                                                            {"decoder.conv_out.weight", {3, 128, 3, 3}}})), "")
+                                                           {"encoder.down_blocks.0.resnets.0.conv1.weight", {128, 128, 3, 3}},
+                                                           {"decoder.conv_in.weight", {512, 4, 3, 3}},
+                                                           {"decoder.conv_out.weight", {3, 128, 3, 3}}})),
+                       "")
                 .at("scaling_factor"),
             0.13025);
 }
@@ -135,7 +137,8 @@ TEST(SingleFile, AccountsForEveryKey) {
   tensors["model.diffusion_model.input_blocks.77.0.op.weight"] = at::zeros({1});
   write_safetensors(folder / "more.safetensors", tensors);
   const auto strange = open_model(folder / "more.safetensors");
-  EXPECT_NE(error_of(ErrorKind::file_format, [&] { strange.weights("unet"); }).find("input_blocks.77.0.op.weight"), std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::file_format, [&] { strange.weights("unet"); }).find("input_blocks.77.0.op.weight"),
+            std::string::npos);
 }
 
 TEST(SingleFile, TellsWhatItsModelPredictsAndWhoSaysSo) {
@@ -147,35 +150,56 @@ TEST(SingleFile, TellsWhatItsModelPredictsAndWhoSaysSo) {
     bool zero_snr = false;
   };
   const Tensor mark = at::zeros({0});
-  std::vector<Case> cases = {{{}, {}, "epsilon", "default"},
-                             {{{"v_pred", mark}}, {}, "v_prediction", "tensor v_pred"},
-                             {{{"v_pred", mark}, {"ztsnr", mark}}, {}, "v_prediction", "tensor v_pred", true},
-                             {{{"ztsnr", mark}}, {{"modelspec.prediction_type", "v"}}, "v_prediction", "metadata modelspec.prediction_type", true},
-                             {{{"ztsnr", mark}}, {{"modelspec.predict_key", "epsilon"}}, "epsilon", "metadata modelspec.predict_key", true},
-                             {{}, {{"ss_v_parameterization", "True"}, {"ss_zero_terminal_snr", "True"}}, "v_prediction", "metadata ss_v_parameterization", true},
-                             {{{"v_pred", mark}}, {{"ss_v_parameterization", "False"}, {"ss_zero_terminal_snr", "False"}}, "v_prediction", "tensor v_pred"},
-                             {{{"ztsnr", mark}}, {}, "", "was trained to zero terminal SNR (tensor ztsnr), where a model as a rule predicts v, but nothing in it says so; "},
-                             {{{"v_pred", mark}}, {{"modelspec.prediction_type", "epsilon"}}, "",
-                              "says that it predicts v_prediction (tensor v_pred) and that it predicts epsilon (metadata modelspec.prediction_type); "},
-                             {{}, {{"modelspec.prediction_type", "flow"}}, "", "predicts \"flow\" by its metadata (modelspec.prediction_type), expected epsilon, v or sample; "}};
+  std::vector<Case> cases = {
+      {{}, {}, "epsilon", "default"},
+      {{{"v_pred", mark}}, {}, "v_prediction", "tensor v_pred"},
+      {{{"v_pred", mark}, {"ztsnr", mark}}, {}, "v_prediction", "tensor v_pred", true},
+      {{{"ztsnr", mark}}, {{"modelspec.prediction_type", "v"}}, "v_prediction", "metadata modelspec.prediction_type", true},
+      {{{"ztsnr", mark}}, {{"modelspec.predict_key", "epsilon"}}, "epsilon", "metadata modelspec.predict_key", true},
+      {{},
+       {{"ss_v_parameterization", "True"}, {"ss_zero_terminal_snr", "True"}},
+       "v_prediction",
+       "metadata ss_v_parameterization",
+       true},
+      {{{"v_pred", mark}},
+       {{"ss_v_parameterization", "False"}, {"ss_zero_terminal_snr", "False"}},
+       "v_prediction",
+       "tensor v_pred"},
+      {{{"ztsnr", mark}},
+       {},
+       "",
+       "was trained to zero terminal SNR (tensor ztsnr), where a model as a rule predicts v, but nothing in it says so; "},
+      {{{"v_pred", mark}},
+       {{"modelspec.prediction_type", "epsilon"}},
+       "",
+       "says that it predicts v_prediction (tensor v_pred) and that it predicts epsilon (metadata modelspec.prediction_type); "},
+      {{},
+       {{"modelspec.prediction_type", "flow"}},
+       "",
+       "predicts \"flow\" by its metadata (modelspec.prediction_type), expected epsilon, v or sample; "}};
   for (const char* key : {"modelspec.prediction_type", "modelspec.predict_key", "prediction_type"})
-    for (const auto& [type, spellings] : std::map<std::string, std::vector<const char*>>{
-             {"v_prediction", {"v", "V", "v_prediction", "v-prediction", "velocity"}}, {"epsilon", {"epsilon", "eps"}}, {"sample", {"sample", "x0"}}})
+    for (const auto& [type, spellings] :
+         std::map<std::string, std::vector<const char*>>{{"v_prediction", {"v", "V", "v_prediction", "v-prediction", "velocity"}},
+                                                         {"epsilon", {"epsilon", "eps"}},
+                                                         {"sample", {"sample", "x0"}}})
       for (const char* spelling : spellings) cases.push_back({{}, {{key, spelling}}, type, std::string("metadata ") + key});
   for (auto& [marks, metadata, type, source, zero_snr] : cases) {
     write_safetensors(folder / "m.safetensors", marks, metadata);
-    const Json config = parse_json(scheduler_config_json(read_prediction_marks(*SafetensorsFile::open(folder / "m.safetensors"))), source);
+    const Json config =
+        parse_json(scheduler_config_json(read_prediction_marks(*SafetensorsFile::open(folder / "m.safetensors"))), source);
     EXPECT_EQ(config.at("rescale_betas_zero_snr"), zero_snr || (type.empty() && marks.contains("ztsnr"))) << source;
     if (!type.empty()) {
       EXPECT_EQ(config.at("prediction_type"), type) << source;
       EXPECT_EQ(config.at("_prediction_source"), source);
       EXPECT_FALSE(config.contains("_prediction_unclear")) << config;
-      EXPECT_EQ(parse_json(plain_scheduler_config(config.dump()), "").contains("_prediction_source"), false) << "in a folder it stands in the config itself";
+      EXPECT_EQ(parse_json(plain_scheduler_config(config.dump()), "").contains("_prediction_source"), false)
+          << "in a folder it stands in the config itself";
       continue;
     }
     const std::string unclear = config.at("_prediction_unclear");
     EXPECT_TRUE(unclear.ends_with(source + "generate and compare take --prediction-type")) << unclear;
-    EXPECT_EQ(error_of(ErrorKind::input, [&] { plain_scheduler_config(config.dump()); }), unclear) << "no folder is written that says epsilon";
+    EXPECT_EQ(error_of(ErrorKind::input, [&] { plain_scheduler_config(config.dump()); }), unclear)
+        << "no folder is written that says epsilon";
   }
 }
 
@@ -186,31 +210,45 @@ TEST(SingleFile, KnowsCosXlAndPlaygroundByTheirTensors) {
     return read_prediction_marks(*SafetensorsFile::open(folder / "m.safetensors"));
   };
   const auto config_of = [](const PredictionMarks& marks) { return parse_json(scheduler_config_json(marks), "scheduler"); };
-  // Its card: EDMEulerScheduler(sigma_min=0.002, sigma_max=120.0, sigma_data=1.0, prediction_type="v_prediction", sigma_schedule="exponential")
+  // Its card: EDMEulerScheduler(sigma_min=0.002, sigma_max=120.0, sigma_data=1.0, prediction_type="v_prediction",
+  // sigma_schedule="exponential")
   for (const bool has_both : {true, false}) {
     std::map<std::string, Tensor> tensors{{"edm_vpred.sigma_max", at::full({}, 120.0)}};
     if (has_both) tensors["edm_vpred.sigma_min"] = at::full({1}, 0.004).to(at::kHalf);
     const Json cosxl = config_of(marks_of(tensors));
-    const Json expected = {{"_class_name", "EDMEulerScheduler"}, {"sigma_max", 120.0}, {"sigma_data", 1.0}, {"sigma_schedule", "exponential"}, {"prediction_type", "v_prediction"},
+    const Json expected = {{"_class_name", "EDMEulerScheduler"},
+                           {"sigma_max", 120.0},
+                           {"sigma_data", 1.0},
+                           {"sigma_schedule", "exponential"},
+                           {"prediction_type", "v_prediction"},
                            {"_prediction_source", "tensor edm_vpred.sigma_max"}};
     for (const auto& [key, value] : expected.items()) EXPECT_EQ(cosxl.at(key), value) << key;
     EXPECT_NEAR(cosxl.at("sigma_min").get<double>(), has_both ? 0.004 : 0.002, 1e-5);
     EXPECT_FALSE(cosxl.contains("beta_start"));
   }
   // diffusers' single_file_utils.py: EDMDPMSolverMultistepScheduler, and latents with a mean and a standard deviation.
-  const auto playground = marks_of({{"edm_mean", at::tensor({-1.5, 1.75, -1.25, 2.5}).view({1, 4, 1, 1})}, {"edm_std", at::tensor({8.5, 5.75, 6.5, 5.25}).view({1, 4, 1, 1})}});
-  const Json expected = {{"_class_name", "EDMDPMSolverMultistepScheduler"}, {"sigma_min", 0.002}, {"sigma_max", 80.0}, {"sigma_data", 0.5}, {"sigma_schedule", "karras"}, {"rho", 7.0},
+  const auto playground = marks_of({{"edm_mean", at::tensor({-1.5, 1.75, -1.25, 2.5}).view({1, 4, 1, 1})},
+                                    {"edm_std", at::tensor({8.5, 5.75, 6.5, 5.25}).view({1, 4, 1, 1})}});
+  const Json expected = {{"_class_name", "EDMDPMSolverMultistepScheduler"},
+                         {"sigma_min", 0.002},
+                         {"sigma_max", 80.0},
+                         {"sigma_data", 0.5},
+                         {"sigma_schedule", "karras"},
+                         {"rho", 7.0},
                          {"prediction_type", "epsilon"}};
   for (const auto& [key, value] : expected.items()) EXPECT_EQ(config_of(playground).at(key), value) << key;
-  const auto weights = weights_of(folder, {{"encoder.conv_in.weight", {128, 3, 3, 3}}, {"encoder.down_blocks.0.resnets.0.conv1.weight", {128, 128, 3, 3}},
-                                           {"decoder.conv_in.weight", {512, 4, 3, 3}}, {"decoder.conv_out.weight", {3, 128, 3, 3}}});
+  const auto weights = weights_of(folder, {{"encoder.conv_in.weight", {128, 3, 3, 3}},
+                                           {"encoder.down_blocks.0.resnets.0.conv1.weight", {128, 128, 3, 3}},
+                                           {"decoder.conv_in.weight", {512, 4, 3, 3}},
+                                           {"decoder.conv_out.weight", {3, 128, 3, 3}}});
   const Json vae = parse_json(vae_config_json(weights, playground), "vae");
   EXPECT_EQ(vae.at("latents_mean"), Json({-1.5, 1.75, -1.25, 2.5}));
   EXPECT_EQ(vae.at("latents_std"), Json({8.5, 5.75, 6.5, 5.25}));
   EXPECT_EQ(vae.at("scaling_factor"), 0.5);
   error_of(ErrorKind::file_format, [&] { marks_of({{"edm_vpred.sigma_max", at::zeros({0})}}); });
   error_of(ErrorKind::file_format, [&] { marks_of({{"edm_vpred.sigma_max", at::full({}, INFINITY)}}); });
-  for (const char* key : {"v_pred", "ztsnr", "edm_vpred.sigma_max", "edm_vpred.sigma_min", "edm_mean", "edm_std"}) EXPECT_TRUE(is_prediction_mark(key)) << key;
+  for (const char* key : {"v_pred", "ztsnr", "edm_vpred.sigma_max", "edm_vpred.sigma_min", "edm_mean", "edm_std"})
+    EXPECT_TRUE(is_prediction_mark(key)) << key;
 }
 
 TEST(SingleFile, FindsItsTokenizersBesideItOrInTheModelsFolder) {

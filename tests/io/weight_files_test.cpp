@@ -13,8 +13,9 @@ std::string chosen_from(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const bool is_index = name.ends_with(".json");
     const std::string variant = name.find("fp16") != std::string::npos ? ".fp16" : "";
-    write_bytes(folder / name, is_index ? R"({"weight_map":{"a":"diffusion_pytorch_model)" + variant + R"(-00001-of-00002.safetensors",)" +
-                                              R"("b":"diffusion_pytorch_model)" + variant + R"(-00002-of-00002.safetensors"}})"
+    write_bytes(folder / name, is_index ? R"({"weight_map":{"a":"diffusion_pytorch_model)" + variant +
+                                              R"(-00001-of-00002.safetensors",)" + R"("b":"diffusion_pytorch_model)" + variant +
+                                              R"(-00002-of-00002.safetensors"}})"
                                         : "");
   }
   const auto files = find_weight_files(folder.path(), stem);
@@ -26,7 +27,8 @@ const std::string full = "diffusion_pytorch_model.safetensors", fp16 = "diffusio
 const std::string index = "diffusion_pytorch_model.safetensors.index.json";
 const std::string index_fp16 = "diffusion_pytorch_model.safetensors.index.fp16.json";
 const std::string legacy_fp16 = "diffusion_pytorch_model.fp16.safetensors.index.json";
-const std::string one = "diffusion_pytorch_model-00001-of-00002.safetensors", two = "diffusion_pytorch_model-00002-of-00002.safetensors";
+const std::string one = "diffusion_pytorch_model-00001-of-00002.safetensors",
+                  two = "diffusion_pytorch_model-00002-of-00002.safetensors";
 const std::string one_fp16 = "diffusion_pytorch_model.fp16-00001-of-00002.safetensors";
 const std::string two_fp16 = "diffusion_pytorch_model.fp16-00002-of-00002.safetensors";
 }  // namespace
@@ -48,9 +50,12 @@ TEST(WeightFiles, PassesOverAnIndexWhoseShardsAreNotThere) {
 }
 
 TEST(WeightFiles, SaysWhatIsThereWhenNothingFits) {
-  EXPECT_NE(error_of(ErrorKind::missing_key, [] { chosen_from({"diffusion_pytorch_model.bin"}); }).find("pickled"), std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::missing_key, [] { chosen_from({"diffusion_pytorch_model.bin"}); }).find("pickled"),
+            std::string::npos);
   EXPECT_NE(error_of(ErrorKind::missing_key, [] { chosen_from({}); }).find(full), std::string::npos);
-  const auto two_variants = [] { chosen_from({"diffusion_pytorch_model.a.safetensors", "diffusion_pytorch_model.b.safetensors"}); };
+  const auto two_variants = [] {
+    chosen_from({"diffusion_pytorch_model.a.safetensors", "diffusion_pytorch_model.b.safetensors"});
+  };
   EXPECT_NE(error_of(ErrorKind::missing_key, two_variants).find("nothing tells"), std::string::npos);
 }
 

@@ -1,7 +1,8 @@
 // A model of full size takes minutes to hash before its first run.
+#include "base/cancel.h"
+
 #include <cstdlib>
 
-#include "base/cancel.h"
 #include "base/files.h"
 #include "base/names.h"
 #include "base/sha256.h"
@@ -24,7 +25,8 @@ namespace fs = std::filesystem;
 TEST(Cancel, EveryHashOfAFileHearsIt) {
   const TemporaryFolder folder;
   ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);  // with no hash in it
-  const fs::path models = fs::path(NEGATIVA_SOURCE_DIR) / "models", lora = models / "wrong-lora/wrong.safetensors", vae = models / "emoji-xl/vae";
+  const fs::path models = fs::path(NEGATIVA_SOURCE_DIR) / "models", lora = models / "wrong-lora/wrong.safetensors",
+                 vae = models / "emoji-xl/vae";
   const ModelFiles files = open_model(models / "emoji-xl");
   ModelOptions options;
   options.model = (models / "emoji-xl").string();
@@ -38,7 +40,8 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
   picture.seed = 1;
   const PictureOptions resolved = engine.resolved(picture);
   const RunInputs inputs = run_inputs(engine, options, {resolved}, &running);
-  write_atomically(remade.output.from, encode_png(Image8{1, 1, {0, 0, 0}}, picture_text(resolved, picture_recipe(engine, options, resolved, inputs))));
+  write_atomically(remade.output.from, encode_png(Image8{1, 1, {0, 0, 0}},
+                                                  picture_text(resolved, picture_recipe(engine, options, resolved, inputs))));
   fs::remove_all(folder / "cache");
   Training training;
   training.files = files;
@@ -51,7 +54,8 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
       {"vae_input", [&](const CancelToken& cancel) { vae_input(vae, &cancel); }},
       {"lora_input", [&](const CancelToken& cancel) { lora_input(lora, &cancel); }},
       {"run_inputs", [&](const CancelToken& cancel) { run_inputs(engine, options, {resolved}, &cancel); }},
-      {"set_from_picture", [&](const CancelToken& cancel) {
+      {"set_from_picture",
+       [&](const CancelToken& cancel) {
          GenerateOptions again = remade;
          again.model.model = options.model;
          again.picture.lora = {lora.string()};
@@ -60,7 +64,8 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
        }},
       {"inspect_model", [&](const CancelToken& cancel) { inspect_model(options.model, &cancel); }},
       {"inspect_lora", [&](const CancelToken& cancel) { inspect_lora(lora, nullptr, &cancel); }},
-      {"read_loras", [&](const CancelToken& cancel) { read_loras({lora.string()}, "--lora", lora_targets(files), false, &cancel); }},
+      {"read_loras",
+       [&](const CancelToken& cancel) { read_loras({lora.string()}, "--lora", lora_targets(files), false, &cancel); }},
       {"vae_sha256", [&](const CancelToken& cancel) { vae_sha256(files, &cancel); }},
       {"text_sha256", [&](const CancelToken& cancel) { text_sha256(files, &cancel); }},
       {"training_recipe", [&](const CancelToken& cancel) { training_recipe("train lora", training, {}, "{}", cancel); }},

@@ -76,7 +76,8 @@ TEST(LoraConvert, KeepsHalfPrecisionAndMetadata) {
   std::map<std::string, Tensor> half;
   for (const auto& entry : golden->entries()) half[entry.name] = golden->load(entry, at::kHalf);
   write_safetensors(folder / "half.safetensors", half, {{"modelspec.trigger_phrase", "wrong"}});
-  const Path out = convert(convert(folder / "half.safetensors", folder / "a.safetensors", "diffusers"), folder / "b.safetensors", "kohya");
+  const Path out =
+      convert(convert(folder / "half.safetensors", folder / "a.safetensors", "diffusers"), folder / "b.safetensors", "kohya");
   EXPECT_EQ(SafetensorsFile::open(out)->data_sha256(), SafetensorsFile::open(folder / "half.safetensors")->data_sha256());
   EXPECT_EQ(header(out).at("modelspec.trigger_phrase"), "wrong");
 }
@@ -92,7 +93,8 @@ TEST(LoraConvert, KnowsTheLayersOfFullSizeSdxlWithoutTheModel) {
   EXPECT_EQ(lora_layers("", {wrong}).model, "emoji-xl");
   EXPECT_EQ(lora_layers("", {wrong, folder / "sdxl.safetensors"}).model, "emoji-xl");  // fits neither: reading says why
   convert(folder / "sdxl.safetensors", folder / "out.safetensors", "diffusers");
-  EXPECT_TRUE(SafetensorsFile::open(folder / "out.safetensors")->find("unet.down_blocks.1.attentions.0.transformer_blocks.1.attn2.to_k.lora.down.weight"));
+  EXPECT_TRUE(SafetensorsFile::open(folder / "out.safetensors")
+                  ->find("unet.down_blocks.1.attentions.0.transformer_blocks.1.attn2.to_k.lora.down.weight"));
 }
 
 TEST(LoraConvert, APlanWritesNothing) {
@@ -101,7 +103,8 @@ TEST(LoraConvert, APlanWritesNothing) {
   options.file = kohya;
   options.out = folder / "a.safetensors";
   options.format = "peft";
-  EXPECT_EQ(plan_lora_convert(options).layers, (std::map<std::string, int>{{"unet", 9}, {"text_encoder", 3}, {"text_encoder_2", 3}}));
+  EXPECT_EQ(plan_lora_convert(options).layers,
+            (std::map<std::string, int>{{"unet", 9}, {"text_encoder", 3}, {"text_encoder_2", 3}}));
   EXPECT_EQ(folder.count_files(), 0u);
 }
 
@@ -192,7 +195,8 @@ TEST(LoraInput, OfAPeftFolderOfSeveralPartsIsThatOfAllOfThem) {
   convert(kohya, folder / "peft", "peft");
   const auto before = lora_input(folder / "peft");
   EXPECT_EQ(before.name, "peft");
-  fs::copy_file(folder / "peft/text_encoder/adapter_model.safetensors", folder / "peft/unet/adapter_model.safetensors", fs::copy_options::overwrite_existing);
+  fs::copy_file(folder / "peft/text_encoder/adapter_model.safetensors", folder / "peft/unet/adapter_model.safetensors",
+                fs::copy_options::overwrite_existing);
   EXPECT_NE(lora_input(folder / "peft").sha256, before.sha256);
 }
 

@@ -1,4 +1,5 @@
-// What is said of a LoRA that was given and does less than it seems to: one line each, in every verb, and the picture is right all the same.
+// What is said of a LoRA that was given and does less than it seems to: one line each, in every verb, and the picture is right
+// all the same.
 #include <algorithm>
 
 #include "base/files.h"
@@ -29,7 +30,8 @@ void add_layer(Tensors& tensors, const std::string& stem, std::optional<double> 
 }
 
 struct Place : TemporaryFolder {
-  std::string lora(const std::string& name, const std::vector<std::pair<std::string, std::optional<double>>>& layers, const std::vector<std::string>& strangers = {}) const {
+  std::string lora(const std::string& name, const std::vector<std::pair<std::string, std::optional<double>>>& layers,
+                   const std::vector<std::string>& strangers = {}) const {
     Tensors tensors;
     for (const auto& [stem, alpha] : layers) add_layer(tensors, stem, alpha);
     for (const auto& key : strangers) tensors[key] = at::ones({2, 2});
@@ -73,7 +75,8 @@ std::vector<std::string> said(F f) {
 }
 
 int count(const std::vector<std::string>& lines, const std::string& part) {
-  return static_cast<int>(std::count_if(lines.begin(), lines.end(), [&](const std::string& line) { return contains(line, part); }));
+  return static_cast<int>(
+      std::count_if(lines.begin(), lines.end(), [&](const std::string& line) { return contains(line, part); }));
 }
 
 LoraConvertOptions conversion(const Place& place, const std::string& file) {
@@ -106,7 +109,8 @@ LoraBakeOptions baking(const Place& place, const std::string& file) {
 
 TEST(AllowUnmatched, ListsWhatItSkippedInEveryVerb) {
   const Place place;
-  const std::string file = place.lora("half.safetensors", {{acting, {}}}, {"unet.nowhere.lora_A.weight", "unet.nowhere.lora_B.weight"});
+  const std::string file =
+      place.lora("half.safetensors", {{acting, {}}}, {"unet.nowhere.lora_A.weight", "unet.nowhere.lora_B.weight"});
   auto options = picture(place, {file});
   options.model.allow_unmatched = true;
   options.output.batch_count = 2;
@@ -123,10 +127,20 @@ TEST(AllowUnmatched, ListsWhatItSkippedInEveryVerb) {
       {"compare", [&] { compare(comparison, cancel); }},
       {"lora convert", [&] { lora_convert(conversion(place, file)); }},
       {"lora convert --dry-run", [&] { plan_lora_convert(conversion(place, file)); }},
-      {"lora merge", [&] { lora_merge(merging(place, {file, file})); }},
+      {"lora merge",
+       [&] {
+         lora_merge(merging(place, {file, file}));
+       }},
       {"lora merge --dry-run", [&] { plan_lora_merge(merging(place, {file})); }},
       {"lora bake", [&] { lora_bake(baking(place, file), cancel); }},
-      {"lora bake --dry-run", [&] { plan_lora_bake([&] { auto again = baking(place, file); again.out = place / "again"; return again; }()); }},
+      {"lora bake --dry-run",
+       [&] {
+         plan_lora_bake([&] {
+           auto again = baking(place, file);
+           again.out = place / "again";
+           return again;
+         }());
+       }},
   };
   for (const auto& [verb, run] : verbs) {
     const auto lines = said(run);
@@ -138,7 +152,8 @@ TEST(AllowUnmatched, ListsWhatItSkippedInEveryVerb) {
 TEST(AlphaZero, DrawsThePlainPictureWhereAllLayersAreOffAndOneLineSaysSo) {
   const Place place;
   const Tensor plain = latents(picture(place, {}));
-  const std::string off = place.lora("off.safetensors", {{acting, 0}, {other, 0}}), half = place.lora("half.safetensors", {{acting, {}}, {other, 0}}),
+  const std::string off = place.lora("off.safetensors", {{acting, 0}, {other, 0}}),
+                    half = place.lora("half.safetensors", {{acting, {}}, {other, 0}}),
                     alone = place.lora("alone.safetensors", {{acting, {}}});
   Tensor drawn;
   const auto lines = said([&] { drawn = latents(picture(place, {off})); });
@@ -152,10 +167,12 @@ TEST(AlphaZero, DrawsThePlainPictureWhereAllLayersAreOffAndOneLineSaysSo) {
 
 TEST(AlphaZero, IsLeftOutOfWhatIsWrittenWithANoticeAndNothingIsWrittenOfNothing) {
   const Place place;
-  const std::string off = place.lora("off.safetensors", {{acting, 0}}), half = place.lora("half.safetensors", {{acting, {}}, {other, 0}}),
+  const std::string off = place.lora("off.safetensors", {{acting, 0}}),
+                    half = place.lora("half.safetensors", {{acting, {}}, {other, 0}}),
                     alone = place.lora("alone.safetensors", {{acting, {}}});
   const CancelToken cancel;
-  const std::string left_out = "half.safetensors: 1 layer is switched off (alpha 0) and left out: unet mid_block.attentions.0.proj_out";
+  const std::string left_out =
+      "half.safetensors: 1 layer is switched off (alpha 0) and left out: unet mid_block.attentions.0.proj_out";
   EXPECT_EQ(count(said([&] { lora_convert(conversion(place, half)); }), left_out), 1);
   EXPECT_EQ(SafetensorsFile::open(place / "converted.safetensors")->entries().size(), 3u);
   EXPECT_EQ(count(said([&] { lora_merge(merging(place, {half, off})); }), left_out), 1);
@@ -168,8 +185,16 @@ TEST(AlphaZero, IsLeftOutOfWhatIsWrittenWithANoticeAndNothingIsWrittenOfNothing)
 
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { lora_convert(conversion(place, off)); }), "there is nothing to write"));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { lora_merge(merging(place, {off})); }), "there is nothing to merge"));
-  EXPECT_EQ(count(said([&] { EXPECT_TRUE(plan_lora_bake([&] { auto again = baking(place, off); again.out = place / "again"; return again; }()).baked.changed.empty()); }),
-                  "off.safetensors has no effect"), 1);
+  EXPECT_EQ(count(said([&] {
+                    EXPECT_TRUE(plan_lora_bake([&] {
+                                  auto again = baking(place, off);
+                                  again.out = place / "again";
+                                  return again;
+                                }())
+                                    .baked.changed.empty());
+                  }),
+                  "off.safetensors has no effect"),
+            1);
 }
 
 TEST(NoEffect, OfTheLastLayerThatNoPictureReadsIsSaidUnlessTheFileHasOthers) {

@@ -130,8 +130,12 @@ TEST(ModelKinds, EveryTensorOfEveryPartIsLookedAtBeforeTheFirstStep) {
     bool is_of_refiner = false, is_given_vae = false;
   };
   const std::string diffusion = "diffusion_pytorch_model.safetensors", text = "model.safetensors";
-  const Place places[] = {{"unet", "unet/" + diffusion}, {"vae", "vae/" + diffusion}, {"text_encoder", "text_encoder/" + text}, {"text_encoder_2", "text_encoder_2/" + text},
-                          {"refiner/unet", "refiner/unet/" + diffusion, true}, {"refiner/text_encoder_2", "refiner/text_encoder_2/" + text, true},
+  const Place places[] = {{"unet", "unet/" + diffusion},
+                          {"vae", "vae/" + diffusion},
+                          {"text_encoder", "text_encoder/" + text},
+                          {"text_encoder_2", "text_encoder_2/" + text},
+                          {"refiner/unet", "refiner/unet/" + diffusion, true},
+                          {"refiner/text_encoder_2", "refiner/text_encoder_2/" + text, true},
                           {"vae", "vae/" + diffusion, false, true}};
   struct Fault {
     ErrorKind kind;
@@ -141,9 +145,14 @@ TEST(ModelKinds, EveryTensorOfEveryPartIsLookedAtBeforeTheFirstStep) {
   const Fault faults[] = {
       {ErrorKind::missing_key, "1 missing", [](TensorPlans& plans, const std::string& key) { plans.erase(key); }},
       {ErrorKind::shape, "1 misshapen", [](TensorPlans& plans, const std::string& key) { plans.at(key).shape[0] += 1; }},
-      {ErrorKind::shape, "1 unexpected", [](TensorPlans& plans, const std::string& key) { plans[key + "_extra"] = plans.at(key); }},
-      {ErrorKind::file_format, "is quantised by bitsandbytes (", [](TensorPlans& plans, const std::string& key) { plans[key + ".absmax"] = {at::kFloat, {1}}; }},
-      {ErrorKind::file_format, "1 weights are quantised to a format that is not read (", [](TensorPlans& plans, const std::string& key) { plans.at(key).dtype = at::kChar; }}};
+      {ErrorKind::shape, "1 unexpected",
+       [](TensorPlans& plans, const std::string& key) { plans[key + "_extra"] = plans.at(key); }},
+      {ErrorKind::file_format, "is quantised by bitsandbytes (",
+       [](TensorPlans& plans, const std::string& key) {
+         plans[key + ".absmax"] = {at::kFloat, {1}};
+       }},
+      {ErrorKind::file_format, "1 weights are quantised to a format that is not read (",
+       [](TensorPlans& plans, const std::string& key) { plans.at(key).dtype = at::kChar; }}};
   int number = 0;
   for (const auto& place : places)
     for (const auto& fault : faults) {
@@ -185,7 +194,9 @@ TEST(ModelKinds, EveryTensorOfEveryPartIsLookedAtBeforeTheFirstStep) {
       compared.picture = options.picture;
       EXPECT_EQ(error_of(fault.kind, [&] { describe_compare(compared, false); }), message);
       if (!place.is_of_refiner) {
-        EXPECT_EQ(training_refusal(fault.kind, place.is_given_vae ? bundled_model() : model, place.is_given_vae ? part : fs::path()), message);
+        EXPECT_EQ(
+            training_refusal(fault.kind, place.is_given_vae ? bundled_model() : model, place.is_given_vae ? part : fs::path()),
+            message);
       }
     }
 }
@@ -195,29 +206,36 @@ TEST(ModelKinds, OfAnotherMakeAreRefusedByNameFromFolderAndFile) {
   const auto of_config = [&](const std::string& name, const Json& changes) { return model_with(folder / name, "unet", changes); };
   EXPECT_TRUE(contains(refusal(ErrorKind::input, drawing(of_config("inpaint", {{"in_channels", 9}}))), "is an inpainting model"));
   EXPECT_TRUE(contains(training_refusal(ErrorKind::input, folder / "inpaint"), "is an inpainting model"));
-  EXPECT_TRUE(contains(refusal(ErrorKind::input, drawing(of_config("edit", {{"in_channels", 8}}))), "is a model that edits pictures"));
+  EXPECT_TRUE(
+      contains(refusal(ErrorKind::input, drawing(of_config("edit", {{"in_channels", 8}}))), "is a model that edits pictures"));
   const Json ssd = {{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, {1, 1}, {2, 2}}}};
-  EXPECT_TRUE(contains(refusal(ErrorKind::file_format, drawing(of_config("ssd", ssd))), "is a pruned SDXL (no attention in its middle block), as SSD-1B"));
+  EXPECT_TRUE(contains(refusal(ErrorKind::file_format, drawing(of_config("ssd", ssd))),
+                       "is a pruned SDXL (no attention in its middle block), as SSD-1B"));
 
   linked_model(folder / "one-encoder", {"text_encoder", "model_index.json"});
   Json index = read_json_file(bundled_model() / "model_index.json");
   index["text_encoder"] = {nullptr, nullptr};
   write_atomically(folder / "one-encoder/model_index.json", index.dump());
-  const std::string first = "holds no first text encoder (text_encoder): its UNet reads 160 numbers a token, text_encoder_2 alone gives 96; give the whole model";
+  const std::string first =
+      "holds no first text encoder (text_encoder): its UNet reads 160 numbers a token, text_encoder_2 alone gives 96; give the "
+      "whole model";
   EXPECT_TRUE(contains(refusal(ErrorKind::input, drawing(folder / "one-encoder")), first));
   EXPECT_TRUE(contains(training_refusal(ErrorKind::input, folder / "one-encoder"), first));
 
-  // Single files in SGM's names, as headers alone: SDXL's head width and norm groups make the configuration follow from the shapes.
+  // Single files in SGM's names, as headers alone: SDXL's head width and norm groups make the configuration follow from the
+  // shapes.
   const std::string unet = "model.diffusion_model.";
   TensorPlans file;
   const auto add = [&](const std::string& name, Shape shape) { file[name] = {at::kHalf, std::move(shape)}; };
   add(unet + "label_emb.0.0.weight", {1280, 2816});
   add(unet + "input_blocks.0.0.weight", {320, 4, 3, 3});
   add(unet + "out.2.weight", {4, 320, 3, 3});
-  for (const char* block : {"input_blocks.1.0", "middle_block.0", "output_blocks.0.0"}) add(unet + block + ".in_layers.2.weight", {320, 320, 3, 3});
+  for (const char* block : {"input_blocks.1.0", "middle_block.0", "output_blocks.0.0"})
+    add(unet + block + ".in_layers.2.weight", {320, 320, 3, 3});
   add(unet + "input_blocks.1.1.norm.weight", {320});
   add(unet + "output_blocks.0.1.norm.weight", {320});
-  for (const char* block : {"input_blocks.1.1", "output_blocks.0.1"}) add(unet + block + ".transformer_blocks.0.attn2.to_k.weight", {320, 2048});
+  for (const char* block : {"input_blocks.1.1", "output_blocks.0.1"})
+    add(unet + block + ".transformer_blocks.0.attn2.to_k.weight", {320, 2048});
   const auto refused = [&](ErrorKind kind) {
     write_header(folder / "m.safetensors", file);
     return refusal(kind, drawing(folder / "m.safetensors"));
@@ -248,7 +266,8 @@ TEST(ModelKinds, PredictWhatTheirFilesSayOrWhatIsAskedOverThem) {
   asked.prediction_type = "epsilon";
   EXPECT_FALSE(at::equal(latents(asked), plain)) << "zero SNR stays";
   EXPECT_FALSE(at::equal(latents(asked), drawn));
-  EXPECT_TRUE(contains(training_refusal(ErrorKind::input, folder / "v"), "predicts v (scheduler_config.json), expected a model that predicts epsilon"));
+  EXPECT_TRUE(contains(training_refusal(ErrorKind::input, folder / "v"),
+                       "predicts v (scheduler_config.json), expected a model that predicts epsilon"));
 
   // From one file: what only a tensor or metadata says.
   TensorPlans file = {{"model.diffusion_model.label_emb.0.0.weight", {at::kHalf, {1}}}, {"ztsnr", {at::kFloat, {0}}}};
@@ -260,18 +279,23 @@ TEST(ModelKinds, PredictWhatTheirFilesSayOrWhatIsAskedOverThem) {
   EXPECT_EQ(scheduler_of({}, {PredictionType::v_prediction, {}}).prediction_source, "--prediction-type");
   EXPECT_EQ(scheduler_of({{"modelspec.predict_key", "v"}}).prediction_type, PredictionType::v_prediction);
   file["edm_vpred.sigma_max"] = {at::kFloat, {}};
-  EXPECT_EQ(error_of(ErrorKind::file_format, [&] { scheduler_of({}); }).find("[scheduler_config] \"sigma_max\": got 0"), 0u) << "a file of zeros";
+  EXPECT_EQ(error_of(ErrorKind::file_format, [&] { scheduler_of({}); }).find("[scheduler_config] \"sigma_max\": got 0"), 0u)
+      << "a file of zeros";
 
-  const auto edm = model_with_scheduler(folder / "edm", R"({"_class_name": "EDMEulerScheduler", "sigma_schedule": "exponential", "prediction_type": "v_prediction"})");
+  const auto edm = model_with_scheduler(
+      folder / "edm",
+      R"({"_class_name": "EDMEulerScheduler", "sigma_schedule": "exponential", "prediction_type": "v_prediction"})");
   const auto of_edm = latents(drawing(edm).model);
   EXPECT_TRUE(of_edm.isfinite().all().item<bool>());
   EXPECT_FALSE(at::equal(of_edm, drawn));
-  EXPECT_TRUE(contains(training_refusal(ErrorKind::input, edm), "was trained with EDM's preconditioning (scheduler_config.json)"));
+  EXPECT_TRUE(
+      contains(training_refusal(ErrorKind::input, edm), "was trained with EDM's preconditioning (scheduler_config.json)"));
   const auto sample = model_with(folder / "sample", "scheduler", {{"prediction_type", "sample"}});
   EXPECT_TRUE(contains(training_refusal(ErrorKind::input, sample), "predicts the sample (scheduler_config.json)"));
   GenerateOptions ancestral = drawing(sample);
   ancestral.picture.sampler = "euler_ancestral";
-  EXPECT_TRUE(contains(refusal(ErrorKind::input, ancestral), "euler_ancestral does not draw with a model that predicts the sample"));
+  EXPECT_TRUE(
+      contains(refusal(ErrorKind::input, ancestral), "euler_ancestral does not draw with a model that predicts the sample"));
 }
 
 TEST(ModelKinds, ARefinerPredictsWhatItsOwnFilesSayOnTheSameNoiseLevels) {
@@ -302,7 +326,8 @@ TEST(ModelKinds, ARefinerPredictsWhatItsOwnFilesSayOnTheSameNoiseLevels) {
   EXPECT_TRUE(at::equal(step(mixed, *mixed.refiner_sampler), step(plain, *plain.refiner_sampler)));
   EXPECT_TRUE(at::equal(step(plain, *plain.refiner_sampler), step(plain, *plain.sampler)));
   EXPECT_FALSE(at::equal(step(mixed, *mixed.refiner_sampler), step(mixed, *mixed.sampler)));
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { course_of(models_of(v, true)); }), "[refiner] was trained on other noise levels than the base"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { course_of(models_of(v, true)); }),
+                       "[refiner] was trained on other noise levels than the base"));
   const auto edm = models_of(model_with_scheduler(folder / "edm", R"({"_class_name": "EDMEulerScheduler"})"));
   plan.grid = "karras";
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { course_of(edm); }), "shares no schedule with a refiner"));
@@ -310,11 +335,16 @@ TEST(ModelKinds, ARefinerPredictsWhatItsOwnFilesSayOnTheSameNoiseLevels) {
 
 TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsChosen) {
   const TemporaryFolder folder;
-  const auto ddim = model_with_scheduler(folder / "ddim", R"({"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1})");
+  const auto ddim = model_with_scheduler(
+      folder / "ddim",
+      R"({"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1})");
   const Engine engine(drawing(ddim).model, 1);
   PictureOptions asked = drawing(ddim).picture;
   EXPECT_EQ(engine.resolved(asked).sampler, "euler");
-  EXPECT_EQ(engine.notices(asked), std::vector<std::string>{"the model's scheduler is DDIMScheduler, which is not built: euler draws in its place (--sampler chooses another)"});
+  EXPECT_EQ(
+      engine.notices(asked),
+      std::vector<std::string>{
+          "the model's scheduler is DDIMScheduler, which is not built: euler draws in its place (--sampler chooses another)"});
   asked.sampler = "dpmpp_2m";
   EXPECT_TRUE(engine.notices(asked).empty());
 
@@ -328,28 +358,36 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
   options.picture.chose_steps_or_cfg = false;
   options.picture.steps = PictureOptions().steps;
   ASSERT_EQ(chosen.notices(options.picture).size(), 1u);
-  EXPECT_TRUE(contains(chosen.notices(options.picture)[0], "lcm-model looks distilled to few steps (its scheduler: LCMScheduler): 50 steps at cfg 7 overdo it")) << chosen.notices(options.picture)[0];
+  EXPECT_TRUE(contains(chosen.notices(options.picture)[0],
+                       "lcm-model looks distilled to few steps (its scheduler: LCMScheduler): 50 steps at cfg 7 overdo it"))
+      << chosen.notices(options.picture)[0];
 
   const auto turbo = model_with(folder / "my-Turbo", "scheduler", {{"use_karras_sigmas", false}});  // leading as the miniature's
   options.model = drawing(turbo).model;
-  EXPECT_TRUE(contains(Engine(options.model, 1).notices(options.picture).at(0), "my-Turbo looks distilled to few steps (its name says turbo)"));
+  EXPECT_TRUE(contains(Engine(options.model, 1).notices(options.picture).at(0),
+                       "my-Turbo looks distilled to few steps (its name says turbo)"));
   EXPECT_TRUE(Engine(drawing(bundled_model()).model, 1).notices(options.picture).empty());
 
   // inspect reports whatever there is.
   EXPECT_EQ(inspect_model(ddim).scheduler, "euler, leading");
-  const std::pair<const char*, const char*> schedulers[] = {{R"({"_class_name": "LCMScheduler"})", "LCMScheduler is not built"},
-                                                            {R"({"_class_name": "NobodysScheduler"})", "NobodysScheduler, which is not built: euler draws in its place"},
-                                                            {R"({"prediction_type": "flow_prediction"})", "got prediction_type"},
-                                                            {R"({"beta_schedule": "squaredcos_cap_v2"})", "got beta_schedule"},
-                                                            {R"({"use_beta_sigmas": true})", "use_beta_sigmas is not built"},
-                                                            {"[", "is not valid JSON"}};
+  const std::pair<const char*, const char*> schedulers[] = {
+      {R"({"_class_name": "LCMScheduler"})", "LCMScheduler is not built"},
+      {R"({"_class_name": "NobodysScheduler"})", "NobodysScheduler, which is not built: euler draws in its place"},
+      {R"({"prediction_type": "flow_prediction"})", "got prediction_type"},
+      {R"({"beta_schedule": "squaredcos_cap_v2"})", "got beta_schedule"},
+      {R"({"use_beta_sigmas": true})", "use_beta_sigmas is not built"},
+      {"[", "is not valid JSON"}};
   int number = 0;
   for (const auto& [text, remark] : schedulers) {
     const auto report = inspect_model(model_with_scheduler(folder / std::to_string(number++), text));
-    EXPECT_TRUE(contains(report_text(report), remark) && contains(report_json(report), std::string(remark).substr(0, 12))) << report_text(report);
+    EXPECT_TRUE(contains(report_text(report), remark) && contains(report_json(report), std::string(remark).substr(0, 12)))
+        << report_text(report);
   }
-  const auto v = inspect_model(model_with(folder / "v", "scheduler", {{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}));
-  EXPECT_TRUE(contains(report_text(v), "predicts v_prediction (scheduler_config.json)\nzero terminal SNR (scheduler_config.json)\n")) << report_text(v);
+  const auto v = inspect_model(
+      model_with(folder / "v", "scheduler", {{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}));
+  EXPECT_TRUE(
+      contains(report_text(v), "predicts v_prediction (scheduler_config.json)\nzero terminal SNR (scheduler_config.json)\n"))
+      << report_text(v);
 }
 
 TEST(ModelKinds, KeptInFp8AreRemadeFromTheirRecipe) {
@@ -380,7 +418,9 @@ TEST(ModelKinds, KeptInFp8AreRemadeFromTheirRecipe) {
     generate(again, cancel, nullptr);
     EXPECT_EQ(read_file(again.output.out), read_file(options.output.out));
     options.model.weights_dtype = name;
-    EXPECT_TRUE(contains(refusal(ErrorKind::input, options), "[--weights-dtype] got " + name + " for text_encoder, whose file keeps fp16")) << refusal(ErrorKind::input, options);
+    EXPECT_TRUE(contains(refusal(ErrorKind::input, options),
+                         "[--weights-dtype] got " + name + " for text_encoder, whose file keeps fp16"))
+        << refusal(ErrorKind::input, options);
   }
 }
 
@@ -407,7 +447,8 @@ TEST(ModelKinds, AnEmptyPromptIsAPromptAndAVaeHasAName) {
   EXPECT_NO_THROW(Engine(options.model, 1));
   EXPECT_EQ(find_vae("in-a-file"), folder / "models/in-a-file.safetensors");
   options.model.vae = "my-vea";
-  EXPECT_TRUE(contains(refusal(ErrorKind::input, options), "[vae] there is no \"my-vea\"") && contains(refusal(ErrorKind::input, options), "did you mean my-vae?"));
+  EXPECT_TRUE(contains(refusal(ErrorKind::input, options), "[vae] there is no \"my-vea\"") &&
+              contains(refusal(ErrorKind::input, options), "did you mean my-vae?"));
   unsetenv("NEGATIVA_MODELS");
 }
 

@@ -57,7 +57,8 @@ TEST(PlanGenerate, AFolderTakesNumbers) {
 }
 
 TEST(PlanGenerate, OtherPictureFormatsAreRefused) {
-  EXPECT_EQ(error_of(ErrorKind::input, [] { plan_generate(asked("a.jpeg")); }), "[--out] got a.jpeg, expected a .png file; try -o a.png");
+  EXPECT_EQ(error_of(ErrorKind::input, [] { plan_generate(asked("a.jpeg")); }),
+            "[--out] got a.jpeg, expected a .png file; try -o a.png");
   plan_generate(asked("a.PNG"));
   plan_generate(asked("/dev/null"));
 }
@@ -68,13 +69,16 @@ TEST(PlanGenerate, SeveralPicturesWithoutAPngsNameGoIntoAFolder) {
   for (const bool is_set : {false, true}) {
     const auto files = [&](const char* out) {
       auto options = asked(out);
-      if (is_set) options.output.prompts = folder / "p.jsonl";
-      else options.output.batch_count = 2;
+      if (is_set)
+        options.output.prompts = folder / "p.jsonl";
+      else
+        options.output.batch_count = 2;
       const auto plan = plan_generate(options);
       EXPECT_EQ(plan.makes_folder, plan.folder == Path(out)) << out;
       return files_of(plan);
     };
-    for (const std::string name : {"a", "a.folder", "v1.2", "a.jpg", "a.png.d", "./.hidden", "..b", "png"}) EXPECT_EQ(files(name.c_str()), (Names{name + "/0000.png", name + "/0001.png"}));
+    for (const std::string name : {"a", "a.folder", "v1.2", "a.jpg", "a.png.d", "./.hidden", "..b", "png"})
+      EXPECT_EQ(files(name.c_str()), (Names{name + "/0000.png", name + "/0001.png"}));
     EXPECT_EQ(files("a.b.png"), (Names{"a.b-0000.png", "a.b-0001.png"}));
     EXPECT_EQ(files("d.x/A.PNG"), (Names{"d.x/A-0000.PNG", "d.x/A-0001.PNG"}));
     EXPECT_EQ(files("new.png/"), (Names{"new.png/0000.png", "new.png/0001.png"}));
@@ -128,7 +132,8 @@ TEST(PlanGenerate, WrongLinesAreNamed) {
   const TemporaryFolder folder;
   auto options = asked("set");
   options.output.prompts = folder / "p.jsonl";
-  for (const char* line : {"[]", "{\"prompt\": 3}", "{\"prompt\": \"a\", \"model\": \"x\"}", "{\"prompt\": \"a\", \"out\": \"x\"}", "{"}) {
+  for (const char* line :
+       {"[]", "{\"prompt\": 3}", "{\"prompt\": \"a\", \"model\": \"x\"}", "{\"prompt\": \"a\", \"out\": \"x\"}", "{"}) {
     write_atomically(options.output.prompts, "{\"prompt\": \"a\"}\n" + std::string(line) + "\n");
     try {
       plan_generate(options);

@@ -42,13 +42,20 @@ TEST_F(Records, ParametersAreTheWebuisInfotext) {
   ASSERT_EQ(chunks.size(), 2u);
   EXPECT_EQ(chunks[0].first, "parameters");
   const std::string hash = parse_json(chunks[1].second, "recipe")["inputs"][0]["sha256"].get<std::string>().substr(0, 10);
-  EXPECT_EQ(chunks[0].second, "a big lion\nNegative prompt: wrong, \"ugly\"\nSteps: 20, Sampler: Euler, Schedule type: DDIM, CFG scale: 4.5, Seed: 7, "
-                              "Size: 64x64, Model hash: " + hash + ", Model: emoji-xl, Version: negativa " + Recipe::default_program_version() +
-                              ", Hashes: {\"model\":\"" + hash + "\"}");
+  EXPECT_EQ(
+      chunks[0].second,
+      "a big lion\nNegative prompt: wrong, \"ugly\"\nSteps: 20, Sampler: Euler, Schedule type: DDIM, CFG scale: 4.5, Seed: 7, "
+      "Size: 64x64, Model hash: " +
+          hash + ", Model: emoji-xl, Version: negativa " + Recipe::default_program_version() + ", Hashes: {\"model\":\"" + hash +
+          "\"}");
 }
 
 TEST_F(Records, ParametersNameSchedulesAsTheWebuiDoes) {
-  const std::pair<const char*, const char*> names[] = {{"trailing", "SGM Uniform"}, {"leading", "DDIM"}, {"linspace", "Uniform"}, {"karras", "Karras"}, {"exponential", "Exponential"}};
+  const std::pair<const char*, const char*> names[] = {{"trailing", "SGM Uniform"},
+                                                       {"leading", "DDIM"},
+                                                       {"linspace", "Uniform"},
+                                                       {"karras", "Karras"},
+                                                       {"exponential", "Exponential"}};
   Engine engine(model, 1);
   const RunInputs inputs = run_inputs(engine, model, {});
   for (const auto& [schedule, name] : names) {
@@ -66,8 +73,9 @@ TEST_F(Records, ParametersNameRefinerAndLoras) {
   picture.schedule = "karras";
   const std::string text = text_of(model, picture)[0].second;
   const std::string hash = sha256_file(goldens + "/lora_kohya.safetensors").substr(0, 10);
-  for (const std::string& part : {std::string("Sampler: DPM++ 2M, Schedule type: Karras"), std::string("Refiner: refiner ["), std::string("Refiner switch at: 0.8"),
-                                  "Lora hashes: \"lora_kohya: " + hash + "\"", "\"lora:lora_kohya\":\"" + hash + "\""})
+  for (const std::string& part : {std::string("Sampler: DPM++ 2M, Schedule type: Karras"), std::string("Refiner: refiner ["),
+                                  std::string("Refiner switch at: 0.8"), "Lora hashes: \"lora_kohya: " + hash + "\"",
+                                  "\"lora:lora_kohya\":\"" + hash + "\""})
     EXPECT_TRUE(contains(text, part)) << part << " in " << text;
 }
 
@@ -82,7 +90,8 @@ TEST_F(Records, ARecipeHoldsNoPathHostOrTime) {
   EXPECT_FALSE(contains(text, "/")) << text;
   std::vector<std::string> keys;
   for (const auto& [key, value] : recipe.items()) keys.push_back(key);
-  EXPECT_EQ(keys, (std::vector<std::string>{"device", "dtype", "inputs", "program_version", "seed", "settings", "threads", "verb"}));
+  EXPECT_EQ(keys,
+            (std::vector<std::string>{"device", "dtype", "inputs", "program_version", "seed", "settings", "threads", "verb"}));
   EXPECT_EQ(recipe["settings"]["lora"], Json({"lora_kohya.safetensors:0.5:negative", "lora_peft:1:both"}));
 }
 
@@ -91,7 +100,9 @@ TEST_F(Records, SettingsFromAPictureGiveItsRecipeAgain) {
   model.vae = models + "/emoji-xl/vae";
   picture.lora = {goldens + "/lora_kohya.safetensors:0.5:negative"};
   picture.original_size = "32x48";
-  EXPECT_FALSE(contains(text_of(model, picture)[1].second, "prediction_type") || contains(text_of(model, picture)[1].second, "zero_snr")) << "older recipes have neither";
+  EXPECT_FALSE(contains(text_of(model, picture)[1].second, "prediction_type") ||
+               contains(text_of(model, picture)[1].second, "zero_snr"))
+      << "older recipes have neither";
   model.prediction_type = "v_prediction";
   for (const bool zero_snr : {false, true}) {
     model.zero_snr = zero_snr;

@@ -17,8 +17,12 @@ namespace fs = std::filesystem;
 fs::path model() { return fs::path(NEGATIVA_SOURCE_DIR) / "models/emoji-xl"; }
 
 constexpr int prompts = 6;
-const char* captions[prompts] = {"small santa claus", "panda next to automobile on a yellow background", "big whale on a gray background", "crying face on a yellow background",
-                                 "palm tree next to cloud on a gray background", "tomato on a yellow background"};
+const char* captions[prompts] = {"small santa claus",
+                                 "panda next to automobile on a yellow background",
+                                 "big whale on a gray background",
+                                 "crying face on a yellow background",
+                                 "palm tree next to cloud on a gray background",
+                                 "tomato on a yellow background"};
 
 // Six reference pictures twice, as two seeds; `changed`: the second seed's in another colour.
 void write_set(const fs::path& folder, bool changed, const std::string& extension = ".png") {
@@ -27,14 +31,16 @@ void write_set(const fs::path& folder, bool changed, const std::string& extensio
   for (int i = 0; i < 2 * prompts; ++i) {
     Image8 image = read_image(model() / "reference" / fmt::format("{:03}.png", i / 2));
     if (changed && i % 2)
-      for (size_t at = 0; at < image.rgb.size(); at += 3) std::swap(image.rgb[at], image.rgb[at + 1 + static_cast<size_t>(i / 2 % 2)]);
+      for (size_t at = 0; at < image.rgb.size(); at += 3)
+        std::swap(image.rgb[at], image.rgb[at + 1 + static_cast<size_t>(i / 2 % 2)]);
     write_atomically(folder / fmt::format("{}{}", i, extension), encode_png(image));
     lines += Json({{"file_name", fmt::format("{}{}", i, extension)}, {"text", captions[i / 2]}, {"seed", i % 2}}).dump() + "\n";
   }
   write_atomically(folder / names::metadata_jsonl, lines);
 }
 
-ScoreReport scored(const std::vector<std::string>& folders, const std::function<void(ScoreOptions&)>& set = [](auto&) {}) {
+ScoreReport scored(
+    const std::vector<std::string>& folders, const std::function<void(ScoreOptions&)>& set = [](auto&) {}) {
   set_quiet(true);
   ScoreOptions options;
   options.folder = folders;
@@ -61,7 +67,8 @@ TEST(Score, ComparesTwoFoldersByPromptAndSeedWithWhateverNumberOfWorkers) {
   };
   const auto report = scored({(place / "a").string(), (place / "b").string()}, options);
   ASSERT_EQ(report.first_lines.size(), 1u);
-  EXPECT_TRUE(contains(report.first_lines[0], "6 prompts, 12 pairs of pictures, paired by prompt and seed")) << report.first_lines[0];
+  EXPECT_TRUE(contains(report.first_lines[0], "6 prompts, 12 pairs of pictures, paired by prompt and seed"))
+      << report.first_lines[0];
   const auto& score = row_of(report, "clip_score");
   EXPECT_EQ(score.pictures[1], 12u);
   EXPECT_LT(score.differences[0]->difference.mean, 0);
@@ -79,7 +86,8 @@ TEST(Score, ComparesTwoFoldersByPromptAndSeedWithWhateverNumberOfWorkers) {
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 25);
   EXPECT_TRUE(csv.starts_with("folder,file,prompt,seed,width,height,clip_score,"));
   EXPECT_GT(read_image(place / "s.png").height, 12 * 64);
-  const auto with_three = scored({(place / "a").string(), (place / "b").string()}, [&](ScoreOptions& o) { options(o), o.threads = 3; });
+  const auto with_three =
+      scored({(place / "a").string(), (place / "b").string()}, [&](ScoreOptions& o) { options(o), o.threads = 3; });
   EXPECT_EQ(score_csv(with_three), csv);
   EXPECT_EQ(with_three.cmmd->unbiased, report.cmmd->unbiased);
 }
@@ -96,7 +104,8 @@ TEST(Score, SaysFirstWhatPairsNotAndWhatIsAnotherFormatOrSize) {
   const auto report = scored({(place / "a").string(), (place / "b").string()}, only);
   ASSERT_EQ(report.first_lines.size(), 2u);
   EXPECT_TRUE(contains(report.first_lines[0], "11 pairs")) << report.first_lines[0];
-  EXPECT_TRUE(contains(report.first_lines[0], "PNG of 64x64") && contains(report.first_lines[0], "JPG of 64x64")) << report.first_lines[0];
+  EXPECT_TRUE(contains(report.first_lines[0], "PNG of 64x64") && contains(report.first_lines[0], "JPG of 64x64"))
+      << report.first_lines[0];
   EXPECT_TRUE(contains(report.first_lines[1], "3.png")) << report.first_lines[1];
   for (int i = 0; i < 2 * prompts; ++i) fs::remove(place / fmt::format("a/{}.txt", i));
   fs::create_directory(place / "c");
@@ -122,7 +131,9 @@ TEST(Score, TakesCaptionAndSeedFromAPicturesOwnRecipe) {
   recipe.inputs[0].name = "sdxl-base";
   write_atomically(place / "a/x.png", encode_png(Image8::filled(64, 64, white), {{names::png_recipe, recipe.to_text()}}));
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { scored({(place / "a").string()}); }), "give --judge FOLDER"));
-  EXPECT_NO_THROW(scored({(place / "a").string()}, [](ScoreOptions& options) { options.judge = model() / "judge_select", options.metrics = "clip_score"; }));
+  EXPECT_NO_THROW(scored({(place / "a").string()}, [](ScoreOptions& options) {
+    options.judge = model() / "judge_select", options.metrics = "clip_score";
+  }));
 }
 
 TEST(Score, KeepsACalibrationOfTheBundledModelWithBothItsJudges) {
@@ -139,11 +150,14 @@ TEST(Score, RefusesWhatCannotBeScoredInOneClearLine) {
   TemporaryFolder place;
   write_set(place / "a", false);
   const std::string a = (place / "a").string();
-  const auto refused = [&](const std::string& words, const std::function<void(ScoreOptions&)>& set, ErrorKind kind = ErrorKind::input) {
+  const auto refused = [&](const std::string& words, const std::function<void(ScoreOptions&)>& set,
+                           ErrorKind kind = ErrorKind::input) {
     const auto line = error_of(kind, [&] { scored({a}, set); });
     EXPECT_TRUE(contains(line, words)) << line;
   };
-  const auto with_folder = [&](const std::string& folder) { return [folder](ScoreOptions& options) { options.folder = {folder}; }; };
+  const auto with_folder = [&](const std::string& folder) {
+    return [folder](ScoreOptions& options) { options.folder = {folder}; };
+  };
   refused("a folder of pictures is needed", [](ScoreOptions& options) { options.folder.clear(); });
   refused("does not exist", with_folder((place / "none").string()));
   refused("is a file", with_folder((place / "a/0.png").string()));
@@ -151,7 +165,10 @@ TEST(Score, RefusesWhatCannotBeScoredInOneClearLine) {
   refused("has no pictures", with_folder((place / "empty").string()));
   write_atomically(place / "empty/x.png", encode_png(Image8::filled(64, 64, white)));
   refused("1 of 1 pictures", with_folder((place / "empty").string()));
-  write_atomically(place / "empty/metadata.jsonl", R"({"file_name": "x.png", "text": "fox"})" "\n" R"({"file_name": "y.png", "text": "owl"})" "\n");
+  write_atomically(place / "empty/metadata.jsonl", R"({"file_name": "x.png", "text": "fox"})"
+                                                   "\n"
+                                                   R"({"file_name": "y.png", "text": "owl"})"
+                                                   "\n");
   refused("names y.png, which is not there", with_folder((place / "empty").string()));
   write_atomically(place / "empty/metadata.jsonl", "{\"file_name\": \"x.png\", \"text\": \"fox\"}\n");
   const auto one_prompt = scored({(place / "empty").string()}, [](ScoreOptions& options) { options.metrics = "clip_score"; });

@@ -37,7 +37,8 @@ PictureOptions lion() {
   return options;
 }
 
-Lines lines_of(Engine& engine, const ModelOptions& model, const std::vector<PictureOptions>& pictures, const std::set<std::string>& typed = {}) {
+Lines lines_of(Engine& engine, const ModelOptions& model, const std::vector<PictureOptions>& pictures,
+               const std::set<std::string>& typed = {}) {
   std::vector<Plan> plans;
   std::vector<AskedPicture> asked;
   for (const auto& picture : pictures) plans.push_back(engine.plan(picture));
@@ -57,49 +58,71 @@ void expect_all(const ModelOptions& model, const std::vector<Case>& cases) {
 }  // namespace
 
 TEST(WithoutEffect, OptionsOfAPictureDrawnByTheBaseAlone) {
-  expect_all(on_cpu(), {
-      {[](auto&) {}, {}},
-      {[](auto& p) { p.negative_prompt = "wrong", p.negative_prompt_2 = "bad", p.prompt_2 = "cat", p.guidance_rescale = 0.5, p.guidance_interval = "0.2:0.5", p.pooled = "clean"; }, {}},
-      {[](auto& p) { p.lora = {lora + ":1:negative"}, p.negative_prompt = "wrong"; }, {}},
-      {[](auto& p) { p.negative_prompt = "wrong", p.cfg_scale = 1; }, {"--negative-prompt" + no_guidance}},
-      {[](auto& p) { p.negative_prompt = "wrong", p.guidance_interval = "0:0"; }, {"--negative-prompt" + no_guidance}},
-      {[](auto& p) { p.negative_prompt = "wrong", p.guidance_interval = "0.9:1"; }, {"--negative-prompt" + no_guidance}},  // no step of four begins there
-      {[](auto& p) { p.negative_prompt = "", p.negative_prompt_2 = "bad", p.cfg_scale = 0.5; }, {"--negative-prompt-2" + no_guidance}},
-      {[](auto& p) { p.guidance_rescale = 0.5, p.cfg_scale = 1; }, {"--guidance-rescale" + no_guidance}},
-      {[](auto& p) { p.guidance_interval = "0.2:0.5", p.cfg_scale = 1; }, {"--guidance-interval" + no_guidance}},
-      {[](auto& p) { p.lora = {lora + ":1:negative"}, p.cfg_scale = 1; }, {}},  // of LoRAs the engine speaks: lora_notices_test.cpp
-      {[](auto& p) { p.lora = {lora + ":0"}; }, {}},
-      {[](auto& p) { p.refiner_start = 0.5; }, {"--refiner-start has no effect: there is no --refiner"}},
-      {[](auto& p) { p.refiner_cfg_scale = 3; }, {"--refiner-cfg-scale has no effect: there is no --refiner"}},
-      {[](auto& p) { p.aesthetic_score = 5; }, {"--aesthetic-score" + not_told}},
-      {[](auto& p) { p.negative_aesthetic_score = 5; }, {"--negative-aesthetic-score" + not_told}},
-      {[](auto& p) { p.weighting = "none", p.pooled = "clean"; }, {"--pooled has no effect: with --weighting none the text is taken as it stands"}},
-  });
+  expect_all(on_cpu(),
+             {
+                 {[](auto&) {}, {}},
+                 {[](auto& p) {
+                    p.negative_prompt = "wrong", p.negative_prompt_2 = "bad", p.prompt_2 = "cat", p.guidance_rescale = 0.5,
+                    p.guidance_interval = "0.2:0.5", p.pooled = "clean";
+                  },
+                  {}},
+                 {[](auto& p) { p.lora = {lora + ":1:negative"}, p.negative_prompt = "wrong"; }, {}},
+                 {[](auto& p) { p.negative_prompt = "wrong", p.cfg_scale = 1; }, {"--negative-prompt" + no_guidance}},
+                 {[](auto& p) { p.negative_prompt = "wrong", p.guidance_interval = "0:0"; }, {"--negative-prompt" + no_guidance}},
+                 {[](auto& p) { p.negative_prompt = "wrong", p.guidance_interval = "0.9:1"; },
+                  {"--negative-prompt" + no_guidance}},  // no step of four begins there
+                 {[](auto& p) { p.negative_prompt = "", p.negative_prompt_2 = "bad", p.cfg_scale = 0.5; },
+                  {"--negative-prompt-2" + no_guidance}},
+                 {[](auto& p) { p.guidance_rescale = 0.5, p.cfg_scale = 1; }, {"--guidance-rescale" + no_guidance}},
+                 {[](auto& p) { p.guidance_interval = "0.2:0.5", p.cfg_scale = 1; }, {"--guidance-interval" + no_guidance}},
+                 {[](auto& p) { p.lora = {lora + ":1:negative"}, p.cfg_scale = 1; },
+                  {}},  // of LoRAs the engine speaks: lora_notices_test.cpp
+                 {[](auto& p) { p.lora = {lora + ":0"}; }, {}},
+                 {[](auto& p) { p.refiner_start = 0.5; }, {"--refiner-start has no effect: there is no --refiner"}},
+                 {[](auto& p) { p.refiner_cfg_scale = 3; }, {"--refiner-cfg-scale has no effect: there is no --refiner"}},
+                 {[](auto& p) { p.aesthetic_score = 5; }, {"--aesthetic-score" + not_told}},
+                 {[](auto& p) { p.negative_aesthetic_score = 5; }, {"--negative-aesthetic-score" + not_told}},
+                 {[](auto& p) { p.weighting = "none", p.pooled = "clean"; },
+                  {"--pooled has no effect: with --weighting none the text is taken as it stands"}},
+             });
 }
 
 TEST(WithoutEffect, OptionsOfAPictureThatARefinerTakesOver) {
-  expect_all(on_cpu(models + "/emoji-xl/refiner"), {
-      {[](auto& p) { p.refiner_start = 0.5, p.aesthetic_score = 5, p.negative_aesthetic_score = 2, p.refiner_cfg_scale = 3, p.target_size = "32x32", p.prompt_2 = "cat"; }, {}},
-      {[](auto& p) { p.refiner_start = 0.5, p.negative_prompt = "wrong", p.cfg_scale = 1, p.refiner_cfg_scale = 5; }, {}},
-      {[](auto& p) { p.refiner_start = 0.5, p.negative_prompt = "wrong", p.cfg_scale = 5, p.refiner_cfg_scale = 1; }, {}},
-      {[](auto& p) { p.refiner_start = 0.5, p.negative_aesthetic_score = 2, p.cfg_scale = 1; }, {"--negative-aesthetic-score" + no_guidance}},
-      {[](auto& p) { p.refiner_start = 1; }, {"--refiner has no effect: it draws no step, --refiner-start is too large"}},
-      {[](auto& p) { p.refiner_start = 1, p.refiner_cfg_scale = 3, p.aesthetic_score = 5; },
-       {"--refiner-cfg-scale has no effect: the refiner draws no step", "--aesthetic-score" + not_told, "--refiner has no effect: it draws no step, --refiner-start is too large"}},
-      // Timesteps 751, 501, 251, 1: the refiner takes over below 900, so the base draws none.
-      {[](auto& p) { p.refiner_start = 0.1, p.refiner_cfg_scale = 3, p.cfg_scale = 5; }, {"--cfg-scale has no effect: the base draws no step, and --refiner-cfg-scale is the refiner's"}},
-      {[](auto& p) { p.refiner_start = 0.1, p.prompt_2 = "cat", p.target_size = "32x32", p.lora = {lora}; },
-       {"--prompt-2 has no effect: the model that draws has one text encoder", "--target-size has no effect: the model that draws is not told one"}},
-  });
+  expect_all(
+      on_cpu(models + "/emoji-xl/refiner"),
+      {
+          {[](auto& p) {
+             p.refiner_start = 0.5, p.aesthetic_score = 5, p.negative_aesthetic_score = 2, p.refiner_cfg_scale = 3,
+             p.target_size = "32x32", p.prompt_2 = "cat";
+           },
+           {}},
+          {[](auto& p) { p.refiner_start = 0.5, p.negative_prompt = "wrong", p.cfg_scale = 1, p.refiner_cfg_scale = 5; }, {}},
+          {[](auto& p) { p.refiner_start = 0.5, p.negative_prompt = "wrong", p.cfg_scale = 5, p.refiner_cfg_scale = 1; }, {}},
+          {[](auto& p) { p.refiner_start = 0.5, p.negative_aesthetic_score = 2, p.cfg_scale = 1; },
+           {"--negative-aesthetic-score" + no_guidance}},
+          {[](auto& p) { p.refiner_start = 1; }, {"--refiner has no effect: it draws no step, --refiner-start is too large"}},
+          {[](auto& p) { p.refiner_start = 1, p.refiner_cfg_scale = 3, p.aesthetic_score = 5; },
+           {"--refiner-cfg-scale has no effect: the refiner draws no step", "--aesthetic-score" + not_told,
+            "--refiner has no effect: it draws no step, --refiner-start is too large"}},
+          // Timesteps 751, 501, 251, 1: the refiner takes over below 900, so the base draws none.
+          {[](auto& p) { p.refiner_start = 0.1, p.refiner_cfg_scale = 3, p.cfg_scale = 5; },
+           {"--cfg-scale has no effect: the base draws no step, and --refiner-cfg-scale is the refiner's"}},
+          {[](auto& p) { p.refiner_start = 0.1, p.prompt_2 = "cat", p.target_size = "32x32", p.lora = {lora}; },
+           {"--prompt-2 has no effect: the model that draws has one text encoder",
+            "--target-size has no effect: the model that draws is not told one"}},
+      });
 }
 
 TEST(WithoutEffect, OptionsOfAModelWithOneTextEncoder) {
-  expect_all(on_cpu("", models + "/emoji-xl/refiner"), {
-      {[](auto& p) { p.aesthetic_score = 5; }, {}},
-      {[](auto& p) { p.prompt_2 = "cat", p.negative_prompt = "x", p.negative_prompt_2 = "bad", p.target_size = "32x32"; },
-       {"--prompt-2 has no effect: the model that draws has one text encoder", "--negative-prompt-2 has no effect: the model that draws has one text encoder",
-        "--target-size has no effect: the model that draws is not told one"}},
-  });
+  expect_all(
+      on_cpu("", models + "/emoji-xl/refiner"),
+      {
+          {[](auto& p) { p.aesthetic_score = 5; }, {}},
+          {[](auto& p) { p.prompt_2 = "cat", p.negative_prompt = "x", p.negative_prompt_2 = "bad", p.target_size = "32x32"; },
+           {"--prompt-2 has no effect: the model that draws has one text encoder",
+            "--negative-prompt-2 has no effect: the model that draws has one text encoder",
+            "--target-size has no effect: the model that draws is not told one"}},
+      });
 }
 
 TEST(WithoutEffect, IsAnErrorWhereThePictureWouldNotBeTheOneAskedFor) {
@@ -107,7 +130,9 @@ TEST(WithoutEffect, IsAnErrorWhereThePictureWouldNotBeTheOneAskedFor) {
   Engine engine(model, 1);
   PictureOptions picture = lion();
   picture.negative_prompt_2 = "bad";
-  EXPECT_TRUE(error_of(ErrorKind::input, [&] { lines_of(engine, model, {picture}); }).starts_with("[--negative-prompt-2] has no effect: without --negative-prompt"));
+  EXPECT_TRUE(error_of(ErrorKind::input, [&] {
+                lines_of(engine, model, {picture});
+              }).starts_with("[--negative-prompt-2] has no effect: without --negative-prompt"));
   picture.negative_prompt_2 = "";  // as if it were absent
   EXPECT_EQ(lines_of(engine, model, {picture}), Lines());
   picture.negative_prompt_2 = "bad";
@@ -122,7 +147,8 @@ TEST(WithoutEffect, EachLineIsSaidOnceAndDefaultsCountWhereTheyWereTyped) {
   unguided.negative_prompt = "wrong";
   unguided.cfg_scale = 1;
   EXPECT_EQ(lines_of(engine, model, {unguided, lion(), unguided}), Lines{"--negative-prompt" + no_guidance});
-  EXPECT_EQ(lines_of(engine, model, {lion()}, {"refiner_start", "steps", "out"}), Lines{"--refiner-start has no effect: there is no --refiner"});
+  EXPECT_EQ(lines_of(engine, model, {lion()}, {"refiner_start", "steps", "out"}),
+            Lines{"--refiner-start has no effect: there is no --refiner"});
 }
 
 TEST(WithoutEffect, OptionsOfTheModel) {
@@ -146,9 +172,12 @@ TEST(WithoutEffect, EmbeddingsWhoseWordIsInNoPrompt) {
   EXPECT_EQ(engine.embeddings()[1].also, "<toy>");
   PictureOptions picture = lion();
   EXPECT_EQ(lines_of(engine, model, {picture}),
-            (Lines{"--embedding has no effect: \"cafe\xcc\x81\" is in no prompt", "--embedding has no effect: neither \"<toy>\" nor \"stored\" is in a prompt"}));
-  for (const auto& change : std::vector<Change>{[](auto& p) { p.prompt = "A CAF\xc3\x89 with a <Toy>"; }, [](auto& p) { p.negative_prompt = "caf\xc3\xa9, stored"; },
-                                                [](auto& p) { p.prompt_2 = "caf\xc3\xa9 stored"; }, [](auto& p) { p.negative_prompt = "", p.negative_prompt_2 = "cafe\xcc\x81 <toy>"; }}) {
+            (Lines{"--embedding has no effect: \"cafe\xcc\x81\" is in no prompt",
+                   "--embedding has no effect: neither \"<toy>\" nor \"stored\" is in a prompt"}));
+  for (const auto& change : std::vector<Change>{
+           [](auto& p) { p.prompt = "A CAF\xc3\x89 with a <Toy>"; }, [](auto& p) { p.negative_prompt = "caf\xc3\xa9, stored"; },
+           [](auto& p) { p.prompt_2 = "caf\xc3\xa9 stored"; },
+           [](auto& p) { p.negative_prompt = "", p.negative_prompt_2 = "cafe\xcc\x81 <toy>"; }}) {
     picture = lion();
     change(picture);
     EXPECT_EQ(lines_of(engine, model, {picture}), Lines()) << picture.prompt.value_or("no prompt");
@@ -164,10 +193,12 @@ TEST(WithoutEffect, OptionsOfATraining) {
   options.step.prior_weight = 0.5;
   options.run.validate_every = 7;
   options.text_encoder_learning_rate = 1e-4;
-  EXPECT_EQ(without_effect(options),
-            (Lines{"--prompt has no effect: with --captions each picture has its own", "--class-count has no effect: there is no --class-data",
-                   "--prior-weight has no effect: there is no --class-data", "--validate-every has no effect: there is no --validation-prompt and no --validation-data",
-                   "--text-encoder-learning-rate has no effect: there is no --text-encoders"}));
+  EXPECT_EQ(
+      without_effect(options),
+      (Lines{"--prompt has no effect: with --captions each picture has its own",
+             "--class-count has no effect: there is no --class-data", "--prior-weight has no effect: there is no --class-data",
+             "--validate-every has no effect: there is no --validation-prompt and no --validation-data",
+             "--text-encoder-learning-rate has no effect: there is no --text-encoders"}));
   options.data.captions = false;
   options.data.class_data = options.data.class_prompt = "dog";
   options.run.validation_prompt = "a dog";

@@ -46,7 +46,9 @@ TEST(AlphaZero, OfAKeySwitchesTheLayerOffInEveryDialectAndNumberFormat) {
       for (const Shape& shape : {Shape{}, Shape{1}}) {
         Tensors tensors;
         for (const auto& layer : {on, off}) {
-          const auto key = [&, &layer = layer](LoraSide side) { return lora_names(dialect, "unet", layer, side, layout).front(); };
+          const auto key = [&, &layer = layer](LoraSide side) {
+            return lora_names(dialect, "unet", layer, side, layout).front();
+          };
           tensors[key(LoraSide::down)] = at::ones({2, 128});
           tensors[key(LoraSide::up)] = at::ones({128, 2});
           tensors[key(LoraSide::alpha)] = at::full(shape, layer == off ? 0 : 3, dtype);
@@ -56,7 +58,8 @@ TEST(AlphaZero, OfAKeySwitchesTheLayerOffInEveryDialectAndNumberFormat) {
 }
 
 TEST(AlphaZero, OfAConfigSwitchesLayersOffByItsPatternOrForAllThatNoPatternNames) {
-  const std::string patterns[] = {R"("lora_alpha": 4, "alpha_pattern": {")" + off + R"(": 0})", R"("lora_alpha": 0, "alpha_pattern": {")" + on + R"(": 4})"};
+  const std::string patterns[] = {R"("lora_alpha": 4, "alpha_pattern": {")" + off + R"(": 0})",
+                                  R"("lora_alpha": 0, "alpha_pattern": {")" + on + R"(": 4})"};
   for (const auto& pattern : patterns) {
     expect_one_off(write_and_read(both("unet."), {{"lora_adapter_metadata", "{\"r\": 2, " + pattern + "}"}}), 4);
     std::string prefixed = "{\"unet.r\": 2, " + pattern + "}";
@@ -65,7 +68,8 @@ TEST(AlphaZero, OfAConfigSwitchesLayersOffByItsPatternOrForAllThatNoPatternNames
     for (const char* rslora : {"false", "true"}) {
       const ScratchFolder folder;
       write_safetensors(folder / "adapter_model.safetensors", both("base_model.model."));
-      std::ofstream(folder / "adapter_config.json") << "{\"peft_type\": \"LORA\", \"r\": 2, \"use_rslora\": " << rslora << ", " << pattern << "}";
+      std::ofstream(folder / "adapter_config.json")
+          << "{\"peft_type\": \"LORA\", \"r\": 2, \"use_rslora\": " << rslora << ", " << pattern << "}";
       expect_one_off(read_lora(folder / "", model_targets()), rslora == std::string("true") ? 4 * std::sqrt(2.0) : 4);
     }
   }
@@ -107,13 +111,14 @@ TEST(AlphaZero, IsShownByInspectWithAndWithoutAModel) {
   }
   tensors["unet." + on + ".alpha"] = at::zeros({});
   write_safetensors(folder / "lora.safetensors", tensors);
-  EXPECT_NE(report_text(inspect_lora(folder / "lora.safetensors", &model_targets())).find("has no effect: all its layers"), std::string::npos);
+  EXPECT_NE(report_text(inspect_lora(folder / "lora.safetensors", &model_targets())).find("has no effect: all its layers"),
+            std::string::npos);
 }
-
 
 TEST(Effect, IsMissedByNoneOfItsReasons) {
   LoraTargets targets = model_targets();
-  for (auto& target : targets.components.at("text_encoder")) target.is_read = !target.name.starts_with("text_model.encoder.layers.2.");
+  for (auto& target : targets.components.at("text_encoder"))
+    target.is_read = !target.name.starts_with("text_model.encoder.layers.2.");
   const ScratchFolder folder;
   const auto read = [&](const std::vector<std::string>& stems, double up = 1, bool is_off = false) {
     Tensors tensors;
@@ -127,9 +132,11 @@ TEST(Effect, IsMissedByNoneOfItsReasons) {
     write_safetensors(folder / "lora.safetensors", tensors);
     return std::make_shared<const LoraFile>(read_lora(folder / "lora.safetensors", targets));
   };
-  const std::string unet = "unet." + on, unread = "text_encoder.text_model.encoder.layers.2.self_attn.q_proj", text = "text_encoder.text_model.encoder.layers.1.self_attn.q_proj",
+  const std::string unet = "unet." + on, unread = "text_encoder.text_model.encoder.layers.2.self_attn.q_proj",
+                    text = "text_encoder.text_model.encoder.layers.1.self_attn.q_proj",
                     last_of_second = "text_encoder_2.text_model.encoder.layers.2.self_attn.q_proj";
-  const auto why = [](const std::shared_ptr<const LoraFile>& file, double weight = 1, LoraBranch branch = LoraBranch::both, const PictureReads& reads = {}) {
+  const auto why = [](const std::shared_ptr<const LoraFile>& file, double weight = 1, LoraBranch branch = LoraBranch::both,
+                      const PictureReads& reads = {}) {
     return why_without_effect({file, weight, branch}, reads);
   };
   EXPECT_EQ(why(read({unet})), "");

@@ -40,7 +40,8 @@ void expect_baked(const ModelFiles& got, const ModelFiles& model, const BakeRequ
       Tensor expected = source.load(at::kFloat);
       for (const auto& [lora, weight] : request.loras)
         if (const auto modules = lora->modules.find(part); modules != lora->modules.end())
-          if (const auto found = modules->second.find(name.substr(0, name.size() - 7)); name.ends_with(".weight") && found != modules->second.end())
+          if (const auto found = modules->second.find(name.substr(0, name.size() - 7));
+              name.ends_with(".weight") && found != modules->second.end())
             expected = expected + delta(found->second, weight);
       const Tensor tensor = after.at(name).load({});
       EXPECT_EQ(tensor.scalar_type(), storage.value_or(source.dtype())) << name;
@@ -61,11 +62,14 @@ fs::path sharded_model(const fs::path& folder) {
   for (const auto& entry : file->entries()) {
     const int shard = entry.name.starts_with("up_blocks");
     shards[shard][entry.name] = file->load(entry);
-    map += fmt::format("{}\"{}\": \"diffusion_pytorch_model-0000{}-of-00002.safetensors\"", map.empty() ? "" : ", ", entry.name, shard + 1);
+    map += fmt::format("{}\"{}\": \"diffusion_pytorch_model-0000{}-of-00002.safetensors\"", map.empty() ? "" : ", ", entry.name,
+                       shard + 1);
   }
   for (int i = 0; i < 2; ++i)
-    write_safetensors(folder / fmt::format("unet/diffusion_pytorch_model-0000{}-of-00002.safetensors", i + 1), shards[i], {{"format", "pt"}});
-  std::ofstream(folder / "unet/diffusion_pytorch_model.safetensors.index.json") << "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {" << map << "}}";
+    write_safetensors(folder / fmt::format("unet/diffusion_pytorch_model-0000{}-of-00002.safetensors", i + 1), shards[i],
+                      {{"format", "pt"}});
+  std::ofstream(folder / "unet/diffusion_pytorch_model.safetensors.index.json")
+      << "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {" << map << "}}";
   return folder;
 }
 
@@ -79,8 +83,8 @@ TEST(Bake, AddsTheDeltasAndKeepsTheRestAsItWas) {
   EXPECT_EQ(plan.changed, (std::map<std::string, int>{{"unet", 3}, {"text_encoder", 2}, {"text_encoder_2", 1}}));
   const auto result = baked(model, request, folder / "baked");
   expect_baked(result, model, request);
-  for (const char* same : {"vae/diffusion_pytorch_model.safetensors", "unet/config.json", "tokenizer/vocab.json", "model_index.json",
-                           "scheduler/scheduler_config.json"})
+  for (const char* same : {"vae/diffusion_pytorch_model.safetensors", "unet/config.json", "tokenizer/vocab.json",
+                           "model_index.json", "scheduler/scheduler_config.json"})
     EXPECT_EQ(read_bytes(result.path / same), read_bytes(emoji_xl() / same)) << same;
   const auto changed = SafetensorsFile::open(result.path / "unet/diffusion_pytorch_model.safetensors");
   EXPECT_EQ(changed->metadata().at("negativa.baked"), "[]");
@@ -106,7 +110,8 @@ TEST(Bake, OfASingleFileIsAFolder) {
   const TemporaryFolder folder;
   const auto original = open_model(emoji_xl());
   write_sgm_file(original, folder / "model.safetensors", {{"negativa.config", configs_of(original)}});
-  for (const char* tokenizer : {"tokenizer", "tokenizer_2"}) fs::create_directory_symlink(emoji_xl() / tokenizer, folder / tokenizer);
+  for (const char* tokenizer : {"tokenizer", "tokenizer_2"})
+    fs::create_directory_symlink(emoji_xl() / tokenizer, folder / tokenizer);
   const auto request = request_of({{small(), 0.01}});
   const auto result = baked(open_model(folder / "model.safetensors"), request, folder / "baked");
   expect_baked(result, original, request);
@@ -122,21 +127,33 @@ TEST(Bake, KeepsShards) {
   expect_baked(result, open_model(emoji_xl()), request);
   const auto files = result.weight_files("unet");
   ASSERT_EQ(files.shards.size(), 2u);
-  EXPECT_NE(read_bytes(files.index).find("\"total_size\": 16743560"), std::string::npos) << read_bytes(files.index).substr(0, 100);
+  EXPECT_NE(read_bytes(files.index).find("\"total_size\": 16743560"), std::string::npos)
+      << read_bytes(files.index).substr(0, 100);
 }
 
 TEST(Bake, RefusesALoraOfLayersTheModelLacks) {
   auto lora = std::make_shared<LoraFile>();
   lora->modules = test::small_lora();
   lora->modules["unet"]["nowhere"] = lora->modules["unet"].begin()->second;
-  EXPECT_NE(error_of(ErrorKind::missing_key, [&] { plan_bake(open_model(emoji_xl()), request_of({{lora, 1}})); }).find("1 layers"), std::string::npos);
-  EXPECT_NE(error_of(ErrorKind::missing_key, [&] { plan_bake(open_model(emoji_xl() / "refiner"), request_of({{small(), 1}})); }).find("text_encoder"),
+  EXPECT_NE(error_of(ErrorKind::missing_key,
+                     [&] {
+                       plan_bake(open_model(emoji_xl()), request_of({{lora, 1}}));
+                     })
+                .find("1 layers"),
+            std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::missing_key,
+                     [&] {
+                       plan_bake(open_model(emoji_xl() / "refiner"), request_of({{small(), 1}}));
+                     })
+                .find("text_encoder"),
             std::string::npos);
 }
 
 TEST(Bake, RefusesNumbersThatTheStorageCannotHold) {
   const TemporaryFolder folder;
-  const auto message = error_of(ErrorKind::input, [&] { baked(open_model(emoji_xl()), request_of({{small(), 1e6}}), folder / "baked"); });
+  const auto message = error_of(ErrorKind::input, [&] {
+    baked(open_model(emoji_xl()), request_of({{small(), 1e6}}), folder / "baked");
+  });
   EXPECT_NE(message.find("fp16 cannot hold"), std::string::npos) << message;
 }
 

@@ -67,11 +67,13 @@ INSTANTIATE_TEST_SUITE_P(
         ForeignFile{
             "FluxDiffusers", {{"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", at::ones({2, 8})}}, "Flux"},
         ForeignFile{"StableDiffusion3", pair("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608), "Stable Diffusion 3"},
-        ForeignFile{"LoHa", with_fitting({{fitting + ".hada_w1_a", at::ones({64, 2})}}), "LoHa, which is not supported; train or export it as a plain LoRA"},
+        ForeignFile{"LoHa", with_fitting({{fitting + ".hada_w1_a", at::ones({64, 2})}}),
+                    "LoHa, which is not supported; train or export it as a plain LoRA"},
         ForeignFile{"LoHaAlone", {{fitting + ".hada_w2_b", at::ones({2, 64})}}, "LoHa"},
         ForeignFile{"LoHaTucker", {{fitting + ".hada_t1", at::ones({2, 2})}}, "LoHa"},
         ForeignFile{"LoKr", {{fitting + ".lokr_w1", at::ones({8, 8})}, {fitting + ".lokr_w2", at::ones({8, 8})}}, "LoKr"},
-        ForeignFile{"LoKrOfLycorisNames", {{"lycoris_unet_down_blocks_1_attentions_0_proj_in.lokr_w2_a", at::ones({8, 2})}}, "LoKr"},
+        ForeignFile{
+            "LoKrOfLycorisNames", {{"lycoris_unet_down_blocks_1_attentions_0_proj_in.lokr_w2_a", at::ones({8, 2})}}, "LoKr"},
         ForeignFile{"Ia3", {{fitting + ".weight", at::ones({64})}, {fitting + ".on_input", at::ones({})}}, "IA3"},
         ForeignFile{"Ia3OfPeft", {{"base_model.model.mid_block.attentions.0.proj_in.ia3_l", at::ones({128, 1})}}, "IA3"},
         ForeignFile{"GLoRA", {{fitting + ".a1.weight", at::ones({2, 64})}, {fitting + ".b1.weight", at::ones({2, 64})}}, "GLoRA"},
@@ -83,9 +85,12 @@ INSTANTIATE_TEST_SUITE_P(
         ForeignFile{"Norms", with_fitting({{"lora_unet_input_blocks_4_1_norm.w_norm", at::ones({64})}}), "trained norms"},
         ForeignFile{"BiasOfNorms", with_fitting({{"lora_unet_input_blocks_4_1_norm.b_norm", at::ones({64})}}), "trained norms"},
         ForeignFile{"LycorisNames", pair("lycoris_unet_down_blocks_1_attentions_0_proj_in", 64, 64), "LyCORIS file"},
-        ForeignFile{"BundledEmbedding", with_fitting({{"bundle_emb.my-frog.clip_l", at::ones({2, 64})}, {"bundle_emb.my-frog.clip_g", at::ones({2, 96})}}),
-                    "textual inversion my-frog bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it"},
-        ForeignFile{"BundledEmbeddingOfTheWebui", with_fitting({{"bundle_emb.frog.string_to_param.*", at::ones({2, 64})}}), "textual inversion frog bundled"},
+        ForeignFile{
+            "BundledEmbedding",
+            with_fitting({{"bundle_emb.my-frog.clip_l", at::ones({2, 64})}, {"bundle_emb.my-frog.clip_g", at::ones({2, 96})}}),
+            "textual inversion my-frog bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it"},
+        ForeignFile{"BundledEmbeddingOfTheWebui", with_fitting({{"bundle_emb.frog.string_to_param.*", at::ones({2, 64})}}),
+                    "textual inversion frog bundled"},
         ForeignFile{"IpAdapter", {{"ip_adapter.1.to_k_ip.weight", at::ones({4, 4})}}, "IP-Adapter"},
         ForeignFile{"ConvolutionKernel",
                     with_fitting({{"lora_unet_input_blocks_1_0_in_layers_2.lora_down.weight", at::ones({2, 32, 3, 3})},
@@ -124,20 +129,37 @@ TEST(LoraCoverage, RefusesFilesInWhichNothingFitsEvenWhenAllowed) {
 
 TEST(LoraCoverage, RefusesDoraAlways) {
   // Under the names of a layer that is known, of one that is not (a convolution), and of none; every spelling that files have.
-  const std::string stems[] = {fitting, "lora_unet_input_blocks_1_0_in_layers_2", "unet.mid_block.attentions.0.proj_in", "unet.conv_in",
-                               "base_model.model.mid_block.attentions.0.proj_in", "mid_block.resnets.0.conv1", "text_encoder.text_model.encoder.layers.0.mlp.fc1", "nowhere"};
-  const std::string keys[] = {".dora_scale", ".lora_magnitude_vector", ".lora_magnitude_vector.weight", ".lora_magnitude_vector.default", ".lora_magnitude_vector.default.weight",
-                              ".lora_magnitude_vector.my_style.weight", ".lora.magnitude_vector", ".magnitude"};
+  const std::string stems[] = {fitting,
+                               "lora_unet_input_blocks_1_0_in_layers_2",
+                               "unet.mid_block.attentions.0.proj_in",
+                               "unet.conv_in",
+                               "base_model.model.mid_block.attentions.0.proj_in",
+                               "mid_block.resnets.0.conv1",
+                               "text_encoder.text_model.encoder.layers.0.mlp.fc1",
+                               "nowhere"};
+  const std::string keys[] = {".dora_scale",
+                              ".lora_magnitude_vector",
+                              ".lora_magnitude_vector.weight",
+                              ".lora_magnitude_vector.default",
+                              ".lora_magnitude_vector.default.weight",
+                              ".lora_magnitude_vector.my_style.weight",
+                              ".lora.magnitude_vector",
+                              ".magnitude"};
   for (size_t i = 0; i < std::size(stems); ++i)
     for (size_t j = 0; j < std::size(keys); ++j) {
       const std::string key = stems[i] + keys[j];
-      const auto message = error_of(with_fitting({{key, at::ones({64, 1})}}), (i + j) % 2 == 0);  // each stem and each key with and without --allow-unmatched
+      const auto message = error_of(with_fitting({{key, at::ones({64, 1})}}),
+                                    (i + j) % 2 == 0);  // each stem and each key with and without --allow-unmatched
       EXPECT_NE(message.find("is a DoRA"), std::string::npos) << key << ": " << message;
       EXPECT_NE(message.find(key), std::string::npos) << message;
     }
   // Said by the config alone, which may leave the rest to its defaults.
   for (const char* config : {R"({"unet.use_dora": true})", R"({"use_dora": true, "lora_alpha": 8})"})
-    EXPECT_NE(message_of([&] { write_and_read(with_fitting({}), {{"lora_adapter_metadata", config}}, true); }).find("DoRA"), std::string::npos) << config;
+    EXPECT_NE(message_of([&] {
+                write_and_read(with_fitting({}), {{"lora_adapter_metadata", config}}, true);
+              }).find("DoRA"),
+              std::string::npos)
+        << config;
 }
 
 TEST(LoraCoverage, RemarksOnFilesThatFitThoughTheyWereMadeForSomethingElse) {
@@ -147,7 +169,9 @@ TEST(LoraCoverage, RemarksOnFilesThatFitThoughTheyWereMadeForSomethingElse) {
   EXPECT_NE(remark(pair("lora_te" + text, 64, 64)).find("Stable Diffusion 1.x"), std::string::npos);
   EXPECT_EQ(remark(pair("lora_te1" + text, 64, 64)), "");
   EXPECT_EQ(remark(with_fitting(pair("lora_te" + text, 64, 64))), "") << "a UNet of SDXL's is there, so it is SDXL's";
-  EXPECT_NE(remark({{fitting + ".lora_A.weight", at::ones({2, 64})}, {fitting + ".lora_B.weight", at::ones({64, 2})}}).find("peft's suffixes"), std::string::npos);
+  EXPECT_NE(remark({{fitting + ".lora_A.weight", at::ones({2, 64})}, {fitting + ".lora_B.weight", at::ones({64, 2})}})
+                .find("peft's suffixes"),
+            std::string::npos);
 }
 
 TEST(LoraCoverage, ReadsPeftsSuffixesUnderKohyasNamesAsKohyas) {
@@ -208,8 +232,12 @@ TEST(LoraCoverage, RefusesPicklesWithOneLine) {
 
 TEST(LoraCoverage, CallsAFileThatIsNoSafetensorsByItsName) {
   const ScratchFolder folder;
-  for (const auto& [bytes, what] : {std::pair{"version https://git-lfs.github.com/spec/v1\noid", "git-LFS"}, {"<!DOCTYPE html>", "web page"}, {"GGUF\3\1\1\1", "GGUF"},
-                                    {"\x80\4\x95\1\1\1\1\1\1", "pickle"}, {"\xff\xd8\xff\xe0\1\1", "JPEG"}, {"\x89PNG\r\n\x1a\n", "PNG"}}) {
+  for (const auto& [bytes, what] : {std::pair{"version https://git-lfs.github.com/spec/v1\noid", "git-LFS"},
+                                    {"<!DOCTYPE html>", "web page"},
+                                    {"GGUF\3\1\1\1", "GGUF"},
+                                    {"\x80\4\x95\1\1\1\1\1\1", "pickle"},
+                                    {"\xff\xd8\xff\xe0\1\1", "JPEG"},
+                                    {"\x89PNG\r\n\x1a\n", "PNG"}}) {
     std::ofstream(folder / "lora.safetensors") << bytes;
     for (const bool allow : {false, true}) {
       const auto message = message_of([&] { read_lora(folder / "lora.safetensors", model_targets(), allow); });

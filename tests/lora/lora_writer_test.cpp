@@ -101,7 +101,8 @@ TEST(LoraWriter, KeysAreThoseTheDialectIsKnownBy) {
   EXPECT_EQ(kohya.size(), 18u);
   EXPECT_TRUE(kohya.contains("lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.alpha"));
   EXPECT_TRUE(kohya.contains("lora_te2_text_model_encoder_layers_1_self_attn_v_proj.lora_up.weight"));
-  EXPECT_TRUE(keys(LoraDialect::peft).contains("base_model.model.mid_block.attentions.0.transformer_blocks.1.attn2.to_k.lora_A.weight"));
+  EXPECT_TRUE(
+      keys(LoraDialect::peft).contains("base_model.model.mid_block.attentions.0.transformer_blocks.1.attn2.to_k.lora_A.weight"));
 }
 
 TEST(LoraWriter, DiffusersIsToldOfAlphaOnlyWhereItIsNotTheRank) {
@@ -155,7 +156,8 @@ TEST(LoraWriter, TheSameModulesAndMetadataAreTheSameBytes) {
 
 TEST(LoraWriter, WebuisSeeAnSdxlLoraWhateverTheMetadata) {
   const ScratchFolder folder;
-  write_lora(folder / "a.safetensors", lora_of(small_lora()), how(LoraDialect::diffusers, {{"ss_network_alpha", "1"}, {"sshs_model_hash", "old"}}));
+  write_lora(folder / "a.safetensors", lora_of(small_lora()),
+             how(LoraDialect::diffusers, {{"ss_network_alpha", "1"}, {"sshs_model_hash", "old"}}));
   const auto header = header_of(folder / "a.safetensors");
   EXPECT_EQ(header.at("format"), "pt");
   EXPECT_EQ(header.at("ss_base_model_version"), "sdxl_base_v1-0");
@@ -192,7 +194,8 @@ TEST(LoraWriter, LegacyHashIsThatOfAFileWithOnlyTheTrainingFields) {
 
 TEST(LoraWriter, RefusesInOneLineWhatItCannotWrite) {
   const ScratchFolder folder;
-  const auto message = [&](const std::function<void(Modules&)>& change, const std::string& out = "a.safetensors", LoraDialect dialect = LoraDialect::kohya) {
+  const auto message = [&](const std::function<void(Modules&)>& change, const std::string& out = "a.safetensors",
+                           LoraDialect dialect = LoraDialect::kohya) {
     Modules modules = small_lora();
     change(modules);
     return message_of([&] { write_lora(folder / out, lora_of(modules), how(dialect)); });
@@ -202,9 +205,13 @@ TEST(LoraWriter, RefusesInOneLineWhatItCannotWrite) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {message([](Modules& modules) { modules.clear(); }), "no modules"},
       {message([](Modules& modules) { modules.at("unet").clear(); }), "no modules of unet"},
-      {message([&](Modules& modules) { first(modules).up = first(modules).up * std::numeric_limits<float>::quiet_NaN(); }), "NaN"},
+      {message([&](Modules& modules) { first(modules).up = first(modules).up * std::numeric_limits<float>::quiet_NaN(); }),
+       "NaN"},
       {message([&](Modules& modules) { first(modules).alpha = 0; }), "alpha 0"},
-      {message([&](Modules& modules) { first(modules).up = at::ones({64, 2}); }), "expected [rank, in]"},
+      {message([&](Modules& modules) {
+         first(modules).up = at::ones({64, 2});
+       }),
+       "expected [rank, in]"},
       {message([](Modules& modules) { modules["vae"] = modules.at("unet"); }), "component \"vae\""},
       {message(nothing, "a.bin"), "expected a .safetensors file"},
       {message(nothing, "folder", LoraDialect::diffusers), "try -o"},
@@ -234,7 +241,8 @@ TEST(LoraWriter, APeftFolderIsNotMixedWithAnother) {
   const ScratchFolder folder;
   const LoraFile whole = lora_of(small_lora()), unet = lora_of({{"unet", small_lora().at("unet")}});
   const auto refused = [&](const LoraFile& lora, const char* out) {
-    return message_of([&] { write_lora(folder / out, lora, how(LoraDialect::peft)); }).find("holds another adapter") != std::string::npos;
+    return message_of([&] { write_lora(folder / out, lora, how(LoraDialect::peft)); }).find("holds another adapter") !=
+           std::string::npos;
   };
   write_lora(folder / "whole", whole, how(LoraDialect::peft));
   write_lora(folder / "unet", unet, how(LoraDialect::peft));

@@ -26,7 +26,8 @@ Modules other_lora() {
   auto& unet = modules.at("unet");
   unet.erase(unet.begin());
   for (auto& [component, layers] : modules)
-    for (auto& [name, module] : layers) module = {generator.randn({5, module.down.size(1)}), generator.randn({module.up.size(0), 5}), 2.5};
+    for (auto& [name, module] : layers)
+      module = {generator.randn({5, module.down.size(1)}), generator.randn({module.up.size(0), 5}), 2.5};
   unet["mid_block.attentions.0.proj_in"] = {generator.randn({2, 128}), generator.randn({128, 2}), 1};
   modules.erase("text_encoder");
   return modules;
@@ -92,14 +93,16 @@ TEST(MergeConcat, OrderChangesOnlyRounding) {
   std::swap(loras[0], loras[1]);
   const auto other_way = merge_loras(loras, MergeMethod::concat);
   for (const auto& [component, modules] : one_way.modules)
-    for (const auto& [name, module] : modules) EXPECT_LT(relative(dense(other_way.modules.at(component).at(name)), dense(module)), 1e-6) << name;
+    for (const auto& [name, module] : modules)
+      EXPECT_LT(relative(dense(other_way.modules.at(component).at(name)), dense(module)), 1e-6) << name;
 }
 
 TEST(MergeSvd, OfEnoughRankIsTheExactSum) {
   const auto loras = two();
   const auto merged = merge_loras(loras, MergeMethod::svd, 8);
   for (const auto& [component, modules] : merged.modules)
-    for (const auto& [name, module] : modules) EXPECT_LT(relative(dense(module), dense_sum(loras, component, name)), 1e-6) << name;
+    for (const auto& [name, module] : modules)
+      EXPECT_LT(relative(dense(module), dense_sum(loras, component, name)), 1e-6) << name;
   for (const auto& layer : merged.layers) EXPECT_LT(layer.error, 1e-6) << layer.module;
 }
 

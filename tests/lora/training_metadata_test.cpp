@@ -47,11 +47,21 @@ struct SourceDate {
 
 TEST(TrainingMetadata, SaysWhatKohyaSays) {
   const auto fields = training_metadata(facts());
-  const Metadata expected = {{"ss_network_dim", "4"},        {"ss_network_alpha", "2.0"},         {"ss_learning_rate", "1e-05"},
-                             {"ss_text_encoder_lr", "None"}, {"ss_seed", "18446744073709551615"}, {"ss_v2", "False"},
-                             {"ss_resolution", "(64, 64)"},  {"ss_num_train_images", "39"},       {"ss_base_model_version", "sdxl_base_v1-0"},
-                             {"ss_output_name", "wrong"},    {"ss_sd_model_name", "emoji-xl"},    {"ss_min_snr_gamma", "None"},
-                             {"ss_batch_size_per_device", "2"}, {"ss_gradient_accumulation_steps", "3"}, {"ss_total_batch_size", "6"}};
+  const Metadata expected = {{"ss_network_dim", "4"},
+                             {"ss_network_alpha", "2.0"},
+                             {"ss_learning_rate", "1e-05"},
+                             {"ss_text_encoder_lr", "None"},
+                             {"ss_seed", "18446744073709551615"},
+                             {"ss_v2", "False"},
+                             {"ss_resolution", "(64, 64)"},
+                             {"ss_num_train_images", "39"},
+                             {"ss_base_model_version", "sdxl_base_v1-0"},
+                             {"ss_output_name", "wrong"},
+                             {"ss_sd_model_name", "emoji-xl"},
+                             {"ss_min_snr_gamma", "None"},
+                             {"ss_batch_size_per_device", "2"},
+                             {"ss_gradient_accumulation_steps", "3"},
+                             {"ss_total_batch_size", "6"}};
   for (const auto& [key, value] : expected) EXPECT_EQ(fields.at(key), value) << key;
   EXPECT_EQ(nlohmann::json::parse(fields.at("ss_tag_frequency")), nlohmann::json({{"1_wrong", {{"wrong", 39}}}}));
   EXPECT_EQ(fields.at("negativa.recipe"), R"({"seed":1})");

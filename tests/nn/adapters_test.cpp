@@ -42,7 +42,8 @@ TEST(Adapters, SeveralTermsAddUp) {
   both.add("layer", b);
   only_a.add("layer", a);
   only_b.add("layer", b);
-  EXPECT_TRUE(at::allclose(linear.forward(x, both), linear.forward(x, only_a) + linear.forward(x, only_b) - linear.forward(x), 1e-4, 1e-5));
+  EXPECT_TRUE(at::allclose(linear.forward(x, both), linear.forward(x, only_a) + linear.forward(x, only_b) - linear.forward(x),
+                           1e-4, 1e-5));
 }
 
 TEST(Adapters, OfAnotherLayerDoNothing) {

@@ -35,7 +35,8 @@ TEST_F(GroupNormKernel, KeepsTheVarianceOfANearConstantInput) {
   const Tensor one = at::ones({8}), zero = at::zeros({8});
   for (const double eps : {1e-5, 1e-6}) {
     const Tensor expected = at::group_norm(x.to(at::kDouble), 2, one.to(at::kDouble), zero.to(at::kDouble), eps);
-    EXPECT_LT(worst(cpu::group_norm(x, one, zero, {2, eps, false}), expected), 2e-2) << eps;  // values about 0.3 and 0.7; fp32 of 100 keeps 1e-5
+    EXPECT_LT(worst(cpu::group_norm(x, one, zero, {2, eps, false}), expected), 2e-2)
+        << eps;  // values about 0.3 and 0.7; fp32 of 100 keeps 1e-5
   }
 }
 
@@ -58,9 +59,13 @@ TEST(GegluKernel, EqualsTheExactGelu) {
 
 TEST(AttentionKernel, EqualsSoftmaxAttentionInDouble) {
   const c10::InferenceMode inference;
-  for (const auto& [queries, keys, heads, dim] : {std::array<int64_t, 4>{64, 64, 4, 16}, {16, 77, 8, 16}, {7, 1, 1, 4}, {5, 154, 2, 32}, {130, 35, 3, 20}}) {
-    const Tensor q = at::randn({2, queries, heads * dim}) * 3, k = at::randn({2, keys, heads * dim}) * 3, v = at::randn({2, keys, heads * dim});
-    const auto split = [&, heads = heads](const Tensor& t) { return t.to(at::kDouble).view({2, t.size(1), heads, -1}).transpose(1, 2); };
+  for (const auto& [queries, keys, heads, dim] :
+       {std::array<int64_t, 4>{64, 64, 4, 16}, {16, 77, 8, 16}, {7, 1, 1, 4}, {5, 154, 2, 32}, {130, 35, 3, 20}}) {
+    const Tensor q = at::randn({2, queries, heads * dim}) * 3, k = at::randn({2, keys, heads * dim}) * 3,
+                 v = at::randn({2, keys, heads * dim});
+    const auto split = [&, heads = heads](const Tensor& t) {
+      return t.to(at::kDouble).view({2, t.size(1), heads, -1}).transpose(1, 2);
+    };
     const Tensor scores = at::matmul(split(q), split(k).transpose(2, 3)) / std::sqrt(static_cast<double>(dim));
     const Tensor expected = at::matmul(at::softmax(scores, -1), split(v)).transpose(1, 2).flatten(2);
     EXPECT_LT(worst(cpu::attention(q, k, v, heads), expected), 1e-5) << queries << " " << keys;
@@ -94,10 +99,13 @@ TEST_F(PackedWeights, GiveALinearLayersProductInDouble) {
   const c10::InferenceMode inference;
   for (const auto& [in, out] : {std::pair<int64_t, int64_t>{20, 12}, {1, 1}, {7, 16}, {64, 40}, {33, 70}, {128, 128}})
     for (const int64_t rows : {1, 2, 7, 8, 21, 64, 77, 130}) {
-      const Tensor x = at::randn({rows, in}), weight = at::randn({out, in}), bias = at::randn({out}), residual = at::randn({rows, out});
+      const Tensor x = at::randn({rows, in}), weight = at::randn({out, in}), bias = at::randn({out}),
+                   residual = at::randn({rows, out});
       const Tensor product = at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t()), packed = cpu::pack_linear(weight);
-      EXPECT_LT(worst(cpu::packed_linear(x, packed, out, {Tensor(), Tensor()}), product), 1e-4) << in << " " << out << " " << rows;
-      EXPECT_LT(worst(cpu::packed_linear(x, packed, out, {bias, residual}), product + bias + residual), 1e-4) << in << " " << out << " " << rows;
+      EXPECT_LT(worst(cpu::packed_linear(x, packed, out, {Tensor(), Tensor()}), product), 1e-4)
+          << in << " " << out << " " << rows;
+      EXPECT_LT(worst(cpu::packed_linear(x, packed, out, {bias, residual}), product + bias + residual), 1e-4)
+          << in << " " << out << " " << rows;
     }
 }
 
@@ -106,7 +114,8 @@ TEST_F(PackedWeights, GiveAConvolutionInDouble) {
   for (const auto& [kernel, stride, padding] : {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 2, 0}, {1, 1, 0}, {5, 1, 2}})
     for (const auto& [in, out] : {std::pair<int64_t, int64_t>{4, 32}, {24, 3}, {32, 48}}) {
       const Tensor x = at::randn({2, in, 9, 11}), weight = at::randn({out, in, kernel, kernel}), bias = at::randn({out});
-      const Tensor expected = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), {stride, stride}, {padding, padding});
+      const Tensor expected =
+          at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), {stride, stride}, {padding, padding});
       const cpu::ConvShape shape{kernel, stride, padding, out};
       const Tensor packed = cpu::pack_conv(weight, shape), y = cpu::packed_conv2d(x, packed, {bias, Tensor()}, shape);
       EXPECT_LT(worst(y, expected), 2e-4) << kernel << " " << stride << " " << in;
@@ -119,14 +128,16 @@ class LargeWeights : public testing::Test, Seeded {};
 TEST_F(LargeWeights, GiveALinearLayersProductInDoubleInEitherOrderOfMemory) {
   const c10::InferenceMode inference;
   for (const int64_t rows : {1, 16, 77}) {
-    const Tensor x = at::randn({rows, 600}), weight = at::randn({900, 600}), bias = at::randn({900}), residual = at::randn({900, rows}).t();
+    const Tensor x = at::randn({rows, 600}), weight = at::randn({900, 600}), bias = at::randn({900}),
+                 residual = at::randn({900, rows}).t();
     const Tensor product = at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t());
     for (const Tensor& stored : {weight, weight.t().contiguous().t()}) {
       EXPECT_LT(worst(cpu::linear(x, stored, {Tensor(), Tensor()}), product), 1e-3) << rows;
       EXPECT_LT(worst(cpu::linear(x, stored, {bias, residual}), product + bias + residual), 1e-3) << rows;
     }
     const Tensor back = cpu::linear(product.to(at::kFloat), weight.t(), {Tensor(), Tensor()});
-    EXPECT_LT(worst(back, at::matmul(product, weight.to(at::kDouble))) / back.abs().max().item<double>(), 1e-5) << "with the weight turned over";
+    EXPECT_LT(worst(back, at::matmul(product, weight.to(at::kDouble))) / back.abs().max().item<double>(), 1e-5)
+        << "with the weight turned over";
   }
 }
 
@@ -134,7 +145,8 @@ TEST_F(LargeWeights, GiveAConvolutionInDoubleInEitherOrderOfMemory) {
   const c10::InferenceMode inference;
   for (const auto& [kernel, stride, padding] : {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 2, 0}, {1, 1, 0}}) {
     const Tensor x = at::randn({2, 24, 9, 11}), weight = at::randn({40, 24, kernel, kernel}), bias = at::randn({40});
-    const Tensor expected = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), {stride, stride}, {padding, padding});
+    const Tensor expected =
+        at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), {stride, stride}, {padding, padding});
     const cpu::ConvShape shape{kernel, stride, padding, 40};
     for (const Tensor& stored : {weight, weight.contiguous(at::MemoryFormat::ChannelsLast)}) {
       const Tensor y = cpu::conv2d(x, stored, {bias, Tensor()}, shape);
@@ -150,7 +162,8 @@ TEST_F(PackedWeights, GiveARowTheSameBytesWhateverRowsAreWithIt) {
   const Tensor x = at::randn({150, 30}), bias = at::randn({40}), packed = cpu::pack_linear(at::randn({40, 30}));
   const Tensor together = cpu::packed_linear(x, packed, 40, {bias, Tensor()});
   for (int64_t row = 0; row < x.size(0); ++row)
-    ASSERT_TRUE(at::equal(cpu::packed_linear(x.narrow(0, row, 1), packed, 40, {bias, Tensor()}), together.narrow(0, row, 1))) << row;
+    ASSERT_TRUE(at::equal(cpu::packed_linear(x.narrow(0, row, 1), packed, 40, {bias, Tensor()}), together.narrow(0, row, 1)))
+        << row;
 }
 
 TEST(Conv2d, PackedWeightsGiveTheSamePicture) {

@@ -44,7 +44,8 @@ void expect_gradients(const std::function<Tensor()>& f, const std::vector<Tensor
   for (size_t i = 0; i < leaves.size(); ++i) {
     ASSERT_TRUE(leaves[i].grad().defined()) << "leaf " << i;
     const Tensor expected = numerical(scalar, leaves[i].detach());
-    EXPECT_LT((leaves[i].grad() - expected).abs().max().item<double>(), 1e-6 * (1 + expected.abs().max().item<double>())) << "leaf " << i;
+    EXPECT_LT((leaves[i].grad() - expected).abs().max().item<double>(), 1e-6 * (1 + expected.abs().max().item<double>()))
+        << "leaf " << i;
   }
 }
 
@@ -113,7 +114,9 @@ TEST(Gradient, AheadOfTheFirstAdapterNoGraphIsMade) {
   adapters.gradient_checkpointing = true;
   adapters.add("another", {leaf({2, 5}), leaf({5, 2}), {1.0f}});
   const Tensor x = numbers({1, 3, 5});
-  EXPECT_FALSE(checkpointed_linear(linear, {x}, [](const auto& in) { return at::sin(in[0]); }, adapters, x).requires_grad());
+  EXPECT_FALSE(checkpointed_linear(
+                   linear, {x}, [](const auto& in) { return at::sin(in[0]); }, adapters, x)
+                   .requires_grad());
 }
 
 TEST(Gradient, BackwardTwiceThroughOneGraphIsAnErrorAndNotAWrongNumber) {
@@ -123,7 +126,8 @@ TEST(Gradient, BackwardTwiceThroughOneGraphIsAnErrorAndNotAWrongNumber) {
   EXPECT_ANY_THROW(backward(loss));
 }
 
-// Frozen layers keep no cast copy of their weights and convolutions keep no input: what a graph of them holds on to is freed with the names.
+// Frozen layers keep no cast copy of their weights and convolutions keep no input: what a graph of them holds on to is freed with
+// the names.
 TEST(Gradient, AFrozenLayerKeepsNeitherItsInputNorACastWeight) {
   Conv2d conv(3, 4);
   conv.weight = at::randn({4, 3, 3, 3}).to(at::kBFloat16);

@@ -14,16 +14,24 @@ namespace {
 namespace fs = std::filesystem;
 using test::relative_error;
 
-// A model folder of SDXL's structure, so narrow that thousands of steps take seconds: emoji-xl with other sizes and random weights.
+// A model folder of SDXL's structure, so narrow that thousands of steps take seconds: emoji-xl with other sizes and random
+// weights.
 class NarrowModel {
  public:
   NarrowModel() {
-    for (const char* same : {"model_index.json", "vae", "tokenizer", "tokenizer_2", "scheduler"}) fs::create_symlink(test::bundled_model() / same, folder_ / same);
-    const Json sizes = {{"block_out_channels", {8, 16, 16}}, {"norm_num_groups", 4}, {"attention_head_dim", {1, 2, 2}}, {"layers_per_block", 1}, {"transformer_layers_per_block", 1},
-                        {"cross_attention_dim", 40}, {"addition_time_embed_dim", 4}, {"projection_class_embeddings_input_dim", 24 + 6 * 4}};
+    for (const char* same : {"model_index.json", "vae", "tokenizer", "tokenizer_2", "scheduler"})
+      fs::create_symlink(test::bundled_model() / same, folder_ / same);
+    const Json sizes = {{"block_out_channels", {8, 16, 16}}, {"norm_num_groups", 4},
+                        {"attention_head_dim", {1, 2, 2}},   {"layers_per_block", 1},
+                        {"transformer_layers_per_block", 1}, {"cross_attention_dim", 40},
+                        {"addition_time_embed_dim", 4},      {"projection_class_embeddings_input_dim", 24 + 6 * 4}};
     write("unet", UNet(UNetConfig::from_json(config("unet", sizes), "unet")), "diffusion_pytorch_model.safetensors");
     const auto text = [&](const char* part, int64_t width) {
-      const Json narrow = {{"hidden_size", width}, {"intermediate_size", 2 * width}, {"projection_dim", width}, {"num_hidden_layers", 2}, {"num_attention_heads", 2}};
+      const Json narrow = {{"hidden_size", width},
+                           {"intermediate_size", 2 * width},
+                           {"projection_dim", width},
+                           {"num_hidden_layers", 2},
+                           {"num_attention_heads", 2}};
       write(part, CLIPTextModel(CLIPTextConfig::parse(config(part, narrow), part)), "model.safetensors");
     };
     text("text_encoder", 16);
@@ -49,7 +57,8 @@ class NarrowModel {
     std::map<std::string, Tensor> tensors;
     for (const auto& slot : nn::walk(model).slots) {
       const bool is_matrix = slot.shape.size() > 1, is_scale = !is_matrix && slot.name.ends_with(".weight");
-      const double inputs = is_matrix ? static_cast<double>(c10::multiply_integers(slot.shape)) / static_cast<double>(slot.shape[0]) : 100;
+      const double inputs =
+          is_matrix ? static_cast<double>(c10::multiply_integers(slot.shape)) / static_cast<double>(slot.shape[0]) : 100;
       tensors[slot.name] = generator_.randn(slot.shape) / std::sqrt(inputs) + (is_scale ? 1 : 0);
     }
     write_safetensors(folder_ / part / file, tensors);
@@ -112,8 +121,9 @@ struct Drawer {
   Tensor rows(const Drawing& drawing, int64_t step, const Tensor& negative, const Tensor& positive) {
     const auto& [text, plan] = std::tie(drawing.text, drawing.plan);
     const Tensor ids = time_ids({plan.original_size, plan.crop_top_left, plan.target_size});
-    const auto prepared = models.unet().prepare({at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}),
-                                                 at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds}), at::stack({ids, ids})});
+    const auto prepared = models.unet().prepare(
+        {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}),
+         at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds}), at::stack({ids, ids})});
     const auto& [sampler, grid] = std::tie(drawing.course.sampler, drawing.course.grid);
     const auto input = [&](const Tensor& latents) { return sampler->scale_model_input(step, grid, latents); };
     return models.unet().forward(at::cat({input(negative), input(positive)}), grid.timesteps[step], prepared);
@@ -127,7 +137,7 @@ class AttachedLora : public ::testing::Test {
   NarrowModel model;
   Drawer plain{model.request()}, baked{model.request()};
   Plan plan = small_plan(plain.models);
-  Tensor nothing;  // latents without a LoRA
+  Tensor nothing;                                             // latents without a LoRA
   std::vector<std::shared_ptr<const PictureAdapters>> alive;  // texts are known by their adapters' place in memory
 
   AttachedLora() {
@@ -138,15 +148,18 @@ class AttachedLora : public ::testing::Test {
   std::vector<Layer> layers_of(const std::string& component) {
     std::vector<Layer> layers;
     const auto add = [&](const auto& loaded) {
-      for (const auto& [name, linear] : nn::walk(const_cast<std::remove_cvref_t<decltype(loaded)>&>(loaded)).linears) layers.push_back({component, name, linear});
+      for (const auto& [name, linear] : nn::walk(const_cast<std::remove_cvref_t<decltype(loaded)>&>(loaded)).linears)
+        layers.push_back({component, name, linear});
     };
-    if (component == "unet") add(baked.models.unet());
-    else add(component == "text_encoder" ? baked.models.text().first->model : baked.models.text().second.model);
+    if (component == "unet")
+      add(baked.models.unet());
+    else
+      add(component == "text_encoder" ? baked.models.text().first->model : baked.models.text().second.model);
     return layers;
   }
 
-  // Latents as they would be if the baked model drew one branch and the plain one the other: [0] baked negative, [1] baked positive. Both at once: where one
-  // picture wants a model's negative row, the other wants its positive one.
+  // Latents as they would be if the baked model drew one branch and the plain one the other: [0] baked negative, [1] baked
+  // positive. Both at once: where one picture wants a model's negative row, the other wants its positive one.
   std::array<Tensor, 2> one_branch_baked() {
     const Drawing of_plain = plain.begun(plan), of_baked = baked.begun(plan);
     const auto& [sampler, grid] = std::tie(of_plain.course.sampler, of_plain.course.grid);
@@ -156,7 +169,9 @@ class AttachedLora : public ::testing::Test {
     for (int64_t i = 0; i < grid.steps(); ++i) {
       const Tensor from_baked = baked.rows(of_baked, i, first, second), from_plain = plain.rows(of_plain, i, second, first);
       const auto step = [&](const Tensor& uncond, const Tensor& text, const Tensor& latents, SamplerState& state) {
-        return sampler->step({i, grid, guide(uncond.unsqueeze(0), text.unsqueeze(0), static_cast<float>(plan.guidance_scale), 0), latents}, unused, state);
+        return sampler->step(
+            {i, grid, guide(uncond.unsqueeze(0), text.unsqueeze(0), static_cast<float>(plan.guidance_scale), 0), latents}, unused,
+            state);
       };
       const Tensor next = step(from_baked[0], from_plain[1], first, states[0]);
       second = step(from_plain[0], from_baked[1], second, states[1]);
@@ -178,15 +193,18 @@ class AttachedLora : public ::testing::Test {
     if (packed.defined()) linear.packed = nn::cpu::pack_linear(linear.weight);
     if (layer.component != "unet") baked.known.clear();
     const auto one_branch = one_branch_baked();
-    const std::pair<LoraBranch, Tensor> expected[] = {{LoraBranch::both, baked.latents(plan)}, {LoraBranch::negative, one_branch[0]}, {LoraBranch::positive, one_branch[1]}};
+    const std::pair<LoraBranch, Tensor> expected[] = {
+        {LoraBranch::both, baked.latents(plan)}, {LoraBranch::negative, one_branch[0]}, {LoraBranch::positive, one_branch[1]}};
     for (const auto& [branch, latents] : expected) {
       Plan with_lora = plan;
       alive.push_back(with_lora.adapters = attached(file, branch));
       const Tensor got = plain.latents(with_lora);
       const std::string where = layer.component + " " + layer.name + ", branch " + branch_name(branch);
       EXPECT_LT(relative_error(got, latents), 1e-4) << where;
-      if (is_read) EXPECT_GT(relative_error(got, nothing), 1e-3) << where << " does nothing";
-      else EXPECT_TRUE(at::equal(got, nothing)) << where << " does something";
+      if (is_read)
+        EXPECT_GT(relative_error(got, nothing), 1e-3) << where << " does nothing";
+      else
+        EXPECT_TRUE(at::equal(got, nothing)) << where << " does something";
     }
     linear.weight = weight;
     linear.packed = packed;

@@ -74,8 +74,10 @@ TEST(TextToImage, EveryTensorOfEveryRunEqualsDiffusers) {
       const std::string tensor = entry.name.substr(name.size() + 1);
       const Tensor expected = file->load(entry), got = result.tensors.at(tensor);
       ++compared;
-      if (expected.count_nonzero().item<int64_t>() == 0) EXPECT_EQ(got.count_nonzero().item<int64_t>(), 0) << entry.name;
-      else EXPECT_LT(relative_error(got, expected), 1e-4) << entry.name;
+      if (expected.count_nonzero().item<int64_t>() == 0)
+        EXPECT_EQ(got.count_nonzero().item<int64_t>(), 0) << entry.name;
+      else
+        EXPECT_LT(relative_error(got, expected), 1e-4) << entry.name;
     }
     EXPECT_GE(compared, 3) << name;
   }
@@ -136,13 +138,15 @@ UNet merged_unet(const std::vector<ActiveLora>& loras, bool packed) {
   for (auto& [name, linear] : walk.linears)
     for (const auto& lora : loras) {
       const auto& modules = lora.file->modules.at("unet");
-      if (const auto found = modules.find(name); found != modules.end()) linear->weight = linear->weight + delta(found->second, lora.weight);
+      if (const auto found = modules.find(name); found != modules.end())
+        linear->weight = linear->weight + delta(found->second, lora.weight);
     }
   if (packed) nn::pack_small(walk);
   return unet;
 }
 
-// Diffusion-NPO (arXiv:2505.11245): positive branch W + dpo, negative branch W + 0.6 dpo + npo. Its authors' pipeline holds two UNets.
+// Diffusion-NPO (arXiv:2505.11245): positive branch W + dpo, negative branch W + 0.6 dpo + npo. Its authors' pipeline holds two
+// UNets.
 TEST(TextToImage, BranchLorasOnOneUNetEqualTwoSeparatelyMergedUNets) {
   const c10::InferenceMode inference;
   LoraTargets targets = lora_targets(bundled().files());
@@ -189,8 +193,9 @@ struct Stages : testing::Test {  // a model that does not keep its parts, as one
     plans[3].negative_prompt = "blurry";
     LoraTargets targets = lora_targets(models.files());
     auto adapters = std::make_shared<PictureAdapters>();
-    adapters->unet = unet_adapters({{std::make_shared<LoraFile>(read_lora(test::source_folder() / "tests/golden/lora_kohya.safetensors", targets)), 0.2,
-                                     LoraBranch::negative}});
+    adapters->unet = unet_adapters(
+        {{std::make_shared<LoraFile>(read_lora(test::source_folder() / "tests/golden/lora_kohya.safetensors", targets)), 0.2,
+          LoraBranch::negative}});
     plans[3].adapters = adapters;
   }
   std::map<std::string, int> loads_of(const Grouping& grouping) {
@@ -218,7 +223,8 @@ TEST_F(Stages, LoadEachPartOnceForAGroup) {
   const Loads once{{"text", 1}, {"refiner_text", 1}, {"unet", 1}, {"refiner_unet", 1}, {"vae", 1}};
   EXPECT_EQ(loads_of({}), once);
   EXPECT_EQ(loads_of({2, 300}), (Loads{{"text", 2}, {"refiner_text", 2}, {"unet", 2}, {"refiner_unet", 2}, {"vae", 2}}));
-  EXPECT_EQ(loads_of({64, 0}), (Loads{{"text", 1}, {"refiner_text", 1}, {"unet", 4}, {"refiner_unet", 3}, {"vae", 4}})) << "picture 1 has no refiner";
+  EXPECT_EQ(loads_of({64, 0}), (Loads{{"text", 1}, {"refiner_text", 1}, {"unet", 4}, {"refiner_unet", 3}, {"vae", 4}}))
+      << "picture 1 has no refiner";
   for (int i = 0; i < 2; ++i) text_to_image(bundled(), plans[0], {});
   EXPECT_EQ(bundled().loads(), once) << "a small model keeps its parts";
 }
@@ -258,7 +264,9 @@ TEST(TextToImage, ARefinerInTheBasesPlaceTakesItsLorasAndSaysWhatWasCut) {
   EXPECT_EQ(notices.size(), 1u);
   auto adapters = std::make_shared<PictureAdapters>();
   const int64_t width = text_config(models.files(), "text_encoder_2").hidden_size;
-  adapters->positive_text[1].add("text_model.encoder.layers.0.mlp.fc1", {at::ones({1, width}), at::ones({text_config(models.files(), "text_encoder_2").intermediate_size, 1}), {1}});
+  adapters->positive_text[1].add(
+      "text_model.encoder.layers.0.mlp.fc1",
+      {at::ones({1, width}), at::ones({text_config(models.files(), "text_encoder_2").intermediate_size, 1}), {1}});
   plan.adapters = adapters;
   EXPECT_FALSE(at::equal(text_to_image(models, plan, {}).tensors.at("prompt_embeds"), plain));
 }

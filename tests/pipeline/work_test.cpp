@@ -18,8 +18,9 @@ double unet_tflop(const UNetConfig& config, int64_t height, int64_t width) {
   return (unet_work(config, pass).flop + unet_prepare_flop(config, pass)) / 1e12;
 }
 
-// 25 guided steps at 1024x1024: 149.433 TMAC without attention's products (T-GATE's table, huggingface.co/docs/diffusers/optimization/tgate); 50 at
-// 1280x1920 with them: 907 TMAC (DistriFusion, arXiv:2402.19481, figure 1).
+// 25 guided steps at 1024x1024: 149.433 TMAC without attention's products (T-GATE's table,
+// huggingface.co/docs/diffusers/optimization/tgate); 50 at 1280x1920 with them: 907 TMAC (DistriFusion, arXiv:2402.19481, figure
+// 1).
 TEST(Work, OfSdxlIsWhatOthersCounted) {
   const auto base = sdxl<UNetConfig>("unet");
   EXPECT_NEAR(unet_tflop(base, 128, 128), 6.7612, 1e-3);
@@ -27,7 +28,9 @@ TEST(Work, OfSdxlIsWhatOthersCounted) {
   EXPECT_NEAR(unet_tflop(base, 160, 240) * 50, 907, 1);
   const auto vae = sdxl<VaeConfig>("vae");
   EXPECT_NEAR(vae_decode_work(vae, 128, 128).flop / 1e12, 10.4704, 1e-3);
-  const auto text = [](const char* part) { return text_flop(CLIPTextConfig::load(test::source_folder() / "models/sdxl-layers" / part / "config.json")); };
+  const auto text = [](const char* part) {
+    return text_flop(CLIPTextConfig::load(test::source_folder() / "models/sdxl-layers" / part / "config.json"));
+  };
   EXPECT_NEAR((text("text_encoder") + text("text_encoder_2")) / 1e12, 0.111, 1e-3);
 }
 

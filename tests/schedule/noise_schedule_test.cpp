@@ -6,9 +6,10 @@
 
 namespace negativa::test {
 
-// torch's square root (sigma) is not correctly rounded and differs by 1 ULP between CPUs; its linspace (alpha) does where a CPU has no fused
-// multiply-add. With zero SNR the betas come from roots, whose error (2^-24) grows as their last value is taken away from them: alpha(t) has
-// a relative error of twice the error of a root over sqrt(alpha(t)). The roundings of up to 1000 new factors walk at random to 32 of them.
+// torch's square root (sigma) is not correctly rounded and differs by 1 ULP between CPUs; its linspace (alpha) does where a CPU
+// has no fused multiply-add. With zero SNR the betas come from roots, whose error (2^-24) grows as their last value is taken away
+// from them: alpha(t) has a relative error of twice the error of a root over sqrt(alpha(t)). The roundings of up to 1000 new
+// factors walk at random to 32 of them.
 TEST(NoiseSchedule, EqualsDiffusersToOneUlpOrToWhatZeroSnrCancels) {
   constexpr float rounding = 0x1p-24f;
   for (const auto& row : golden().at("noise_schedules")) {
@@ -19,7 +20,9 @@ TEST(NoiseSchedule, EqualsDiffusersToOneUlpOrToWhatZeroSnrCancels) {
     for (size_t k = 0; k < row.at("index").size(); ++k) {
       const int64_t t = row.at("index")[k];
       const float alpha = row.at("alphas_cumprod")[k], sigma = row.at("sigmas")[k];
-      const float error = !zero_snr ? 2 * rounding : std::min(32 * rounding + 2 * rounding / std::sqrt(alpha), 1e-4f);  // relative; 1e-4: sdxl.md 5.5
+      const float error = !zero_snr
+                              ? 2 * rounding
+                              : std::min(32 * rounding + 2 * rounding / std::sqrt(alpha), 1e-4f);  // relative; 1e-4: sdxl.md 5.5
       EXPECT_NEAR(schedule.alphas_cumprod[t].item<float>(), alpha, error * alpha) << t;
       EXPECT_NEAR(schedule.sigmas[t].item<float>(), sigma, std::max(error, 2.5e-7f) * sigma) << t;
     }

@@ -34,9 +34,12 @@ void expect_close(const Tensor& got, const Tensor& expected, float relative_erro
   EXPECT_LT(largest(got - expected), relative_error * largest(expected));
 }
 
-// From a sigma of 4096 the first step takes away all but a hundredth of the latents, so the rounding of the start, at most 2 ULP apart
-// between CPUs (torch's square root, see noise_schedule_test.cpp), weighs that much more in what is left and in all that follows.
-float error_of_cancellation(const Tensor& start, const Tensor& after_first_step) { return 0x1p-22f * largest(start) / largest(after_first_step); }
+// From a sigma of 4096 the first step takes away all but a hundredth of the latents, so the rounding of the start, at most 2 ULP
+// apart between CPUs (torch's square root, see noise_schedule_test.cpp), weighs that much more in what is left and in all that
+// follows.
+float error_of_cancellation(const Tensor& start, const Tensor& after_first_step) {
+  return 0x1p-22f * largest(start) / largest(after_first_step);
+}
 }  // namespace
 
 TEST(Sampler, FollowsDiffusersTrajectoriesAndItsDraws) {

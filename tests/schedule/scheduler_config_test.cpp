@@ -93,14 +93,17 @@ TEST(SchedulerConfig, KnowsWhatAbsentAndNullKeysMeanInEveryClass) {
       EXPECT_EQ(bare.edm->sigma_schedule, whole.edm->sigma_schedule);
     }
   }
-  const auto with_nulls = of_class("DPMSolverMultistepScheduler", {{"trained_betas", nullptr}, {"beta_end", nullptr}, {"use_karras_sigmas", nullptr}});
+  const auto with_nulls = of_class("DPMSolverMultistepScheduler",
+                                   {{"trained_betas", nullptr}, {"beta_end", nullptr}, {"use_karras_sigmas", nullptr}});
   EXPECT_EQ(with_nulls.beta_end, 0.02);
   EXPECT_EQ(default_grid(with_nulls), "linspace");
 }
 
 TEST(SchedulerConfig, OfEveryClassHasTheSamplerThatDrawsForIt) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> drawn = {
-      {"euler", {"EulerDiscrete", "EDMEuler", "DDIM", "DDIMParallel", "DDPM", "PNDM", "HeunDiscrete", "LMSDiscrete", "KDPM2Discrete", "DPMSolverSDE", "SASolver", "IPNDM", "Own"}},
+      {"euler",
+       {"EulerDiscrete", "EDMEuler", "DDIM", "DDIMParallel", "DDPM", "PNDM", "HeunDiscrete", "LMSDiscrete", "KDPM2Discrete",
+        "DPMSolverSDE", "SASolver", "IPNDM", "Own"}},
       {"euler_ancestral", {"EulerAncestralDiscrete", "KDPM2AncestralDiscrete"}},
       {"dpmpp_2m", {"DPMSolverMultistep", "EDMDPMSolverMultistep", "UniPCMultistep", "DEISMultistep", "DPMSolverSinglestep"}}};
   for (const auto& [sampler, classes] : drawn)
@@ -108,33 +111,52 @@ TEST(SchedulerConfig, OfEveryClassHasTheSamplerThatDrawsForIt) {
       const auto config = of_class(name + "Scheduler");
       EXPECT_EQ(default_sampler(config), sampler) << name;
       const bool is_own = name == classes.front() || name.starts_with("EDM");
-      EXPECT_EQ(config.replacement, is_own ? "" : "the model's scheduler is " + name + "Scheduler, which is not built: " + sampler + " draws in its place (--sampler chooses another)");
+      EXPECT_EQ(config.replacement, is_own ? ""
+                                           : "the model's scheduler is " + name + "Scheduler, which is not built: " + sampler +
+                                                 " draws in its place (--sampler chooses another)");
     }
   for (const std::string name : {"LCM", "TCD", "FlowMatchEulerDiscrete", "FlowMatchHeunDiscrete", "FlowMatchLCM"}) {
     const auto config = of_class(name + "Scheduler");
-    EXPECT_TRUE(message_of(ErrorKind::input, [&] { default_sampler(config); }).starts_with("[scheduler_config] " + name + "Scheduler is not built, and no other stands for it: "));
+    EXPECT_TRUE(message_of(ErrorKind::input, [&] {
+                  default_sampler(config);
+                }).starts_with("[scheduler_config] " + name + "Scheduler is not built, and no other stands for it: "));
     EXPECT_EQ(config.beta_start, 0.00085) << "for whom --sampler draws all the same";
   }
-  const std::vector<std::pair<json, std::string>> kinds = {{{{"solver_order", 3}}, "solver_order 3"},
-                                                           {{{"solver_order", 1}}, "solver_order 1"},
-                                                           {{{"algorithm_type", "sde-dpmsolver++"}}, "algorithm_type sde-dpmsolver++"},
-                                                           {{{"algorithm_type", "dpmsolver"}, {"final_sigmas_type", "sigma_min"}}, "algorithm_type dpmsolver"},
-                                                           {{{"solver_type", "heun"}}, "solver_type heun"}};
+  const std::vector<std::pair<json, std::string>> kinds = {
+      {{{"solver_order", 3}}, "solver_order 3"},
+      {{{"solver_order", 1}}, "solver_order 1"},
+      {{{"algorithm_type", "sde-dpmsolver++"}}, "algorithm_type sde-dpmsolver++"},
+      {{{"algorithm_type", "dpmsolver"}, {"final_sigmas_type", "sigma_min"}}, "algorithm_type dpmsolver"},
+      {{{"solver_type", "heun"}}, "solver_type heun"}};
   for (const std::string name : {"DPMSolverMultistepScheduler", "EDMDPMSolverMultistepScheduler"})
     for (const auto& [keys, kind] : kinds) {
       const auto config = of_class(name, keys);
       EXPECT_EQ(default_sampler(config), "dpmpp_2m");
-      EXPECT_EQ(config.replacement, "the model's scheduler is " + name + " of " + kind + ", which is not built: dpmpp_2m draws in its place (--sampler chooses another)");
+      EXPECT_EQ(config.replacement, "the model's scheduler is " + name + " of " + kind +
+                                        ", which is not built: dpmpp_2m draws in its place (--sampler chooses another)");
     }
-  EXPECT_EQ(of_class("DPMSolverMultistepScheduler", {{"algorithm_type", "deis"}, {"solver_type", "bh2"}}).replacement, "") << "diffusers takes these for its own";
+  EXPECT_EQ(of_class("DPMSolverMultistepScheduler", {{"algorithm_type", "deis"}, {"solver_type", "bh2"}}).replacement, "")
+      << "diffusers takes these for its own";
 }
 
 // from_config leaves the keys of the class before in the file.
 TEST(SchedulerConfig, TakesNoKeyThatTheClassDoesNotTake) {
-  const json left_over = {{"use_karras_sigmas", true}, {"use_beta_sigmas", true},  {"use_lu_lambdas", true},        {"use_flow_sigmas", true},        {"thresholding", true},
-                          {"solver_order", 3},         {"sigma_min", 0.1},         {"sigma_max", 5.0},              {"final_sigmas_type", "sigma_min"}, {"timestep_type", "continuous"},
-                          {"algorithm_type", "sde"},   {"interpolation_type", "log_linear"}, {"lambda_min_clipped", -1.0}, {"euler_at_final", true}};
-  for (const std::string name : {"EulerAncestralDiscreteScheduler", "DDIMScheduler", "PNDMScheduler", "KDPM2AncestralDiscreteScheduler"}) {
+  const json left_over = {{"use_karras_sigmas", true},
+                          {"use_beta_sigmas", true},
+                          {"use_lu_lambdas", true},
+                          {"use_flow_sigmas", true},
+                          {"thresholding", true},
+                          {"solver_order", 3},
+                          {"sigma_min", 0.1},
+                          {"sigma_max", 5.0},
+                          {"final_sigmas_type", "sigma_min"},
+                          {"timestep_type", "continuous"},
+                          {"algorithm_type", "sde"},
+                          {"interpolation_type", "log_linear"},
+                          {"lambda_min_clipped", -1.0},
+                          {"euler_at_final", true}};
+  for (const std::string name :
+       {"EulerAncestralDiscreteScheduler", "DDIMScheduler", "PNDMScheduler", "KDPM2AncestralDiscreteScheduler"}) {
     SCOPED_TRACE(name);
     const auto config = of_class(name, left_over);
     EXPECT_EQ(default_grid(config), of_class(name).timestep_spacing);
@@ -162,47 +184,68 @@ TEST(SchedulerConfig, RefusesWhatItsOwnSamplerOrGridWouldNeedOnlyWhenTheyAreTake
     return text([&] { default_sampler(config); }) + text([&] { default_grid(config); });
   };
   const std::string euler = "EulerDiscreteScheduler", dpm = "DPMSolverMultistepScheduler";
-  EXPECT_EQ(refused(euler, {{"use_beta_sigmas", true}}), "[scheduler_config] use_beta_sigmas is not built; choose with --schedule");
-  EXPECT_EQ(refused(euler, {{"interpolation_type", "log_linear"}}), "[scheduler_config] interpolation_type log_linear is not built; choose with --schedule");
+  EXPECT_EQ(refused(euler, {{"use_beta_sigmas", true}}),
+            "[scheduler_config] use_beta_sigmas is not built; choose with --schedule");
+  EXPECT_EQ(refused(euler, {{"interpolation_type", "log_linear"}}),
+            "[scheduler_config] interpolation_type log_linear is not built; choose with --schedule");
   EXPECT_EQ(refused(euler, {{"use_karras_sigmas", true}, {"use_exponential_sigmas", true}}),
             "[scheduler_config] use_karras_sigmas together with use_exponential_sigmas is not built; choose with --schedule");
   EXPECT_EQ(refused(dpm, {{"use_lu_lambdas", true}}), "[scheduler_config] use_lu_lambdas is not built; choose with --schedule");
-  EXPECT_EQ(refused(dpm, {{"thresholding", true}}), "[scheduler_config] thresholding is not built, nor does it suit latents; choose with --sampler");
-  EXPECT_TRUE(refused("UniPCMultistepScheduler", {{"use_flow_sigmas", true}}).starts_with("[scheduler_config] use_flow_sigmas is not built: it means a model of flow matching"));
+  EXPECT_EQ(refused(dpm, {{"thresholding", true}}),
+            "[scheduler_config] thresholding is not built, nor does it suit latents; choose with --sampler");
+  EXPECT_TRUE(refused("UniPCMultistepScheduler", {{"use_flow_sigmas", true}})
+                  .starts_with("[scheduler_config] use_flow_sigmas is not built: it means a model of flow matching"));
 }
 
 TEST(SchedulerConfig, SaysWhatTheModelPredictsAndWhoSaysSo) {
   const auto told = [](const json& keys, const PredictionRequest& asked = {}) {
     const auto config = scheduler_config_from_json(keys.dump(), asked);
-    return prediction_name(config.prediction_type) + " by " + config.prediction_source + ", zero SNR " + (config.rescale_betas_zero_snr ? "on" : "off") + " by " + config.zero_snr_source;
+    return prediction_name(config.prediction_type) + " by " + config.prediction_source + ", zero SNR " +
+           (config.rescale_betas_zero_snr ? "on" : "off") + " by " + config.zero_snr_source;
   };
   EXPECT_EQ(told(json::object()), "epsilon by default, zero SNR off by default");
-  EXPECT_EQ(told({{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}), "v_prediction by scheduler_config.json, zero SNR on by scheduler_config.json");
+  EXPECT_EQ(told({{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}),
+            "v_prediction by scheduler_config.json, zero SNR on by scheduler_config.json");
   EXPECT_EQ(told({{"prediction_type", "sample"}}), "sample by scheduler_config.json, zero SNR off by default");
   EXPECT_EQ(told({{"prediction_type", "original_sample"}}), "sample by scheduler_config.json, zero SNR off by default");
-  EXPECT_EQ(told({{"prediction_type", "v_prediction"}, {"_prediction_source", "tensor v_pred"}}), "v_prediction by tensor v_pred, zero SNR off by default");
-  EXPECT_EQ(told({{"prediction_type", "v_prediction"}}, {PredictionType::epsilon, true}), "epsilon by --prediction-type, zero SNR on by --zero-snr");
-  EXPECT_EQ(told({{"prediction_type", "flow_prediction"}, {"rescale_betas_zero_snr", true}}, {PredictionType::sample, false}), "sample by --prediction-type, zero SNR off by --zero-snr");
-  EXPECT_EQ(told({{"_class_name", "HeunDiscreteScheduler"}}, {{}, true}), "epsilon by default, zero SNR on by --zero-snr") << "asked for, whatever the class takes";
+  EXPECT_EQ(told({{"prediction_type", "v_prediction"}, {"_prediction_source", "tensor v_pred"}}),
+            "v_prediction by tensor v_pred, zero SNR off by default");
+  EXPECT_EQ(told({{"prediction_type", "v_prediction"}}, {PredictionType::epsilon, true}),
+            "epsilon by --prediction-type, zero SNR on by --zero-snr");
+  EXPECT_EQ(told({{"prediction_type", "flow_prediction"}, {"rescale_betas_zero_snr", true}}, {PredictionType::sample, false}),
+            "sample by --prediction-type, zero SNR off by --zero-snr");
+  EXPECT_EQ(told({{"_class_name", "HeunDiscreteScheduler"}}, {{}, true}), "epsilon by default, zero SNR on by --zero-snr")
+      << "asked for, whatever the class takes";
   EXPECT_EQ(message_of(R"({"prediction_type": "flow_prediction"})"),
-            "[scheduler_config] got prediction_type = \"flow_prediction\", expected epsilon, v_prediction or sample; --prediction-type says what to take it for");
+            "[scheduler_config] got prediction_type = \"flow_prediction\", expected epsilon, v_prediction or sample; "
+            "--prediction-type says what to take it for");
   const std::string unclear = R"({"_prediction_unclear": "[x] says nothing"})";
   EXPECT_EQ(message_of(ErrorKind::input, [&] { scheduler_config_from_json(unclear); }), "[x] says nothing");
   EXPECT_NO_THROW(scheduler_config_from_json(unclear, {PredictionType::epsilon, {}}));
   const std::string edm = R"({"_class_name": "EDMEulerScheduler"})";
-  EXPECT_EQ(message_of(ErrorKind::input, [&] { scheduler_config_from_json(edm, {PredictionType::sample, {}}); }),
+  EXPECT_EQ(message_of(ErrorKind::input,
+                       [&] {
+                         scheduler_config_from_json(edm, {PredictionType::sample, {}});
+                       }),
             "[--prediction-type] a model of EDM's preconditioning predicts epsilon or v, got sample");
-  EXPECT_EQ(message_of(ErrorKind::input, [&] { scheduler_config_from_json(edm, {{}, true}); }), "[--zero-snr] the model has EDM's noise levels (0.002 to 80) and no betas to rescale");
+  EXPECT_EQ(message_of(ErrorKind::input,
+                       [&] {
+                         scheduler_config_from_json(edm, {{}, true});
+                       }),
+            "[--zero-snr] the model has EDM's noise levels (0.002 to 80) and no betas to rescale");
 }
 
 TEST(SchedulerConfig, TellsTheSchedulersOfModelsDistilledToFewSteps) {
   EXPECT_EQ(sign_of_distilling(of_class("LCMScheduler")), "LCMScheduler");
   EXPECT_EQ(sign_of_distilling(of_class("TCDScheduler")), "TCDScheduler");
   for (const std::string name : {"EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler", "DDIMScheduler"}) {
-    EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "trailing"}})), "trailing timesteps, as SDXL-Turbo and SDXL-Lightning have");
+    EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "trailing"}})),
+              "trailing timesteps, as SDXL-Turbo and SDXL-Lightning have");
     EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "leading"}})), std::nullopt);
-    EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "trailing"}, {"rescale_betas_zero_snr", true}})), std::nullopt);
-    EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "trailing"}, {"prediction_type", "v_prediction"}})), std::nullopt);
+    EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "trailing"}, {"rescale_betas_zero_snr", true}})),
+              std::nullopt);
+    EXPECT_EQ(sign_of_distilling(of_class(name, {{"timestep_spacing", "trailing"}, {"prediction_type", "v_prediction"}})),
+              std::nullopt);
   }
 }
 
@@ -227,19 +270,26 @@ TEST(SchedulerConfig, RefusesWhatItWouldComputeWrongly) {
   EXPECT_TRUE(message_of("{").starts_with("[scheduler_config] is not valid JSON: "));
   EXPECT_EQ(message_of(R"({"beta_start": "x"})"), "[scheduler_config] \"beta_start\": got \"x\", expected a number");
   EXPECT_EQ(message_of(R"({"beta_start": NaN})"), "[scheduler_config] \"beta_start\": got NaN, expected a number");
-  EXPECT_EQ(message_of(R"({"beta_schedule": "squaredcos_cap_v2"})"), "[scheduler_config] got beta_schedule = \"squaredcos_cap_v2\", expected linear or scaled_linear");
-  EXPECT_EQ(message_of(R"({"trained_betas": [0.1]})"), "[scheduler_config] got a value for trained_betas, expected null: it is not supported");
+  EXPECT_EQ(message_of(R"({"beta_schedule": "squaredcos_cap_v2"})"),
+            "[scheduler_config] got beta_schedule = \"squaredcos_cap_v2\", expected linear or scaled_linear");
+  EXPECT_EQ(message_of(R"({"trained_betas": [0.1]})"),
+            "[scheduler_config] got a value for trained_betas, expected null: it is not supported");
   EXPECT_EQ(message_of(R"({"sigma_min": 0})"), "[scheduler_config] \"sigma_min\": got 0, expected more than 0");
-  EXPECT_EQ(message_of(R"({"_class_name": "EDMEulerScheduler", "sigma_max": Infinity})"), "[scheduler_config] \"sigma_max\": got inf, expected more than 0");
-  EXPECT_EQ(message_of(R"({"timestep_type": "wave"})"), "[scheduler_config] got timestep_type = \"wave\", expected discrete or continuous");
-  EXPECT_EQ(message_of(R"({"beta_end": 1.5})"),
-            "[scheduler_config] got 1000 timesteps with beta 0.0001 to 1.5, expected at least 2 and 0 < beta_start < beta_end < 1");
+  EXPECT_EQ(message_of(R"({"_class_name": "EDMEulerScheduler", "sigma_max": Infinity})"),
+            "[scheduler_config] \"sigma_max\": got inf, expected more than 0");
+  EXPECT_EQ(message_of(R"({"timestep_type": "wave"})"),
+            "[scheduler_config] got timestep_type = \"wave\", expected discrete or continuous");
+  EXPECT_EQ(
+      message_of(R"({"beta_end": 1.5})"),
+      "[scheduler_config] got 1000 timesteps with beta 0.0001 to 1.5, expected at least 2 and 0 < beta_start < beta_end < 1");
   const auto edm = of_class("EDMEulerScheduler", {{"sigma_schedule", "exponential"}});
   EXPECT_EQ(default_grid(edm), "exponential");
   const auto schedule = make_noise_schedule(edm);
   for (const char* name : {"karras", "exponential"}) EXPECT_EQ(make_grid(schedule, GridRules::euler, name, 4).steps(), 4);
   for (const char* name : {"leading", "linspace", "trailing"})
-    EXPECT_TRUE(message_of(ErrorKind::input, [&] { make_grid(schedule, GridRules::euler, name, 4); }).starts_with("[schedule] got \"" + std::string(name) + "\" for a model of EDM's"));
+    EXPECT_TRUE(message_of(ErrorKind::input, [&] {
+                  make_grid(schedule, GridRules::euler, name, 4);
+                }).starts_with("[schedule] got \"" + std::string(name) + "\" for a model of EDM's"));
   const auto sample = of_class("EulerDiscreteScheduler", {{"prediction_type", "sample"}});
   EXPECT_EQ(message_of(ErrorKind::input, [&] { make_sampler("euler_ancestral", sample); }),
             "[sampler] euler_ancestral does not draw with a model that predicts the sample; try --sampler euler or dpmpp_2m");

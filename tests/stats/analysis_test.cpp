@@ -35,14 +35,18 @@ void expect_refused(Action action, std::initializer_list<std::string> parts) {
   }
 }
 
-Measurement picture(const std::string& prompt, std::optional<int64_t> training, uint64_t seed, double value) { return {prompt, training, seed, value}; }
+Measurement picture(const std::string& prompt, std::optional<int64_t> training, uint64_t seed, double value) {
+  return {prompt, training, seed, value};
+}
 
-std::vector<Measurement> arm_of(std::initializer_list<std::string> prompts, std::vector<std::optional<int64_t>> trainings, std::initializer_list<uint64_t> seeds) {
+std::vector<Measurement> arm_of(std::initializer_list<std::string> prompts, std::vector<std::optional<int64_t>> trainings,
+                                std::initializer_list<uint64_t> seeds) {
   std::vector<Measurement> rows;
   for (const auto& prompt : prompts)
     for (const auto& training : trainings)
       for (const auto seed : seeds)
-        rows.push_back(picture(prompt, training, seed, std::sin(static_cast<double>(rows.size())) + static_cast<double>(training.value_or(0))));
+        rows.push_back(picture(prompt, training, seed,
+                               std::sin(static_cast<double>(rows.size())) + static_cast<double>(training.value_or(0))));
   return rows;
 }
 
@@ -97,7 +101,8 @@ TEST(Arms, OfWhichOneHasNoTrainingStandAgainstEachTrainingOfTheOther) {
 
 TEST(Arms, SayWhatTheyClaim) {
   const auto prompts = {std::string("a"), std::string("b"), std::string("c"), std::string("d")};
-  const auto plain = arm_of(prompts, {{}}, {0}), keyword = arm_of(prompts, {{}}, {0}), one = arm_of(prompts, {4}, {0}), three = arm_of(prompts, {0, 1, 2}, {0});
+  const auto plain = arm_of(prompts, {{}}, {0}), keyword = arm_of(prompts, {{}}, {0}), one = arm_of(prompts, {4}, {0}),
+             three = arm_of(prompts, {0, 1, 2}, {0});
 
   const auto without_training = compare_arms(plain, keyword);
   EXPECT_EQ(without_training.these.claim, Claim::these_sets);
@@ -105,7 +110,10 @@ TEST(Arms, SayWhatTheyClaim) {
 
   const auto lines_of_one = sentences(compare_arms(plain, one));
   EXPECT_THAT(lines_of_one[0], testing::StartsWith("for this LoRA, on prompts like these: "));
-  EXPECT_THAT(lines_of_one[1], HasSubstr("for LoRAs made this way, on prompts like these: not computable, one training says nothing of how trainings differ"));
+  EXPECT_THAT(
+      lines_of_one[1],
+      HasSubstr(
+          "for LoRAs made this way, on prompts like these: not computable, one training says nothing of how trainings differ"));
 
   const auto lines_of_three = sentences(compare_arms(plain, three));
   EXPECT_THAT(lines_of_three[0], testing::StartsWith("for these LoRAs, on prompts like these: "));
@@ -157,19 +165,30 @@ TEST(Arms, ThatDoNotBelongTogetherAreRefusedByName) {
   expect_refused([&] { paired_differences(baseline, {}); }, {"0 pictures of the arm"});
   expect_refused([&] { paired_differences(baseline, without(arm, 9)); }, {"\"b\", training 1: the arm lacks seed 1"});
   expect_refused([&] { paired_differences(without(baseline, 2), arm); }, {"\"b\": the baseline lacks seed 0"});
-  expect_refused([&] { paired_differences(with(baseline, picture("a", {}, 9, 1)), arm); }, {"\"a\", training 0: the arm lacks seed 9"});
-  expect_refused([&] { paired_differences(with(baseline, picture("c", {}, 0, 1)), arm); }, {"\"c\" is a prompt of the baseline only"});
+  expect_refused([&] { paired_differences(with(baseline, picture("a", {}, 9, 1)), arm); },
+                 {"\"a\", training 0: the arm lacks seed 9"});
+  expect_refused([&] { paired_differences(with(baseline, picture("c", {}, 0, 1)), arm); },
+                 {"\"c\" is a prompt of the baseline only"});
   expect_refused([&] { paired_differences(baseline, with(arm, picture("c", 0, 0, 1))); }, {"\"c\"", "the baseline lacks seed 0"});
-  expect_refused([&] { paired_differences(baseline, with(arm, picture("a", 1, 1, 1))); }, {"\"a\", training 1, seed 1, stands twice in the arm"});
-  expect_refused([&] { paired_differences(with(baseline, picture("b", {}, 1, 1)), arm); }, {"\"b\", seed 1, stands twice in the baseline"});
-  expect_refused([&] { paired_differences(baseline, with(arm, picture("a", {}, 5, 1))); }, {"1 of 13 pictures of the arm name no training"});
-  expect_refused([&] { paired_differences(arm_of({"a", "b"}, {0, 1, 4}, {0, 1}), arm); }, {"trainings 0, 1, 4 of the baseline and 0, 1, 2 of the arm"});
+  expect_refused([&] { paired_differences(baseline, with(arm, picture("a", 1, 1, 1))); },
+                 {"\"a\", training 1, seed 1, stands twice in the arm"});
+  expect_refused([&] { paired_differences(with(baseline, picture("b", {}, 1, 1)), arm); },
+                 {"\"b\", seed 1, stands twice in the baseline"});
+  expect_refused([&] { paired_differences(baseline, with(arm, picture("a", {}, 5, 1))); },
+                 {"1 of 13 pictures of the arm name no training"});
+  expect_refused(
+      [&] {
+        paired_differences(arm_of({"a", "b"}, {0, 1, 4}, {0, 1}), arm);
+      },
+      {"trainings 0, 1, 4 of the baseline and 0, 1, 2 of the arm"});
   // Both lack a picture of one training: they pair, but the table is not balanced.
   expect_refused([&] { paired_differences(without(arm, 5), without(arm, 5)); }, {"\"a\", training 2: the arm lacks seed 1"});
   expect_refused([&] { paired_differences(without(arm, 1), without(arm, 1)); }, {"\"a\", training 0: the arm lacks seed 1"});
   for (const double bad : {nan, infinity, -infinity}) {
-    expect_refused([&] { paired_differences(baseline, with(without(arm, 0), picture("a", 0, 0, bad))); }, {"\"a\", seed 0, of the arm has the value", "finite"});
-    expect_refused([&] { paired_differences(with(without(baseline, 0), picture("a", {}, 0, bad)), arm); }, {"of the baseline has the value"});
+    expect_refused([&] { paired_differences(baseline, with(without(arm, 0), picture("a", 0, 0, bad))); },
+                   {"\"a\", seed 0, of the arm has the value", "finite"});
+    expect_refused([&] { paired_differences(with(without(baseline, 0), picture("a", {}, 0, bad)), arm); },
+                   {"of the baseline has the value"});
   }
 }
 
@@ -183,7 +202,11 @@ TEST(Statistics, RefuseWhatIsNoNumber) {
     expect_refused([&] { welch_difference(std::vector<double>{1, 2}, values); }, {"value 2 of 3"});
     expect_refused([&] { loras_made_this_way(table(3, {1, 2, bad, 1, 2, 3})); }, {"difference 3 of 6"});
     expect_refused([&] { power_over_prompts(values, Claim::these_loras); }, {"difference 2 of 3"});
-    expect_refused([&] { power_over_prompts(std::vector<double>{1, 2}, Claim::these_loras, {.effect = bad}); }, {"difference of", "to find"});
+    expect_refused(
+        [&] {
+          power_over_prompts(std::vector<double>{1, 2}, Claim::these_loras, {.effect = bad});
+        },
+        {"difference of", "to find"});
     expect_refused([&] { holm(std::vector<std::optional<double>>{0.5, bad}); }, {"p of", "0 to 1"});
     for (const double level : {bad, 0.0, 1.0, -0.5, 95.0}) {
       expect_refused([&] { mean_over_prompts(std::vector<double>{1, 2}, Claim::these_sets, false, level); }, {"level"});
@@ -259,17 +282,24 @@ TEST(Statistics, PowerSaysWhenMorePromptsWouldNotDo) {
   const Power none = power_over_prompts(std::vector<double>{1, -1, 2, -2}, Claim::these_loras);
   EXPECT_EQ(none.prompts_needed, std::nullopt);
   EXPECT_THAT(sentence(none), HasSubstr("the mean difference is 0"));
-  EXPECT_THAT(sentence(power_over_prompts(std::vector<double>{0, 0}, Claim::these_loras)), HasSubstr("no power to compute, no prompt differs"));
+  EXPECT_THAT(sentence(power_over_prompts(std::vector<double>{0, 0}, Claim::these_loras)),
+              HasSubstr("no power to compute, no prompt differs"));
   EXPECT_THAT(sentence(power_of_loras_made_this_way(table(2, {1, 2}))), HasSubstr("no power to compute, one training"));
   // A difference of a millionth of the spread.
-  EXPECT_EQ(power_over_prompts(std::vector<double>{1, -1, 2, -1.5}, Claim::these_loras, {.effect = 1e-6}).prompts_needed, std::nullopt);
+  EXPECT_EQ(power_over_prompts(std::vector<double>{1, -1, 2, -1.5}, Claim::these_loras, {.effect = 1e-6}).prompts_needed,
+            std::nullopt);
   // One of a million times the spread, and spreads next to nothing, are no trouble either.
   EXPECT_EQ(power_over_prompts(std::vector<double>{1, 1.000001, 1, 1}, Claim::these_loras).prompts_needed, 2u);
 }
 
 TEST(Statistics, NumbersInSentencesHaveTheDigitsTheirIntervalAllows) {
-  Estimate estimate{.claim = Claim::these_loras, .prompts = 12, .trainings = 1, .mean = 0.00423456, .inference = t_inference(0.00423456, 0.0011, 11, 0.95)};
-  EXPECT_EQ(sentence(estimate), "for this LoRA, on prompts like these: +0.0042, 95 % from +0.0018 to +0.0067 (12 prompts, t interval, p = 0.0027)");
+  Estimate estimate{.claim = Claim::these_loras,
+                    .prompts = 12,
+                    .trainings = 1,
+                    .mean = 0.00423456,
+                    .inference = t_inference(0.00423456, 0.0011, 11, 0.95)};
+  EXPECT_EQ(sentence(estimate),
+            "for this LoRA, on prompts like these: +0.0042, 95 % from +0.0018 to +0.0067 (12 prompts, t interval, p = 0.0027)");
   estimate.mean = 1234.5;
   estimate.inference = t_inference(1234.5, 400, 11, 0.95);
   EXPECT_THAT(sentence(estimate), HasSubstr(": +1234, 95 % from +354 to +2115 "));

@@ -52,7 +52,9 @@ TEST(Bootstrap, DrawsPromptsWholeAndThenTheirOwnPictures) {
 }
 
 TEST(Bootstrap, GivesTheSameForTheSameSeedAndAnotherForAnother) {
-  const auto first_number = [](std::span<const size_t> pictures) -> std::optional<double> { return static_cast<double>(pictures[0]) + static_cast<double>(pictures[1]) / 16; };
+  const auto first_number = [](std::span<const size_t> pictures) -> std::optional<double> {
+    return static_cast<double>(pictures[0]) + static_cast<double>(pictures[1]) / 16;
+  };
   const auto one = bootstrap(counts, first_number, {1, 200, 0.9}), again = bootstrap(counts, first_number, {1, 200, 0.9});
   EXPECT_EQ(one.interval->low, again.interval->low);
   EXPECT_EQ(one.interval->high, again.interval->high);
@@ -70,7 +72,8 @@ TEST(Bootstrap, ShowsAPicturesCopiesByTheirNumber) {
 
 TEST(Bootstrap, LeavesOutAFewResamplesWithoutAValueAndGivesUpOnMany) {
   // Four prompts of one picture: 4 of 4^4 resamples hold one picture only, 1.6 %; five prompts: 0.16 %.
-  const auto four = bootstrap(std::vector<size_t>(4, 1), pairs_of_different, {0, 2000, 0.95}), five = bootstrap(std::vector<size_t>(5, 1), pairs_of_different, {0, 2000, 0.95});
+  const auto four = bootstrap(std::vector<size_t>(4, 1), pairs_of_different, {0, 2000, 0.95}),
+             five = bootstrap(std::vector<size_t>(5, 1), pairs_of_different, {0, 2000, 0.95});
   EXPECT_GT(four.left_out, 20u);
   EXPECT_EQ(four.interval, std::nullopt);
   EXPECT_THAT(sentence(four), testing::HasSubstr("no interval: not computable from"));
@@ -85,12 +88,18 @@ TEST(Bootstrap, HasNoIntervalWithoutSpread) {
 }
 
 TEST(Bootstrap, RefusesWhatCannotBeResampled) {
-  const auto count = [](std::span<const size_t> pictures) -> std::optional<double> { return static_cast<double>(pictures.size()); };
+  const auto count = [](std::span<const size_t> pictures) -> std::optional<double> {
+    return static_cast<double>(pictures.size());
+  };
   EXPECT_THAT(refusal([&] { bootstrap({}, count); }), testing::HasSubstr("no prompt"));
-  EXPECT_THAT(refusal([&] { bootstrap(std::vector<size_t>{1, 0, 2}, count); }), testing::HasSubstr("prompt 2 of 3 has no picture"));
+  EXPECT_THAT(refusal([&] {
+                bootstrap(std::vector<size_t>{1, 0, 2}, count);
+              }),
+              testing::HasSubstr("prompt 2 of 3 has no picture"));
   EXPECT_THAT(refusal([&] { bootstrap(counts, count, {0, 50, 0.95}); }), testing::HasSubstr("50 resamples"));
   EXPECT_THAT(refusal([&] { bootstrap(counts, count, {0, 2000, 1.5}); }), testing::HasSubstr("level"));
-  EXPECT_THAT(refusal([&] { bootstrap(counts, [](auto) -> std::optional<double> { return {}; }); }), testing::HasSubstr("no value for all 13 pictures"));
+  EXPECT_THAT(refusal([&] { bootstrap(counts, [](auto) -> std::optional<double> { return {}; }); }),
+              testing::HasSubstr("no value for all 13 pictures"));
   for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     int calls = 0;
     const Statistic spoiled = [&](auto) -> std::optional<double> { return ++calls < 5 ? 1.0 * calls : bad; };

@@ -22,8 +22,10 @@ Set pictures(size_t prompts, size_t seeds, double shift = 0, bool with_seeds = t
   Set set;
   for (size_t p = 0; p < prompts; ++p) {
     for (size_t s = 0; s < seeds; ++s) {
-      const double value = 10 + std::sin(static_cast<double>(7 * p + s)) + shift * (1 + 0.2 * std::cos(static_cast<double>(3 * p + s)));
-      set.push_back({fmt::format("{:04}.png", set.size()), fmt::format("prompt {}", p), with_seeds ? std::optional<uint64_t>(s) : std::nullopt, value});
+      const double value =
+          10 + std::sin(static_cast<double>(7 * p + s)) + shift * (1 + 0.2 * std::cos(static_cast<double>(3 * p + s)));
+      set.push_back({fmt::format("{:04}.png", set.size()), fmt::format("prompt {}", p),
+                     with_seeds ? std::optional<uint64_t>(s) : std::nullopt, value});
     }
   }
   return set;
@@ -67,15 +69,17 @@ TEST(Sets, WithoutSeedsPairByPromptAndOrder) {
 
 TEST(Sets, NameWhatHasNoPartner) {
   Set first = pictures(6, 2), second = pictures(6, 2, 0.5);
-  first.erase(first.begin() + 5);                                // seed 1 of prompt 2
-  second.push_back({"extra.png", "prompt 0", 77, 100});          // a seed of one set only
-  second.push_back({"other.png", "another prompt", 0, 100});     // a prompt of one set only
+  first.erase(first.begin() + 5);                             // seed 1 of prompt 2
+  second.push_back({"extra.png", "prompt 0", 77, 100});       // a seed of one set only
+  second.push_back({"other.png", "another prompt", 0, 100});  // a prompt of one set only
   first.push_back({"mine.png", "my prompt", 0, -100});
   const SetComparison comparison = compare_sets(first, second);
   EXPECT_THAT(comparison.unpaired_first, ElementsAre("mine.png"));
   EXPECT_THAT(comparison.unpaired_second, ElementsAre("0005.png", "extra.png", "other.png"));
-  EXPECT_THAT(pairing_lines(comparison), ElementsAre("6 prompts, 11 pairs of pictures, paired by prompt and seed", "1 picture of the first set without a partner left out: mine.png",
-                                                     "3 pictures of the second set without a partner left out: 0005.png, extra.png, other.png"));
+  EXPECT_THAT(pairing_lines(comparison),
+              ElementsAre("6 prompts, 11 pairs of pictures, paired by prompt and seed",
+                          "1 picture of the first set without a partner left out: mine.png",
+                          "3 pictures of the second set without a partner left out: 0005.png, extra.png, other.png"));
   EXPECT_THAT(pairing_lines(comparison, 2)[2], HasSubstr("left out: 0005.png, extra.png and 1 more"));
   EXPECT_NEAR(comparison.difference.mean, 0.5, 0.1);  // none of the hundreds in it
   EXPECT_NEAR(comparison.first.mean, 10, 1);
@@ -98,7 +102,9 @@ TEST(Sets, OfFewerThanFivePairedPromptsStandUnpaired) {
     if (picture.prompt >= "prompt 4") picture.prompt = "other " + picture.prompt;
   const SetComparison four = compare_sets(first, second);
   EXPECT_FALSE(four.paired);
-  EXPECT_THAT(first_line(four), testing::StartsWith("unpaired: pictures of 4 prompts pair, fewer than 5; all pictures are compared, by Welch's interval"));
+  EXPECT_THAT(
+      first_line(four),
+      testing::StartsWith("unpaired: pictures of 4 prompts pair, fewer than 5; all pictures are compared, by Welch's interval"));
   EXPECT_EQ(four.difference.prompts, 9u);
   EXPECT_EQ(four.difference.second_prompts, 9u);
   EXPECT_TRUE(four.unpaired_first.empty());  // nothing is left out
@@ -119,7 +125,9 @@ TEST(Sets, WithAFewCaptionsInCommonByChanceStandUnpairedButASetAndAPartOfItPair)
   const Set first = pictures(20, 1);
   Set second = pictures(30, 1, 2.0);
   for (size_t i = 9; i < second.size(); ++i) second[i].prompt = "other " + second[i].prompt;
-  EXPECT_THAT(first_line(compare_sets(first, second)), testing::StartsWith("unpaired: 9 pictures of the smaller set's 20 pair, less than half; all pictures are compared"));
+  EXPECT_THAT(
+      first_line(compare_sets(first, second)),
+      testing::StartsWith("unpaired: 9 pictures of the smaller set's 20 pair, less than half; all pictures are compared"));
   second[9].prompt = "prompt 9";
   EXPECT_TRUE(compare_sets(first, second).paired);
   EXPECT_TRUE(compare_sets(pictures(100, 2), pictures(6, 2)).paired);

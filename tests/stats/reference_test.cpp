@@ -65,7 +65,8 @@ TEST(Statistics, WilcoxonIsScipys) {
 
 TEST(Statistics, WilsonAndHolmAreThoseOfStatsmodels) {
   for (const auto& row : golden("wilson")) {
-    const Interval interval = wilson(row.at("hits").get<size_t>(), row.at("pictures").get<size_t>(), row.at("level").get<double>());
+    const Interval interval =
+        wilson(row.at("hits").get<size_t>(), row.at("pictures").get<size_t>(), row.at("level").get<double>());
     expect_same(interval.low, row, "low");
     expect_same(interval.high, row, "high");
   }
@@ -104,7 +105,8 @@ TEST(Statistics, TwoWayIntervalFollowsItsFormulas) {
 
 TEST(Statistics, PowerOfTheTTestIsScipysAndStatsmodels) {
   for (const auto& row : golden("t_test_power"))
-    expect_same(t_test_power(row.at("noncentrality").get<double>(), row.at("df").get<double>(), row.at("alpha").get<double>()), row, "power", 1e-8);
+    expect_same(t_test_power(row.at("noncentrality").get<double>(), row.at("df").get<double>(), row.at("alpha").get<double>()),
+                row, "power", 1e-8);
   for (const auto& row : golden("power")) {
     const std::vector<double> values = list(row, "values");
     const Power power = power_over_prompts(values, Claim::these_loras);
@@ -125,7 +127,8 @@ TEST(Statistics, PromptsAndTrainingsNeededAreThoseThatTryingAllFinds) {
 }
 
 TEST(Statistics, LowestCoverageWithFewTrainingsIsThatOfTheFormula) {
-  for (const auto& row : golden("coverage")) expect_same(advice_on_trainings(row.at("trainings").get<size_t>()).lowest_coverage, row, "lowest", 1e-9);
+  for (const auto& row : golden("coverage"))
+    expect_same(advice_on_trainings(row.at("trainings").get<size_t>()).lowest_coverage, row, "lowest", 1e-9);
   EXPECT_EQ(advice_on_trainings(3).enough, 5u);
   EXPECT_EQ(advice_on_trainings(5).enough, 5u);
   EXPECT_GT(advice_on_trainings(3, 0.995).enough, 5u);

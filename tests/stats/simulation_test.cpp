@@ -1,5 +1,6 @@
-// The whole analysis on experiments drawn at random, from pictures' values to the lines of a report: how often it sees what is not there, and
-// how often its intervals hold what is. CHECK_SIMULATIONS=4000 runs each cell so often and holds it to the narrower bounds.
+// The whole analysis on experiments drawn at random, from pictures' values to the lines of a report: how often it sees what is
+// not there, and how often its intervals hold what is. CHECK_SIMULATIONS=4000 runs each cell so often and holds it to the
+// narrower bounds.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,11 +25,14 @@ struct Cell {
 
   // Of the variance of the mean, with one seed a prompt.
   double share_of_trainings() const {
-    const double P = static_cast<double>(prompts), T = static_cast<double>(trainings), by_training = training_sd * training_sd / T;
-    return by_training / (by_training + (prompt_sd * prompt_sd + seed_sd * seed_sd) / P + interaction_sd * interaction_sd / (P * T));
+    const double P = static_cast<double>(prompts), T = static_cast<double>(trainings),
+                 by_training = training_sd * training_sd / T;
+    return by_training /
+           (by_training + (prompt_sd * prompt_sd + seed_sd * seed_sd) / P + interaction_sd * interaction_sd / (P * T));
   }
   std::string name() const {
-    return fmt::format("{:6} {:2} prompts, {} training{}, training SD {:.1f}", skewed ? "skewed" : "normal", prompts, trainings, trainings == 1 ? " " : "s", training_sd);
+    return fmt::format("{:6} {:2} prompts, {} training{}, training SD {:.1f}", skewed ? "skewed" : "normal", prompts, trainings,
+                       trainings == 1 ? " " : "s", training_sd);
   }
 };
 
@@ -78,13 +82,14 @@ void draw(const Cell& cell, Truth truth, Effects& effects, Drawn& drawn) {
     base.value = 3 + effects();
     const double own = drawn.of_recipe + prompt_sd * effects() + seed_sd * effects();
     for (size_t t = 0; t < cell.trainings; ++t)
-      drawn.arm[p * cell.trainings + t] = {base.prompt, static_cast<int64_t>(t), 0, base.value + own + training[t] + interaction_sd * effects()};
+      drawn.arm[p * cell.trainings + t] = {base.prompt, static_cast<int64_t>(t), 0,
+                                           base.value + own + training[t] + interaction_sd * effects()};
   }
 }
 
 // Counts of runs.
 struct Outcome {
-  int these_covered = 0, made_covered = 0;            // of a true effect
+  int these_covered = 0, made_covered = 0;                     // of a true effect
   int these_alarms = 0, made_alarms = 0, wilcoxon_alarms = 0;  // of none
 };
 
@@ -97,7 +102,9 @@ bool alarms(const Estimate& estimate) { return estimate.inference.value().p_valu
 
 Outcome simulated(const Cell& cell, int runs) {
   Outcome outcome;
-  Effects effects(static_cast<uint64_t>(cell.prompts * 1000 + cell.trainings * 100) + static_cast<uint64_t>(cell.training_sd * 10) + 50 * cell.skewed, cell.skewed);
+  Effects effects(static_cast<uint64_t>(cell.prompts * 1000 + cell.trainings * 100) +
+                      static_cast<uint64_t>(cell.training_sd * 10) + 50 * cell.skewed,
+                  cell.skewed);
   Drawn drawn;
   const auto analysed = [&](Truth truth) {
     draw(cell, truth, effects, drawn);
@@ -110,7 +117,9 @@ Outcome simulated(const Cell& cell, int runs) {
     const ArmComparison without = analysed(Truth::nothing_from_these);
     outcome.these_alarms += alarms(without.these);
     outcome.wilcoxon_alarms += without.wilcoxon.p_value.value() < 0.05;
-    if (cell.trainings > 1) outcome.made_alarms += alarms(cell.training_sd == 0 ? *without.made_this_way : *analysed(Truth::nothing_from_the_recipe).made_this_way);
+    if (cell.trainings > 1)
+      outcome.made_alarms +=
+          alarms(cell.training_sd == 0 ? *without.made_this_way : *analysed(Truth::nothing_from_the_recipe).made_this_way);
   }
   return outcome;
 }
@@ -146,10 +155,12 @@ void simulate(bool skewed) {
         // Beyond the reach of three trainings, as the line itself says; the same with five is held to the bounds.
         const bool too_few = trainings > 1 && trainings < enough && cell.share_of_trainings() > 0.5;
         const auto percent = [runs](int count) { return 100.0 * count / runs; };
-        fmt::print("{}: these LoRAs {:4.1f} % covered, {:3.1f} % alarms, Wilcoxon {:4.1f} %{}", cell.name(), percent(outcome.these_covered), percent(outcome.these_alarms),
-                   percent(outcome.wilcoxon_alarms), bounded ? "" : " (reported only)");
+        fmt::print("{}: these LoRAs {:4.1f} % covered, {:3.1f} % alarms, Wilcoxon {:4.1f} %{}", cell.name(),
+                   percent(outcome.these_covered), percent(outcome.these_alarms), percent(outcome.wilcoxon_alarms),
+                   bounded ? "" : " (reported only)");
         if (trainings > 1)
-          fmt::print("; made this way {:4.1f} %, {:3.1f} %{}", percent(outcome.made_covered), percent(outcome.made_alarms), too_few ? " (too few trainings)" : "");
+          fmt::print("; made this way {:4.1f} %, {:3.1f} %{}", percent(outcome.made_covered), percent(outcome.made_alarms),
+                     too_few ? " (too few trainings)" : "");
         fmt::print("\n");
         if (!bounded) continue;
         expect_within(outcome.these_covered, outcome.these_alarms, runs, bounds, cell.name() + ", these LoRAs");

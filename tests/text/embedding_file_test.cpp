@@ -51,13 +51,14 @@ TEST_F(EmbeddingFile, GivesASingleTensorToTheEncoderOfItsWidth) {
 
 TEST_F(EmbeddingFile, KeepsTheTokenThatItStoresBesideItsStem) {
   const Tensor l = at::rand({1, 64}), g = at::rand({1, 96});
-  const auto also = [&](const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {}, const std::optional<std::string>& name = {}) {
+  const auto also = [&](const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {},
+                        const std::optional<std::string>& name = {}) {
     write_safetensors(folder / "toy.safetensors", tensors, metadata);
     const auto embedding = load_embedding(folder / "toy.safetensors", name, widths);
     EXPECT_EQ(embedding.name, name.value_or("toy"));
     return embedding.also;
   };
-  EXPECT_EQ(also({{"<cat-toy>", l}}), "<cat-toy>");  // diffusers' learned_embeds.safetensors
+  EXPECT_EQ(also({{"<cat-toy>", l}}), "<cat-toy>");     // diffusers' learned_embeds.safetensors
   EXPECT_EQ(also({{"<cat-toy>", l}}, {}, "mine"), "");  // =NAME stands alone
   EXPECT_EQ(also({{"Toy", l}}), "");
   EXPECT_EQ(also({{"emb_params", l}}), "");  // webui's
@@ -80,10 +81,16 @@ TEST_F(EmbeddingFile, SaysWhatItCannotUse) {
   EXPECT_NE(refusal({{"x", at::rand({2, 64})}, {"y", at::rand({2, 64})}}, widths).find("--lora"), std::string::npos);
   EXPECT_NE(refusal({{"clip_l", at::rand({2, 2, 32})}}, widths).find("[2, 2, 32]"), std::string::npos);
   EXPECT_NE(refusal({{"x", at::rand({64})}}, {64, 64}).find("clip_l or clip_g"), std::string::npos);
-  EXPECT_NE(refusal({{"clip_l", at::rand({2, 64})}, {"clip_l_out", at::rand({2, 64})}}, widths).find("holds clip_l_out beside clip_l and clip_g, an output embedding"), std::string::npos);
-  for (const auto& [key, what] : {std::pair{"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", "a LoRA goes to --lora"}, {"unet.x.lora_A.weight", "a LoRA goes to --lora"},
-                                  {"unet.x.attn1.processor.to_q_lora.down.weight", "a LoRA goes to --lora"}, {"bundle_emb.frog.clip_l", "bundled in it"},
-                                  {"lora_unet_x.hada_w1_a", "LyCORIS"}, {"model.diffusion_model.out.2.bias", "a model goes to -m"}, {"decoder.conv_in.bias", "a VAE goes to --vae"}})
+  EXPECT_NE(refusal({{"clip_l", at::rand({2, 64})}, {"clip_l_out", at::rand({2, 64})}}, widths)
+                .find("holds clip_l_out beside clip_l and clip_g, an output embedding"),
+            std::string::npos);
+  for (const auto& [key, what] : {std::pair{"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", "a LoRA goes to --lora"},
+                                  {"unet.x.lora_A.weight", "a LoRA goes to --lora"},
+                                  {"unet.x.attn1.processor.to_q_lora.down.weight", "a LoRA goes to --lora"},
+                                  {"bundle_emb.frog.clip_l", "bundled in it"},
+                                  {"lora_unet_x.hada_w1_a", "LyCORIS"},
+                                  {"model.diffusion_model.out.2.bias", "a model goes to -m"},
+                                  {"decoder.conv_in.bias", "a VAE goes to --vae"}})
     EXPECT_NE(refusal({{key, at::rand({2, 64})}, {"other", at::rand({2, 64})}}, widths).find(what), std::string::npos) << key;
   try {
     load_embedding(folder / "toy.pt", {}, widths);

@@ -182,7 +182,8 @@ TEST(PromptEncoder, BothNamesOfAnEmbeddingAreItsVectors) {
     request.embeddings = {{"my-toy", at::full({2, 64}, 0.1), at::full({2, 96}, 0.2), "<toy>"}};
     return encode_prompt(models(), request);
   };
-  const auto named = encode_with("a my-toy on a table"), as_stored = encode_with("a <toy> on a table"), neither = encode_with("a toy on a table");
+  const auto named = encode_with("a my-toy on a table"), as_stored = encode_with("a <toy> on a table"),
+             neither = encode_with("a toy on a table");
   EXPECT_TRUE(at::equal(named.prompt_embeds, as_stored.prompt_embeds));
   EXPECT_FALSE(at::equal(named.prompt_embeds, neither.prompt_embeds));
 }

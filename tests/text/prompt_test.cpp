@@ -112,7 +112,8 @@ TEST(PromptGrammar, EndsInOneLineOrWordsOnHostileInput) {
 TEST(PromptGrammar, ReadsTheSameWeightsInEveryLocale) {
   const auto read = [] {
     std::string all;
-    for (const char* text : {"(a)1.5 b", "\"a\".5", "(a)+1.25", "(a).attend(0.75)", "(\"a\", \"b\").blend(0.25, 1.5)", "(\"a\", \"b\").and(1, 0.5)", "(a)1,5"})
+    for (const char* text : {"(a)1.5 b", "\"a\".5", "(a)+1.25", "(a).attend(0.75)", "(\"a\", \"b\").blend(0.25, 1.5)",
+                             "(\"a\", \"b\").and(1, 0.5)", "(a)1,5"})
       all += shown(parse_prompt(text));
     return all;
   };
@@ -123,7 +124,8 @@ TEST(PromptGrammar, ReadsTheSameWeightsInEveryLocale) {
 }
 
 TEST(PromptGrammar, RefusesWeightsThatNoNumberHolds) {
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [] { parse_prompt("(a)" + std::string(400, '9')); }), "[prompt] got the weight 999"));
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::input, [] { parse_prompt("(a)" + std::string(400, '9')); }), "[prompt] got the weight 999"));
 }
 
 TEST(PromptGrammar, GivesTheWordsWithoutSyntax) {

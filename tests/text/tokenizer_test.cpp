@@ -119,7 +119,8 @@ TEST(Tokenizer, MatchesAddedNamesInAnyCaseAndInsideWords) {  // sdxl.md 1.6
   EXPECT_EQ(tokenizer.encode("food"), Ids({49412, 323}));
 }
 
-TEST(Tokenizer, MatchesAddedNamesInEitherFormOfUnicode) {  // a stem that macOS stores is decomposed, a prompt that is typed is not
+TEST(Tokenizer,
+     MatchesAddedNamesInEitherFormOfUnicode) {  // a stem that macOS stores is decomposed, a prompt that is typed is not
   for (const auto& [name, text] : {std::pair("caf\xc3\xa9", "cafe\xcc\x81"), std::pair("cafe\xcc\x81", "caf\xc3\xa9")}) {
     auto tokenizer = clip("tokenizer");
     tokenizer.add_token(name);

@@ -41,10 +41,14 @@ TEST(TokensReport, ShowsATableWithWhatWasCut) {
 
 TEST(TokensReport, IsThatOfTheTokenizersASingleFileDrawsWith) {
   const TemporaryFolder folder;
-  const std::string sdxl = "model.diffusion_model.label_emb.0.0.weight", first = "conditioner.embedders.0.transformer.x", second = "conditioner.embedders.1.model.x";
+  const std::string sdxl = "model.diffusion_model.label_emb.0.0.weight", first = "conditioner.embedders.0.transformer.x",
+                    second = "conditioner.embedders.1.model.x";
   write_safetensors(folder / "base.safetensors", {{sdxl, at::zeros({1})}, {first, at::zeros({1})}, {second, at::zeros({1})}});
-  write_safetensors(folder / "refiner.safetensors", {{sdxl, at::zeros({1})}, {"conditioner.embedders.0.model.x", at::zeros({1})}});
-  const auto of_file = [&](const char* name) { return tokens_json(tokens_report(load_tokenizers(folder / name), "a (cat)1.5!", Weighting::compel)); };
+  write_safetensors(folder / "refiner.safetensors",
+                    {{sdxl, at::zeros({1})}, {"conditioner.embedders.0.model.x", at::zeros({1})}});
+  const auto of_file = [&](const char* name) {
+    return tokens_json(tokens_report(load_tokenizers(folder / name), "a (cat)1.5!", Weighting::compel));
+  };
   EXPECT_EQ(of_file("base.safetensors"), tokens_json(report_of("a (cat)1.5!")));
   const auto refiner = parse_json(of_file("refiner.safetensors"), "report");
   EXPECT_FALSE(refiner.contains("tokenizer"));

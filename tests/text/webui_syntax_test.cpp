@@ -39,7 +39,8 @@ TEST(WebuiSyntax, IsFoundInEverySpelling) {
       {"a cat BREAK a dog", Kind::break_word, "BREAK", "write (\"…\", \"…\").and()"},
       {"a cat,\nBREAK\na dog", Kind::break_word, "BREAK", "write (\"…\", \"…\").and()"},
       {"a cat AND a dog :1.2", Kind::and_word, "AND", "write (\"…\", \"…\").and()"},
-      {"cat, embedding:easy-neg_v1.2", Kind::embedding, "embedding:easy-neg_v1.2", "use --embedding easy-neg_v1.2.safetensors and write easy-neg_v1.2"},
+      {"cat, embedding:easy-neg_v1.2", Kind::embedding, "embedding:easy-neg_v1.2",
+       "use --embedding easy-neg_v1.2.safetensors and write easy-neg_v1.2"},
   };
   for (const auto& [prompt, kind, text, advice] : spellings) {
     const auto all = find_webui_syntax(prompt);
@@ -51,12 +52,66 @@ TEST(WebuiSyntax, IsFoundInEverySpelling) {
 }
 
 TEST(WebuiSyntax, IsNotSeenInOrdinaryText) {
-  for (const char* prompt :
-       {"", "(a dog)", "a (big) dog, (small) cat", "ratio 1:3", "(ratio 16:9)", "(ratio 1:1.85)", "(John 3:16)", "(at 10:30)", "(note: 5)", "(cat, :3)", "(>:3)", "(year:1999)", "(:)", "()", "(())",
-        "((a) or (b))", "((a))1.3", "((a))++", "((a)1.2 b)", "(a)1.3", "(\"a\", \"b\").blend(1, 2)", "(\"a\", \"b\").and(1, 0.5)", "[", "]", "a [ b", "a ] b [ c", "[]", "[1]", "list[i]", "[ 3, 4 ]",
-        "\\[blurry\\]", "\\(cat:1.3\\)", "\\((cat)\\)", "(cat:1.3", "cat:1.3)", "cat:1.3", "a < b > c", "<cat-toy>", "<lora>", "<lora:>", "<s0><s1>", "breakfast", "BREAKING news", "a break", "BREAK",
-        "DO NOT BREAK THE GLASS", "a sign, COFFEE BREAK, neon", "a sign \"BREAK THE ICE\" on a wall", "OUTBREAK", "_BREAK_", "SALT AND PEPPER", "a sandwich", "AND", "AND gates", "cats and dogs",
-        "R AND D", "embedding: a technique", "(embedding:1.2 of wood", "word embeddings", "embedding"})
+  for (const char* prompt : {"",
+                             "(a dog)",
+                             "a (big) dog, (small) cat",
+                             "ratio 1:3",
+                             "(ratio 16:9)",
+                             "(ratio 1:1.85)",
+                             "(John 3:16)",
+                             "(at 10:30)",
+                             "(note: 5)",
+                             "(cat, :3)",
+                             "(>:3)",
+                             "(year:1999)",
+                             "(:)",
+                             "()",
+                             "(())",
+                             "((a) or (b))",
+                             "((a))1.3",
+                             "((a))++",
+                             "((a)1.2 b)",
+                             "(a)1.3",
+                             "(\"a\", \"b\").blend(1, 2)",
+                             "(\"a\", \"b\").and(1, 0.5)",
+                             "[",
+                             "]",
+                             "a [ b",
+                             "a ] b [ c",
+                             "[]",
+                             "[1]",
+                             "list[i]",
+                             "[ 3, 4 ]",
+                             "\\[blurry\\]",
+                             "\\(cat:1.3\\)",
+                             "\\((cat)\\)",
+                             "(cat:1.3",
+                             "cat:1.3)",
+                             "cat:1.3",
+                             "a < b > c",
+                             "<cat-toy>",
+                             "<lora>",
+                             "<lora:>",
+                             "<s0><s1>",
+                             "breakfast",
+                             "BREAKING news",
+                             "a break",
+                             "BREAK",
+                             "DO NOT BREAK THE GLASS",
+                             "a sign, COFFEE BREAK, neon",
+                             "a sign \"BREAK THE ICE\" on a wall",
+                             "OUTBREAK",
+                             "_BREAK_",
+                             "SALT AND PEPPER",
+                             "a sandwich",
+                             "AND",
+                             "AND gates",
+                             "cats and dogs",
+                             "R AND D",
+                             "embedding: a technique",
+                             "(embedding:1.2 of wood",
+                             "word embeddings",
+                             "embedding"})
     EXPECT_EQ(found(prompt), Texts()) << prompt;
 }
 
@@ -69,9 +124,11 @@ TEST(WebuiSyntax, NamesOfEmbeddingsAreNone) {
 TEST(WebuiSyntax, IsNamedInOneLineForAllTextsOfARun) {
   const Texts prompts = {"(a:1.3), (b:1.4) BREAK c", "plain", "(c:1.1) <lora:n:1>"};
   EXPECT_EQ(webui_notice(prompts, true),
-            "the webui's syntax is not read here, these are plain words: \"(a:1.3)\" and 2 more (write (a)1.3), \"<lora:n:1>\" (use --lora n.safetensors:1), "
+            "the webui's syntax is not read here, these are plain words: \"(a:1.3)\" and 2 more (write (a)1.3), \"<lora:n:1>\" "
+            "(use --lora n.safetensors:1), "
             "\"BREAK\" (write (\"…\", \"…\").and())");
-  EXPECT_EQ(webui_notice(prompts, false), "the webui's syntax is not read here, these are plain words: \"(a:1.3)\" and 2 more, \"<lora:n:1>\", \"BREAK\"");
+  EXPECT_EQ(webui_notice(prompts, false),
+            "the webui's syntax is not read here, these are plain words: \"(a:1.3)\" and 2 more, \"<lora:n:1>\", \"BREAK\"");
   EXPECT_EQ(webui_notice(Texts{"(a dog)", ""}, true), "");
   const auto line = webui_notice(Texts{"(a\n" + std::string(57, 'b') + "\xc3\xa9 and much more:1.5)"}, false);
   EXPECT_EQ(line.find('\n'), std::string::npos);

@@ -53,10 +53,12 @@ class Cache : public ::testing::Test {
     return *text_;
   }
   std::vector<PictureLatents> latents() {
-    return cached_latents(latents_, [this]() -> const Vae& { return vae(); }, hooks());
+    return cached_latents(
+        latents_, [this]() -> const Vae& { return vae(); }, hooks());
   }
   std::map<std::string, PromptEmbeds> embeds(const std::vector<std::string>& texts) {
-    return cached_prompt_embeds(texts, text_facts_, [this]() -> const TextModels& { return text(); }, hooks());
+    return cached_prompt_embeds(
+        texts, text_facts_, [this]() -> const TextModels& { return text(); }, hooks());
   }
   DataHooks hooks() {
     DataHooks hooks;
@@ -83,7 +85,9 @@ class Cache : public ::testing::Test {
 
 bool equal(const std::vector<PictureLatents>& a, const std::vector<PictureLatents>& b) {
   bool same = a.size() == b.size();
-  const auto agree = [](const LatentStats& a, const LatentStats& b) { return at::equal(a.mean, b.mean) && at::equal(a.std, b.std); };
+  const auto agree = [](const LatentStats& a, const LatentStats& b) {
+    return at::equal(a.mean, b.mean) && at::equal(a.std, b.std);
+  };
   for (size_t i = 0; same && i < a.size(); ++i)
     same = agree(a[i].plain, b[i].plain) && a[i].mirrored.has_value() == b[i].mirrored.has_value() &&
            (!a[i].mirrored || agree(*a[i].mirrored, *b[i].mirrored));
@@ -99,7 +103,8 @@ TEST_F(Cache, LatentsAreThoseOfTheVaeAndASecondRunNeedsNone) {
   const Vae& model = vae();
   const c10::InferenceMode inference;
   for (size_t i = 0; i < 3; ++i) {
-    const auto plain = model.encode(read_pixels(dataset_.examples[i], false)), mirrored = model.encode(read_pixels(dataset_.examples[i], true));
+    const auto plain = model.encode(read_pixels(dataset_.examples[i], false)),
+               mirrored = model.encode(read_pixels(dataset_.examples[i], true));
     EXPECT_TRUE(at::equal(first[i].plain.mean, plain.mean) && at::equal(first[i].plain.std, plain.std));
     EXPECT_TRUE(at::equal(first[i].mirrored->mean, mirrored.mean) && at::equal(first[i].mirrored->std, mirrored.std));
   }
@@ -148,7 +153,8 @@ TEST_F(Cache, HandsOutTensorsThatAutogradMaySave) {
     const c10::InferenceMode caller;
     const auto pictures = latents();
     const auto texts = embeds({"wrong"});
-    for (const auto& tensor : {pictures[0].plain.mean, pictures[0].plain.std, texts.at("wrong").prompt_embeds, texts.at("wrong").pooled_prompt_embeds})
+    for (const auto& tensor :
+         {pictures[0].plain.mean, pictures[0].plain.std, texts.at("wrong").prompt_embeds, texts.at("wrong").pooled_prompt_embeds})
       EXPECT_FALSE(tensor.is_inference());
   }
 }
@@ -169,7 +175,8 @@ TEST_F(Cache, WhatDecidesTheBytesDecidesTheEntry) {
   EXPECT_EQ(calls([](LatentRequest&, Examples&) {}), 0);
   EXPECT_EQ(calls([](LatentRequest&, Examples& examples) { std::reverse(examples.begin(), examples.end()); }), 0);
   EXPECT_EQ(calls([](LatentRequest&, Examples& examples) { examples[0].caption = "right"; }), 0);
-  EXPECT_EQ(calls([](LatentRequest& request, Examples&) { request.facts.compute = at::kBFloat16; }), 0);  // the VAE encodes in fp32
+  EXPECT_EQ(calls([](LatentRequest& request, Examples&) { request.facts.compute = at::kBFloat16; }),
+            0);  // the VAE encodes in fp32
   EXPECT_EQ(calls([](LatentRequest& request, Examples&) { request.facts.model_sha256 = "another VAE"; }), 3);
   EXPECT_EQ(calls([](LatentRequest& request, Examples&) { request.facts.storage = at::kHalf; }), 3);
   EXPECT_EQ(calls([](LatentRequest&, Examples& examples) { examples[2].crop_top_left.height += 1; }), 1);
@@ -252,7 +259,10 @@ TEST_F(Cache, StopsBetweenTwoPicturesAndGoesOnFromThere) {
     EXPECT_EQ(total, 3);
     if (done == 2) cancel.cancel();
   };
-  error_of(ErrorKind::cancelled, [&] { cached_latents(latents_, [this]() -> const Vae& { return vae(); }, hooks); });
+  error_of(ErrorKind::cancelled, [&] {
+    cached_latents(
+        latents_, [this]() -> const Vae& { return vae(); }, hooks);
+  });
   EXPECT_EQ(vae_calls_, 2);
   latents();
   EXPECT_EQ(vae_calls_, 3);
@@ -279,8 +289,10 @@ TEST_F(Cache, HashesOfPartsFollowTheirFilesAlone) {
 
 TEST_F(Cache, HashesOfASingleFileTakeInTheVocabularyBesideIt) {
   const auto path = folder_ / "m.safetensors";
-  write_safetensors(path, {{"conditioner.embedders.0.transformer.x", at::zeros(1)}, {"conditioner.embedders.1.model.x", at::zeros(1)}});
-  for (const char* part : {names::tokenizer, names::tokenizer_2}) fs::copy(test::bundled_model() / part, folder_ / part, fs::copy_options::recursive);
+  write_safetensors(path,
+                    {{"conditioner.embedders.0.transformer.x", at::zeros(1)}, {"conditioner.embedders.1.model.x", at::zeros(1)}});
+  for (const char* part : {names::tokenizer, names::tokenizer_2})
+    fs::copy(test::bundled_model() / part, folder_ / part, fs::copy_options::recursive);
   ModelFiles model;
   model.layout = ModelFiles::single_file;
   model.path = path;

@@ -42,11 +42,31 @@ TEST(DerivedSeed, DiffersInItsLow32BitsBySeedPurposeAndIndex) {
 // docs/formats.md, "Training set", followed in Python: two epochs of three pictures, each twice.
 TEST(DataOrder, IsThatOfItsDefinition) {
   DataOrder order{7, "instance", 3, 2, 12, true};
-  EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{0, true}, {1, true}, {2, false}, {1, true}, {0, false}, {2, true},
-                                                            {2, false}, {2, false}, {0, true}, {1, true}, {0, true}, {1, false}}));
+  EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{0, true},
+                                                            {1, true},
+                                                            {2, false},
+                                                            {1, true},
+                                                            {0, false},
+                                                            {2, true},
+                                                            {2, false},
+                                                            {2, false},
+                                                            {0, true},
+                                                            {1, true},
+                                                            {0, true},
+                                                            {1, false}}));
   order.stream = "class";
-  EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{2, true}, {1, true}, {0, true}, {0, false}, {1, false}, {2, true},
-                                                            {1, true}, {2, true}, {0, false}, {0, true}, {1, false}, {2, true}}));
+  EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{2, true},
+                                                            {1, true},
+                                                            {0, true},
+                                                            {0, false},
+                                                            {1, false},
+                                                            {2, true},
+                                                            {1, true},
+                                                            {2, true},
+                                                            {0, false},
+                                                            {0, true},
+                                                            {1, false},
+                                                            {2, true}}));
 }
 
 TEST(DataOrder, EveryEpochTakesEachPictureOnceInAnOrderOfItsOwn) {
@@ -68,7 +88,8 @@ TEST(DataOrder, RepeatsTakeEachPictureThatOftenInOneEpoch) {
   const auto rows = rows_of_steps(order, 1, 10);
   for (const auto& row : rows) ++taken[row.example];
   for (int64_t example = 0; example < 5; ++example) EXPECT_EQ(taken[example], 6);
-  EXPECT_NE(std::vector(rows.begin(), rows.begin() + 5), std::vector(rows.begin() + 5, rows.begin() + 10));  // mixed, not five by five
+  EXPECT_NE(std::vector(rows.begin(), rows.begin() + 5),
+            std::vector(rows.begin() + 5, rows.begin() + 10));  // mixed, not five by five
 }
 
 TEST(DataOrder, AStepIsTheSameWhereverTheRunBegan) {

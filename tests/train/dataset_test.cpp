@@ -84,7 +84,8 @@ TEST(Dataset, TakesPicturesOfEveryFormatByContentAndPassesOverTheRest) {
   fs::copy_file(golden_pictures / "adobe.jpg", folder / "d.png");  // a JPEG file
   fs::copy_file(golden_pictures / "adobe.jpg", folder / "e.jfif");
   fs::copy_file(golden_pictures / "still_lossy.webp", folder / "f.gif");  // a WebP file
-  for (const char* other : {"notes.txt", "metadata.jsonl", ".hidden.png", "._b.JPG", "model.safetensors"}) write_atomically(folder / other, "x");
+  for (const char* other : {"notes.txt", "metadata.jsonl", ".hidden.png", "._b.JPG", "model.safetensors"})
+    write_atomically(folder / other, "x");
   make_folder(folder / "more");
   write_picture(folder / "more/c.png");
   const Dataset dataset = open_dataset(request_of(folder.path()));
@@ -106,7 +107,8 @@ TEST(Dataset, ShowsPicturesInSrgbAndSaysWhichProfilesCannotBeApplied) {
   DataHooks hooks;
   hooks.on_notice = [&](const std::string& text) { notices.push_back(text); };
   const Dataset dataset = open_dataset(request, hooks);
-  EXPECT_LE(at::max(at::abs(read_pixels(dataset.examples[0], false) - read_pixels(dataset.examples[1], false))).item<float>(), 2.5f * 2 / 255);
+  EXPECT_LE(at::max(at::abs(read_pixels(dataset.examples[0], false) - read_pixels(dataset.examples[1], false))).item<float>(),
+            2.5f * 2 / 255);
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_TRUE(contains(notices[0], "colours are taken as sRGB: [c.jpg] ")) << notices[0];
 }
@@ -114,12 +116,16 @@ TEST(Dataset, ShowsPicturesInSrgbAndSaysWhichProfilesCannotBeApplied) {
 TEST(Dataset, PicturesInFoldersInsideAreNamedAsUnused) {
   const TemporaryFolder folder, elsewhere;
   for (const char* inside : {"sub/deep", "empty", ".hidden", "10_dog"}) make_folder(folder / inside);
-  for (const char* name : {"sub/a.png", "sub/b.webp", "sub/deep/c.png", "sub/._a.png", ".hidden/d.png", "10_dog/e.jpg"}) write_picture(folder / name);
+  for (const char* name : {"sub/a.png", "sub/b.webp", "sub/deep/c.png", "sub/._a.png", ".hidden/d.png", "10_dog/e.jpg"})
+    write_picture(folder / name);
   write_picture(elsewhere / "x.png");
   fs::create_directory_symlink(elsewhere.path(), folder / "link");
   write_atomically(folder / "sub/notes.txt", "x");
   const auto none = refusal(request_of(folder.path()));
-  EXPECT_TRUE(contains(none, "holds no pictures itself, and those in folders inside it are not searched for: 1 in 10_dog, 1 in link, 2 in sub, 1 in sub/deep; name one")) << none;
+  EXPECT_TRUE(contains(none,
+                       "holds no pictures itself, and those in folders inside it are not searched for: 1 in 10_dog, 1 in link, 2 "
+                       "in sub, 1 in sub/deep; name one"))
+      << none;
   write_picture(folder / "top.png");
   Names notices;
   DataHooks hooks;
@@ -128,7 +134,9 @@ TEST(Dataset, PicturesInFoldersInsideAreNamedAsUnused) {
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_TRUE(notices[0].ends_with("are not used: 1 in 10_dog, 1 in link, 2 in sub, 1 in sub/deep")) << notices[0];
   // What metadata.jsonl names is used.
-  write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"sub/a.png\",\"text\":\"\"}\n{\"file_name\":\"10_dog/e.jpg\",\"text\":\"\"}\n{\"file_name\":\"top.png\",\"text\":\"\"}\n");
+  write_atomically(folder / names::metadata_jsonl,
+                   "{\"file_name\":\"sub/a.png\",\"text\":\"\"}\n{\"file_name\":\"10_dog/"
+                   "e.jpg\",\"text\":\"\"}\n{\"file_name\":\"top.png\",\"text\":\"\"}\n");
   EXPECT_EQ(names_of(open_dataset(request_of(folder.path(), true), hooks)), (Names{"10_dog/e.jpg", "sub/a.png", "top.png"}));
   ASSERT_EQ(notices.size(), 2u);
   EXPECT_TRUE(notices[1].ends_with("are not used: 1 in link, 1 in sub, 1 in sub/deep")) << notices[1];
@@ -161,9 +169,12 @@ TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
   write_atomically(folder / "3_text.png", "this is no picture");
   write_atomically(folder / "4_empty.jpeg", "");
   write_picture(folder / "5_pixel.png", 1, 1);
-  write_atomically(folder / "6_other.heic", std::string("\0\0\0\x1c" "ftypheic", 12));
+  write_atomically(folder / "6_other.heic", std::string("\0\0\0\x1c"
+                                                        "ftypheic",
+                                                        12));
   for (const char* extension : {"png", "webp", "gif"})
-    fs::copy_file(test::source_folder() / "tests/golden/pictures" / fmt::format("animated.{}", extension), folder / fmt::format("6_animated.{}", extension));
+    fs::copy_file(test::source_folder() / "tests/golden/pictures" / fmt::format("animated.{}", extension),
+                  folder / fmt::format("6_animated.{}", extension));
   make_folder(folder / "7_folder.png");
   fs::create_symlink("8_loop.png", folder / "8_loop.png");
   fs::create_symlink("nowhere", folder / "9_link.png");
@@ -172,11 +183,18 @@ TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
   const Dataset dataset = open_dataset(request);
   EXPECT_EQ(names_of(dataset), Names{"good.png"});
   const std::pair<const char*, const char*> reasons[] = {
-      {"1_cut.png", "not a correct PNG"}, {"2_cut.jpg", "not a correct JPEG"}, {"3_text.png", "is a text file"},
-      {"4_empty.jpeg", "is an empty file"}, {"5_pixel.png", "1x1 pixels, expected at least 8"}, {"6_animated.gif", "an animated GIF picture of 3 frames"},
-      {"6_animated.png", "an animated PNG picture of 3 frames"}, {"6_animated.webp", "an animated WebP picture of 3 frames"},
+      {"1_cut.png", "not a correct PNG"},
+      {"2_cut.jpg", "not a correct JPEG"},
+      {"3_text.png", "is a text file"},
+      {"4_empty.jpeg", "is an empty file"},
+      {"5_pixel.png", "1x1 pixels, expected at least 8"},
+      {"6_animated.gif", "an animated GIF picture of 3 frames"},
+      {"6_animated.png", "an animated PNG picture of 3 frames"},
+      {"6_animated.webp", "an animated WebP picture of 3 frames"},
       {"6_other.heic", "is a HEIC picture, expected a PNG, JPEG or WebP picture"},
-      {"7_folder.png", "is no file"}, {"8_loop.png", "is no file"}, {"9_link.png", "is not there"}};
+      {"7_folder.png", "is no file"},
+      {"8_loop.png", "is no file"},
+      {"9_link.png", "is not there"}};
   ASSERT_EQ(dataset.broken.size(), std::size(reasons));
   for (size_t i = 0; i < std::size(reasons); ++i) {
     EXPECT_EQ(dataset.broken[i].name, reasons[i].first);
@@ -192,10 +210,12 @@ TEST(Dataset, AllBrokenFilesAreNamedInOneLine) {
 TEST(Dataset, RefusesBombsAndPicturesWithoutPixels) {
   const TemporaryFolder folder;
   const auto big_endian = [](uint32_t value) {
-    return std::string{static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+    return std::string{static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+                       static_cast<char>(value)};
   };
   std::string png = encode_png(Image8::filled(40, 40, white));
-  const auto resized = [&](uint32_t width, uint32_t height) {  // its checksum is wrong then; libpng 1.6 looks at sizes first or says so
+  const auto resized = [&](uint32_t width,
+                           uint32_t height) {  // its checksum is wrong then; libpng 1.6 looks at sizes first or says so
     std::string bytes = png;
     return bytes.replace(16, 8, big_endian(width) + big_endian(height));
   };
@@ -210,7 +230,8 @@ TEST(Dataset, RefusesBombsAndPicturesWithoutPixels) {
   request.skip_broken = true;
   request.resolution_px = 1 << 16;
   const auto message = refusal(request);
-  for (const char* name : {"[bomb.png]", "[none.png]", "[bomb.jpg]", "[none.jpg]"}) EXPECT_TRUE(contains(message, name)) << message;
+  for (const char* name : {"[bomb.png]", "[none.png]", "[bomb.jpg]", "[none.jpg]"})
+    EXPECT_TRUE(contains(message, name)) << message;
   EXPECT_TRUE(contains(message, "60000x60000")) << message;
   EXPECT_TRUE(contains(message, "holds no usable picture: 5 of 5")) << message;  // line.png would be 1.6 billion px long
   request.resolution_px = 1024;
@@ -274,7 +295,9 @@ TEST(Dataset, APictureThatChangedDuringTheRunIsAnError) {
 TEST(Captions, StandBesideThePictureAsText) {
   const TemporaryFolder folder;
   for (const char* name : {"a.png", "b.v2.png", "c.png", "d.png"}) write_picture(folder / name);
-  write_atomically(folder / "a.txt", "\xef\xbb\xbf" "a r\xc3\xbcn cat \r\n");  // as Notepad writes it
+  write_atomically(folder / "a.txt",
+                   "\xef\xbb\xbf"
+                   "a r\xc3\xbcn cat \r\n");  // as Notepad writes it
   write_atomically(folder / "b.v2.txt", "two\nlines\n\n");
   write_atomically(folder / "c.txt", "");
   write_atomically(folder / "d.txt", "no line end");
@@ -289,12 +312,15 @@ TEST(Captions, StandBesideThePictureAsText) {
 TEST(Captions, ThatAreMissingOrNoTextNameThePicture) {
   const TemporaryFolder folder;
   for (const char* name : {"a.png", "b.png", "c.png", "d.png"}) write_picture(folder / name);
-  write_atomically(folder / "b.txt", "caf\xe9");                                 // Latin-1
-  write_atomically(folder / "c.txt", std::string("\xff\xfe" "c\0a\0t\0", 8));  // UTF-16
+  write_atomically(folder / "b.txt", "caf\xe9");  // Latin-1
+  write_atomically(folder / "c.txt", std::string("\xff\xfe"
+                                                 "c\0a\0t\0",
+                                                 8));  // UTF-16
   write_atomically(folder / "d.txt", std::string("c\0a\0t\0", 6));
   const auto message = refusal(request_of(folder.path(), true));
   EXPECT_TRUE(contains(message, "[a.png] has no caption: neither a.txt nor")) << message;
-  for (const char* name : {"b", "c", "d"}) EXPECT_TRUE(contains(message, fmt::format("[{0}.png] has a caption {0}.txt that is not UTF-8", name))) << message;
+  for (const char* name : {"b", "c", "d"})
+    EXPECT_TRUE(contains(message, fmt::format("[{0}.png] has a caption {0}.txt that is not UTF-8", name))) << message;
   EXPECT_EQ(open_dataset(request_of(folder.path())).examples.size(), 4u);  // not looked at without --captions
 }
 
@@ -303,7 +329,8 @@ TEST(Captions, ComeFromMetadataAsGenerateWritesIt) {
   make_folder(folder / "sub");
   for (const char* name : {"0000.png", "0001.png", "sub/x.png"}) write_picture(folder / name);
   write_atomically(folder / names::metadata_jsonl,
-                   "{\"file_name\":\"0000.png\",\"text\":\"a fox\",\"seed\":1}\n\n{\"file_name\":\"./sub/x.png\",\"text\":\"a cat\"}\r\n{\"file_name\":\"0001.png\"}");
+                   "{\"file_name\":\"0000.png\",\"text\":\"a fox\",\"seed\":1}\n\n{\"file_name\":\"./sub/x.png\",\"text\":\"a "
+                   "cat\"}\r\n{\"file_name\":\"0001.png\"}");
   write_atomically(folder / "0001.txt", "a dog\n");
   const Dataset dataset = open_dataset(request_of(folder.path(), true));
   ASSERT_EQ(names_of(dataset), (Names{"0000.png", "0001.png", "sub/x.png"}));
@@ -315,11 +342,13 @@ TEST(Captions, ComeFromMetadataAsGenerateWritesIt) {
 TEST(Captions, OfBothKindsMustAgree) {
   const TemporaryFolder folder;
   for (const char* name : {"a.png", "b.png"}) write_picture(folder / name);
-  write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"a.png\",\"text\":\"a fox\"}\n{\"file_name\":\"b.png\",\"text\":\"a cat\"}\n");
+  write_atomically(folder / names::metadata_jsonl,
+                   "{\"file_name\":\"a.png\",\"text\":\"a fox\"}\n{\"file_name\":\"b.png\",\"text\":\"a cat\"}\n");
   write_atomically(folder / "a.txt", "a fox\n");
   EXPECT_EQ(open_dataset(request_of(folder.path(), true)).examples.size(), 2u);
   write_atomically(folder / "a.txt", "a wolf\n");
-  EXPECT_TRUE(contains(refusal(request_of(folder.path(), true)), "[a.png] has two captions that differ, in a.txt and in metadata.jsonl"));
+  EXPECT_TRUE(
+      contains(refusal(request_of(folder.path(), true)), "[a.png] has two captions that differ, in a.txt and in metadata.jsonl"));
 }
 
 TEST(Captions, MetadataMayNotLeadOutOfTheFolder) {
@@ -330,10 +359,11 @@ TEST(Captions, MetadataMayNotLeadOutOfTheFolder) {
   fs::create_symlink("../outside.png", folder / "set/link.png");
   fs::create_directory_symlink("..", folder / "set/up");
   const std::string absolute = (folder / "outside.png").string();
-  for (const std::string& name : {std::string("../outside.png"), std::string("sub/../../outside.png"), std::string("sub/../a.png"), absolute,
-                                  std::string("link.png"), std::string("up/outside.png"), std::string(""), std::string(".."), std::string("sub/"),
-                                  std::string("a.png\\u0000.png")}) {
-    write_atomically(folder / "set/metadata.jsonl", "{\"file_name\":\"a.png\",\"text\":\"\"}\n{\"file_name\":\"" + name + "\",\"text\":\"\"}\n");
+  for (const std::string& name : {std::string("../outside.png"), std::string("sub/../../outside.png"),
+                                  std::string("sub/../a.png"), absolute, std::string("link.png"), std::string("up/outside.png"),
+                                  std::string(""), std::string(".."), std::string("sub/"), std::string("a.png\\u0000.png")}) {
+    write_atomically(folder / "set/metadata.jsonl",
+                     "{\"file_name\":\"a.png\",\"text\":\"\"}\n{\"file_name\":\"" + name + "\",\"text\":\"\"}\n");
     const auto message = refusal(request_of(folder / "set", true));
     EXPECT_TRUE(contains(message, "metadata.jsonl:2] got file_name") && contains(message, "folder")) << name << ": " << message;
   }
@@ -349,7 +379,8 @@ TEST(Captions, ThatAreLinksOutOfTheFolderAreRefused) {
   fs::create_symlink("b.caption", folder / "b.txt");  // a link that stays inside
   auto request = request_of(folder.path(), true);
   const auto message = refusal(request);
-  EXPECT_TRUE(contains(message, "1 of 2 files cannot be used: [a.png] has a caption a.txt, a link that leads out of the folder")) << message;
+  EXPECT_TRUE(contains(message, "1 of 2 files cannot be used: [a.png] has a caption a.txt, a link that leads out of the folder"))
+      << message;
   request.skip_broken = true;
   EXPECT_EQ(open_dataset(request).examples.front().caption, "inside");
   fs::create_symlink(elsewhere / "metadata.jsonl", folder / "metadata.jsonl");
@@ -362,7 +393,8 @@ TEST(Captions, BelongToThePictureOfTheirNameInEitherFormOfUnicode) {
     const TemporaryFolder folder;
     make_folder(folder / stored);
     for (const auto& name : {stored + ".png", stored + "2.png", stored + "/" + stored + ".png"}) write_picture(folder / name);
-    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\",\"text\":\"one\"}\n{\"file_name\":\"" + typed + "/" + typed + ".png\"}\n");
+    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\",\"text\":\"one\"}\n{\"file_name\":\"" +
+                                                         typed + "/" + typed + ".png\"}\n");
     write_atomically(folder / (typed + "2.txt"), "two");
     write_atomically(folder.path() / stored / (typed + ".txt"), "three");
     const Dataset dataset = open_dataset(request_of(folder.path(), true));
@@ -370,7 +402,8 @@ TEST(Captions, BelongToThePictureOfTheirNameInEitherFormOfUnicode) {
     EXPECT_EQ(dataset.examples[0].caption, "one");
     EXPECT_EQ(dataset.examples[1].caption, "three");
     EXPECT_EQ(dataset.examples[2].caption, "two");
-    write_atomically(folder / names::metadata_jsonl, "{\"file_name\":\"" + typed + ".png\"}\n{\"file_name\":\"" + stored + ".png\"}\n");
+    write_atomically(folder / names::metadata_jsonl,
+                     "{\"file_name\":\"" + typed + ".png\"}\n{\"file_name\":\"" + stored + ".png\"}\n");
     EXPECT_TRUE(contains(refusal(request_of(folder.path(), true), ErrorKind::file_format), "a second time"));
   }
 }
@@ -385,7 +418,8 @@ TEST(Captions, BrokenMetadataNamesTheLine) {
       {"{\"file_name\":3,\"text\":\"x\"}", ErrorKind::file_format, "expected a string"},
       {"{\"file_name\":\"a.png\",\"text\":3}", ErrorKind::file_format, "expected a string"},
       {"{\"file_name\":\"a.png\",\"text\":\"caf\xe9\"}", ErrorKind::file_format, "metadata.jsonl:1]"},
-      {"{\"file_name\":\"a.png\",\"text\":\"x\"}\n{\"file_name\":\"./a.png\",\"text\":\"y\"}", ErrorKind::file_format, "names a.png a second time"},
+      {"{\"file_name\":\"a.png\",\"text\":\"x\"}\n{\"file_name\":\"./a.png\",\"text\":\"y\"}", ErrorKind::file_format,
+       "names a.png a second time"},
       {"{\"file_name\":\"b.png\",\"text\":\"x\"}", ErrorKind::input, "[b.png] is not there"},
       {"{\"file_name\":\"metadata.jsonl\",\"text\":\"x\"}", ErrorKind::input, "[metadata.jsonl] is a text file, expected a PNG"}};
   for (const auto& [text, kind, part] : broken) {

@@ -70,7 +70,8 @@ TEST(EmbeddingTrainer, GradientsOfTheVectorsAreCentralDifferencesOfTheLoss) {
   StepRunner runner = step.runner();
   const Tensor gradient = runner.run(step.rows, nullptr).gradient;
   Generator generator(2);
-  for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, step.training.start.clip_l.numel()}, {step.training.start.clip_l.numel(), gradient.numel()}}) {
+  for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, step.training.start.clip_l.numel()},
+                                   {step.training.start.clip_l.numel(), gradient.numel()}}) {
     Tensor direction = at::zeros_like(gradient);
     direction.narrow(0, begin, end - begin).copy_(generator.randn({end - begin}));
     const double length = 1e-5 / direction.norm().item<double>();

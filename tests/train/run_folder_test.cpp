@@ -57,7 +57,9 @@ struct RunFolderTest : testing::Test {
   }
 };
 
-size_t open_files() { return static_cast<size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator())); }
+size_t open_files() {
+  return static_cast<size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
+}
 
 TEST_F(RunFolderTest, GivesItsLockBackWhateverItThrows) {
   finish(2);
@@ -121,7 +123,9 @@ TEST_F(RunFolderTest, OpensTheRunsOfEarlierVersions) {
     fs::remove_all(run);
     finish(4);
     const Metadata old{{"recipe_hash", recipe_of(4).hash()}, {"state", R"({"best_loss":null,"best_step":2,"step":4})"}};
-    write_safetensors(run / "checkpoint-00000004.safetensors", {{"parameters", parameters.flat()}, {"exp_avg", optimizer.exp_avg}, {"exp_avg_sq", optimizer.exp_avg_sq}}, old);
+    write_safetensors(run / "checkpoint-00000004.safetensors",
+                      {{"parameters", parameters.flat()}, {"exp_avg", optimizer.exp_avg}, {"exp_avg_sq", optimizer.exp_avg_sq}},
+                      old);
     for (int i = 0; i < 2; ++i) {  // the second time the recipe is the longer run's
       RunFolder at = open(steps);
       const auto state = at.resume(parameters, optimizer);
@@ -140,7 +144,8 @@ TEST_F(RunFolderTest, OpensTheRunsOfEarlierVersions) {
 TEST_F(RunFolderTest, NothingHalfWrittenStaysOfAKilledRunNorOfALineThatFindsTheDiskFull) {
   finish(1);
   make_folder(run / names::previews_folder);
-  const std::vector<fs::path> begun{run / ".checkpoint-00000001.safetensors.tmp-7-0", run / "previews/.00000001.png.tmp-7-1", folder / ".a.safetensors.tmp-7-2"};
+  const std::vector<fs::path> begun{run / ".checkpoint-00000001.safetensors.tmp-7-0", run / "previews/.00000001.png.tmp-7-1",
+                                    folder / ".a.safetensors.tmp-7-2"};
   for (const auto& file : begun) write_atomically(file, "half");
   write_atomically(folder / ".b.safetensors.tmp-7-3", "another program's");
   write_atomically(run / "checkpoint-00000001 (copy).safetensors", "a person's");
@@ -177,7 +182,9 @@ TEST_F(RunFolderTest, TheBestStepIsThatOfTheSmallestFiniteLossUpToTheCheckpointA
     RunFolder at = open(9);
     at.resume(parameters, optimizer);
     for (int64_t step = 1; step <= 6; ++step) at.add_loss(step, 1, 1, 1);
-    for (const auto& [step, loss] : {std::pair{1, std::nan("")}, {2, 0.5}, {3, 0.25}, {4, 0.5}, {5, std::numeric_limits<double>::infinity()}, {6, 0.125}}) at.add_validation(step, loss);
+    for (const auto& [step, loss] :
+         {std::pair{1, std::nan("")}, {2, 0.5}, {3, 0.25}, {4, 0.5}, {5, std::numeric_limits<double>::infinity()}, {6, 0.125}})
+      at.add_validation(step, loss);
     make_folder(run / names::previews_folder);
     for (const char* name : {"00000004.png", "00000006.png"}) write_atomically(run / names::previews_folder / name, "a picture");
     save(at, 4);

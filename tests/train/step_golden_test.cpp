@@ -58,7 +58,8 @@ struct Case {
       row.timestep = part("timesteps").item<int64_t>();
       row.caption = captions[i];
       row.time_ids = part("add_time_ids");
-      const double weight = i < instances ? min_snr_weight(schedule, row.timestep, options.step.snr_gamma) : options.step.prior_weight;
+      const double weight =
+          i < instances ? min_snr_weight(schedule, row.timestep, options.step.snr_gamma) : options.step.prior_weight;
       row.weight = weight / static_cast<double>(instances);
       if (options.text_encoders) continue;
       row.prompt_embeds = part("prompt_embeds");
@@ -91,7 +92,9 @@ struct Trainer {
     }
   }
 
-  static std::string key(const TrainedModule& module, const char* factor) { return fmt::format("{}.{}.lora_{}.weight", module.component, module.name, factor); }
+  static std::string key(const TrainedModule& module, const char* factor) {
+    return fmt::format("{}.{}.lora_{}.weight", module.component, module.name, factor);
+  }
   nn::LoadOptions load_options() const {
     nn::LoadOptions options;
     options.storage = training.compute;
@@ -102,15 +105,22 @@ struct Trainer {
     std::erase_if(modules, [&](const TrainedModule& module) { return !golden.has("initial." + key(module, "A")); });
     return modules;
   }
-  StepRunner runner() { return {{unet, training.options.text_encoders ? &text : nullptr, schedule, training.compute, at::kCPU, training.workers, false}, parameters}; }
+  StepRunner runner() {
+    return {
+        {unet, training.options.text_encoders ? &text : nullptr, schedule, training.compute, at::kCPU, training.workers, false},
+        parameters};
+  }
 };
 
 void expect_equal_factors(const Trainer& trainer, const Tensor& flat, const std::string& what, double limit) {
   for (const auto& module : trainer.parameters.modules())
-    for (const auto& [factor, got] : {std::pair{"A", trainer.parameters.down(module, flat)}, {"B", trainer.parameters.up(module, flat)}}) {
+    for (const auto& [factor, got] :
+         {std::pair{"A", trainer.parameters.down(module, flat)}, {"B", trainer.parameters.up(module, flat)}}) {
       const Tensor expected = trainer.golden.at(what + "." + Trainer::key(module, factor));
-      if (expected.norm().item<double>() == 0) EXPECT_EQ(got.norm().item<double>(), 0) << what << " " << Trainer::key(module, factor);
-      else EXPECT_LT(relative_error(got, expected), limit) << what << " " << Trainer::key(module, factor);
+      if (expected.norm().item<double>() == 0)
+        EXPECT_EQ(got.norm().item<double>(), 0) << what << " " << Trainer::key(module, factor);
+      else
+        EXPECT_LT(relative_error(got, expected), limit) << what << " " << Trainer::key(module, factor);
     }
 }
 
@@ -128,13 +138,18 @@ void expect_steps_equal_diffusers(const std::string& name, const Limits& limits)
     if (number == 1) expect_equal_factors(trainer, result.gradient, "gradient", limits.gradient);
     clip_gradient(result.gradient, step.max_grad_norm);
     const double factor = lr_factor(lr_scheduler_from_name(step.lr_scheduler), number, step.steps, step.lr_warmup);
-    adamw_step(trainer.parameters.flat(), result.gradient, state, parameter_groups(trainer.training.options, trainer.parameters, factor), {});
+    adamw_step(trainer.parameters.flat(), result.gradient, state,
+               parameter_groups(trainer.training.options, trainer.parameters, factor), {});
   }
   expect_equal_factors(trainer, trainer.parameters.flat(), "final", limits.factors);
 }
 
-TEST(TrainingStep, PriorPreservationMinSnrClippingAndCosineWithWarmUpEqualDiffusersInFp64) { expect_steps_equal_diffusers("prior", fp64); }
-TEST(TrainingStep, PriorPreservationMinSnrClippingAndCosineWithWarmUpEqualDiffusersInFp32) { expect_steps_equal_diffusers("prior", fp32); }
+TEST(TrainingStep, PriorPreservationMinSnrClippingAndCosineWithWarmUpEqualDiffusersInFp64) {
+  expect_steps_equal_diffusers("prior", fp64);
+}
+TEST(TrainingStep, PriorPreservationMinSnrClippingAndCosineWithWarmUpEqualDiffusersInFp32) {
+  expect_steps_equal_diffusers("prior", fp32);
+}
 TEST(TrainingStep, TrainedTextEncodersEqualDiffusersInFp64) { expect_steps_equal_diffusers("text", fp64); }
 TEST(TrainingStep, TrainedTextEncodersEqualDiffusersInFp32) { expect_steps_equal_diffusers("text", fp32); }
 

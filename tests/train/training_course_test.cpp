@@ -74,7 +74,8 @@ struct TrainingCourse : testing::Test {
   TrainingResult run(const std::string& name, int64_t steps = 2) {
     training.options.step.steps = steps;
     const auto& options = training.options;
-    LoraParameters parameters(modules_to_train(training.targets, options.targets, false), options.rank, training.alpha, at::kFloat);
+    LoraParameters parameters(modules_to_train(training.targets, options.targets, false), options.rank, training.alpha,
+                              at::kFloat);
     parameters.initialise(options.step.seed);
     const auto groups = [&](double factor) {
       before_numbers();
@@ -98,7 +99,9 @@ struct TrainingCourse : testing::Test {
     return "";
   }
   fs::path in(const std::string& name, const std::string& file) const { return folder / (name + ".run/" + file); }
-  std::string checkpoint(const std::string& name, int64_t step) const { return text(in(name, fmt::format("checkpoint-{:08}.safetensors", step))); }
+  std::string checkpoint(const std::string& name, int64_t step) const {
+    return text(in(name, fmt::format("checkpoint-{:08}.safetensors", step)));
+  }
   static std::string text(const fs::path& file) { return fs::exists(file) ? read_file(file) : ""; }
 };
 
@@ -166,12 +169,15 @@ TEST_F(TrainingCourse, AStepIsSavedBeforeItIsLookedAtAndALookThatFailsIsANotice)
     run(name);
     EXPECT_EQ(previews, 2);
     ASSERT_GE(notices.size(), 1u);
-    EXPECT_TRUE(contains(notices.front(), "step 1 has no preview, and the training goes on: ") && contains(notices.front(), faults[i].second)) << notices.front();
+    EXPECT_TRUE(contains(notices.front(), "step 1 has no preview, and the training goes on: ") &&
+                contains(notices.front(), faults[i].second))
+        << notices.front();
     EXPECT_EQ(checkpoint(name, 2).size(), checkpoint("whole", 2).size());
     EXPECT_EQ(text(in(name, names::losses_csv)), text(in("whole", names::losses_csv)));
     if (notices.size() < 2) continue;  // the second step was no better
     EXPECT_TRUE(contains(notices.back(), "step 2 has no validation")) << notices.back();
-    EXPECT_EQ(text(in(name, names::validation_csv)), text(in("whole", names::validation_csv)).substr(0, text(in(name, names::validation_csv)).size()));
+    EXPECT_EQ(text(in(name, names::validation_csv)),
+              text(in("whole", names::validation_csv)).substr(0, text(in(name, names::validation_csv)).size()));
   }
 }
 
@@ -189,7 +195,8 @@ TEST_F(TrainingCourse, AValidationOrPreviewThatIsInterruptedIsMadeWhenTheRunGoes
   };
   hooks.data.cancel = &first;
   EXPECT_TRUE(contains(error("stopped"), "interrupted (2 of 2 steps are saved"));
-  EXPECT_EQ(text(in("stopped", names::validation_csv)), text(in("whole", names::validation_csv)).substr(0, text(in("stopped", names::validation_csv)).size()));
+  EXPECT_EQ(text(in("stopped", names::validation_csv)),
+            text(in("whole", names::validation_csv)).substr(0, text(in("stopped", names::validation_csv)).size()));
   EXPECT_FALSE(contains(text(in("stopped", names::validation_csv)), "\n2,"));
   hooks.data.cancel = &second_token;
   hooks.on_validation = [&](int64_t, double) { second_token.cancel(); };
@@ -203,7 +210,8 @@ TEST_F(TrainingCourse, AValidationOrPreviewThatIsInterruptedIsMadeWhenTheRunGoes
   run("stopped");
   EXPECT_EQ(validations, 0);  // was made and is not made twice
   EXPECT_EQ(previews, std::vector<int64_t>{2});
-  for (const char* file : {names::losses_csv, names::validation_csv, names::best_file, "checkpoint-00000002.safetensors"}) EXPECT_EQ(text(in("stopped", file)), text(in("whole", file))) << file;
+  for (const char* file : {names::losses_csv, names::validation_csv, names::best_file, "checkpoint-00000002.safetensors"})
+    EXPECT_EQ(text(in("stopped", file)), text(in("whole", file))) << file;
 }
 
 TEST_F(TrainingCourse, AValidationLossThatIsNotFiniteIsWrittenDownAndNeverTheBest) {

@@ -9,19 +9,32 @@ namespace {
 
 // The published configs of SDXL base 1.0 and refiner 1.0, what matters of them (sdxl.md 3.1).
 Json sdxl_base() {
-  return {{"_class_name", "UNet2DConditionModel"}, {"act_fn", "silu"}, {"addition_embed_type", "text_time"}, {"addition_time_embed_dim", 256},
-          {"attention_head_dim", {5, 10, 20}}, {"block_out_channels", {320, 640, 1280}}, {"cross_attention_dim", 2048},
+  return {{"_class_name", "UNet2DConditionModel"},
+          {"act_fn", "silu"},
+          {"addition_embed_type", "text_time"},
+          {"addition_time_embed_dim", 256},
+          {"attention_head_dim", {5, 10, 20}},
+          {"block_out_channels", {320, 640, 1280}},
+          {"cross_attention_dim", 2048},
           {"down_block_types", {"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"}},
-          {"up_block_types", {"CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}}, {"layers_per_block", 2}, {"norm_num_groups", 32},
-          {"projection_class_embeddings_input_dim", 2816}, {"sample_size", 128}, {"transformer_layers_per_block", {1, 2, 10}},
-          {"upcast_attention", nullptr}, {"use_linear_projection", true}};
+          {"up_block_types", {"CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}},
+          {"layers_per_block", 2},
+          {"norm_num_groups", 32},
+          {"projection_class_embeddings_input_dim", 2816},
+          {"sample_size", 128},
+          {"transformer_layers_per_block", {1, 2, 10}},
+          {"upcast_attention", nullptr},
+          {"use_linear_projection", true}};
 }
 Json sdxl_refiner() {
   Json config = sdxl_base();
-  config.update({{"attention_head_dim", {6, 12, 24, 24}}, {"block_out_channels", {384, 768, 1536, 1536}}, {"cross_attention_dim", 1280},
+  config.update({{"attention_head_dim", {6, 12, 24, 24}},
+                 {"block_out_channels", {384, 768, 1536, 1536}},
+                 {"cross_attention_dim", 1280},
                  {"down_block_types", {"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"}},
                  {"up_block_types", {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}},
-                 {"projection_class_embeddings_input_dim", 2560}, {"transformer_layers_per_block", 4}});
+                 {"projection_class_embeddings_input_dim", 2560},
+                 {"transformer_layers_per_block", 4}});
   return config;
 }
 
@@ -35,7 +48,8 @@ TEST(UNetConfig, FullSizeBaseHasItsTensorsParametersAndTransformerBlocks) {
   const auto walk = walk_of(sdxl_base());
   EXPECT_EQ(walk.slots.size(), 1680u);
   EXPECT_EQ(nn::parameter_count(walk), 2'567'463'684);
-  EXPECT_EQ(std::count_if(walk.linears.begin(), walk.linears.end(), [](const auto& l) { return l.first.ends_with("attn1.to_q"); }), 70);
+  EXPECT_EQ(
+      std::count_if(walk.linears.begin(), walk.linears.end(), [](const auto& l) { return l.first.ends_with("attn1.to_q"); }), 70);
 }
 
 TEST(UNetConfig, FullSizeRefinerHasItsTensorsAndParameters) {
@@ -50,9 +64,10 @@ TEST(UNetConfig, AttentionHeadDimIsTheNumberOfHeads) {
 }
 
 TEST(UNetConfig, RefusesOtherArchitecturesNamingTheEntry) {
-  const std::pair<const char*, Json> wrong[] = {{"addition_embed_type", nullptr},       {"use_linear_projection", false}, {"class_embed_type", "timestep"},
-                                                {"block_out_channels", {320, 640}},      {"attention_head_dim", {5, 10}}, {"norm_num_groups", 7},
-                                                {"cross_attention_dim", 0},              {"sample_size", "large"},        {"attention_head_dim", {3, 10, 20}}};
+  const std::pair<const char*, Json> wrong[] = {
+      {"addition_embed_type", nullptr},   {"use_linear_projection", false}, {"class_embed_type", "timestep"},
+      {"block_out_channels", {320, 640}}, {"attention_head_dim", {5, 10}},  {"norm_num_groups", 7},
+      {"cross_attention_dim", 0},         {"sample_size", "large"},         {"attention_head_dim", {3, 10, 20}}};
   for (const auto& [key, value] : wrong) {
     Json config = sdxl_base();
     config[key] = value;
@@ -84,27 +99,41 @@ TEST(UNetConfig, SaysWhatAUNetIsThatCannotBeDrawnWith) {
     return config;
   };
   // segmind/SSD-1B, segmind/Segmind-Vega and etri-vilab/koala-700m: unet/config.json
-  const Json pruned[] = {{{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}}, {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}}},
+  const Json pruned[] = {{{"mid_block_type", "UNetMidBlock2D"},
+                          {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}},
+                          {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}}},
                          {{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, 1, 2}}},
                          {{"mid_block_type", nullptr}, {"transformer_layers_per_block", {1, 2, 5}}, {"layers_per_block", 1}}};
   for (const auto& changes : pruned)
-    EXPECT_EQ(message_of(with(changes)), "[unet/config.json] is a pruned SDXL (no attention in its middle block), as SSD-1B, Segmind-Vega and KOALA-700M are, which is not drawn; "
-                                         "give a model with SDXL's own blocks");
-  for (const Json& changes : {Json{{"transformer_layers_per_block", {1, {2, 2}, {10, 10}}}}, Json{{"reverse_transformer_layers_per_block", {10, 2, 1}}}})
-    EXPECT_NE(message_of(with(changes)).find("is a pruned SDXL (transformer layers that differ from block to block)"), std::string::npos);
-  EXPECT_EQ(message_of(with({{"transformer_layers_per_block", {1, 2, 6}}, {"layers_per_block", 1}})), "taken") << "KOALA-1B is smaller, not otherwise";
+    EXPECT_EQ(message_of(with(changes)),
+              "[unet/config.json] is a pruned SDXL (no attention in its middle block), as SSD-1B, Segmind-Vega and KOALA-700M "
+              "are, which is not drawn; "
+              "give a model with SDXL's own blocks");
+  for (const Json& changes : {Json{{"transformer_layers_per_block", {1, {2, 2}, {10, 10}}}},
+                              Json{{"reverse_transformer_layers_per_block", {10, 2, 1}}}})
+    EXPECT_NE(message_of(with(changes)).find("is a pruned SDXL (transformer layers that differ from block to block)"),
+              std::string::npos);
+  EXPECT_EQ(message_of(with({{"transformer_layers_per_block", {1, 2, 6}}, {"layers_per_block", 1}})), "taken")
+      << "KOALA-1B is smaller, not otherwise";
 
   const auto from_text = &UNetConfig::check_draws_from_text;
-  EXPECT_EQ(message_of(with({{"in_channels", 9}}), from_text), "[m] is an inpainting model: its UNet takes a mask and the masked picture beside the latents, and has 9 channels where 4 are "
-                                                               "given; only text to image is built: give a plain SDXL model");
-  EXPECT_NE(message_of(with({{"in_channels", 8}}), from_text).find("is a model that edits pictures (InstructPix2Pix, CosXL Edit)"), std::string::npos);
+  EXPECT_EQ(message_of(with({{"in_channels", 9}}), from_text),
+            "[m] is an inpainting model: its UNet takes a mask and the masked picture beside the latents, and has 9 channels "
+            "where 4 are "
+            "given; only text to image is built: give a plain SDXL model");
+  EXPECT_NE(
+      message_of(with({{"in_channels", 8}}), from_text).find("is a model that edits pictures (InstructPix2Pix, CosXL Edit)"),
+      std::string::npos);
   EXPECT_NE(message_of(with({{"in_channels", 5}}), from_text).find("has 5 channels where 4 are given"), std::string::npos);
   EXPECT_EQ(message_of(with({{"in_channels", 9}})), "taken") << "its layers take LoRAs all the same";
 
   EXPECT_EQ(UNetConfig::from_json(with({{"sample_size", {96, 96}}}).dump(), "c").sample_size, 96);
-  EXPECT_EQ(message_of(with({{"sample_size", {96, 128}}})), "[unet/config.json] \"sample_size\": got [96,128], expected one number or twice the same; write the shorter side there and "
-                                                            "choose sizes with -W and -H");
-  EXPECT_EQ(message_of(with({{"sample_size", "large"}})), "[unet/config.json] \"sample_size\": got \"large\", expected an integer");
+  EXPECT_EQ(
+      message_of(with({{"sample_size", {96, 128}}})),
+      "[unet/config.json] \"sample_size\": got [96,128], expected one number or twice the same; write the shorter side there and "
+      "choose sizes with -W and -H");
+  EXPECT_EQ(message_of(with({{"sample_size", "large"}})),
+            "[unet/config.json] \"sample_size\": got \"large\", expected an integer");
   std::string text = sdxl_base().dump();
   text.insert(1, "\"norm_eps\":Infinity,");
   EXPECT_THROW(UNetConfig::from_json(text, "c"), Error);

@@ -81,7 +81,8 @@ TEST(UNet, ARowDoesNotDependOnItsNeighbour) {
   const UNet unet = load_unet(test::bundled_model(), true);
   const Case golden_case{.name = "base"};
   const auto prepared = unet.prepare(golden_case.condition());
-  const Tensor one = unet.forward(golden_case.at("sample").narrow(0, 1, 1), golden_case.at("timestep").item<float>(), prepared.row(1));
+  const Tensor one =
+      unet.forward(golden_case.at("sample").narrow(0, 1, 1), golden_case.at("timestep").item<float>(), prepared.row(1));
   EXPECT_LT(relative_error(one, golden_case.at("noise_pred").narrow(0, 1, 1)), 1e-5);
 }
 
@@ -91,10 +92,13 @@ TEST(UNet, AnAdapterOnOneRowLeavesTheOtherRowsBytesAlone) {
   const Case golden_case{.name = "base"};
   const Tensor plain = golden_case.run(unet);
   Generator generator(1);
-  for (const char* end : {"to_v", "time_emb_proj", "time_embedding.linear_1", "time_embedding.linear_2", "add_embedding.linear_1", "add_embedding.linear_2", ""}) {
+  for (const char* end : {"to_v", "time_emb_proj", "time_embedding.linear_1", "time_embedding.linear_2", "add_embedding.linear_1",
+                          "add_embedding.linear_2", ""}) {
     nn::Adapters adapters;
     for (const auto& [name, linear] : nn::walk(unet).linears)
-      if (name.ends_with(end)) adapters.add(name, {generator.randn({2, linear->in_features}), generator.randn({linear->out_features, 2}) * 0.05, {0.0f, 1.0f}});
+      if (name.ends_with(end))
+        adapters.add(
+            name, {generator.randn({2, linear->in_features}), generator.randn({linear->out_features, 2}) * 0.05, {0.0f, 1.0f}});
     const Tensor adapted = golden_case.run(unet, adapters);
     EXPECT_TRUE(at::equal(plain[0], adapted[0])) << end;
     EXPECT_GT(relative_error(adapted[1], plain[1]), 1e-3) << end;
@@ -109,12 +113,19 @@ TEST(UNet, GradientsReachAdaptersOfEveryLinearLayer) {
   std::vector<std::pair<std::string, Tensor>> leaves;
   nn::Adapters adapters;
   for (const auto& [name, linear] : nn::walk(unet).linears) {
-    const Tensor down = randn({1, linear->in_features}).requires_grad_(true), up = (randn({linear->out_features, 1}) * 0.01).requires_grad_(true);
+    const Tensor down = randn({1, linear->in_features}).requires_grad_(true),
+                 up = (randn({linear->out_features, 1}) * 0.01).requires_grad_(true);
     leaves.insert(leaves.end(), {{name, down}, {name, up}});
     adapters.add(name, {down, up, {1.0f}});
   }
-  const Tensor sample = randn({1, 4, 4, 4}), prompt_embeds = randn({1, 77, unet.config.cross_attention_dim()}), pooled = randn({1, 96});
-  const auto loss = [&] { return unet.forward(sample, 500, unet.prepare({prompt_embeds, pooled, at::full({1, 6}, 64.0, at::kDouble)}, adapters), adapters).square().sum(); };
+  const Tensor sample = randn({1, 4, 4, 4}), prompt_embeds = randn({1, 77, unet.config.cross_attention_dim()}),
+               pooled = randn({1, 96});
+  const auto loss = [&] {
+    return unet
+        .forward(sample, 500, unet.prepare({prompt_embeds, pooled, at::full({1, 6}, 64.0, at::kDouble)}, adapters), adapters)
+        .square()
+        .sum();
+  };
   nn::backward(loss());
   std::vector<Tensor> moved, directions;
   double slope = 0;
@@ -138,7 +149,8 @@ TEST(UNet, GradientsReachAdaptersOfEveryLinearLayer) {
 // sdxl.md 3.3: golden values of the sinusoid.
 TEST(SinusoidalEmbedding, CosinesComeFirst) {
   const Tensor a = sinusoidal_embedding(at::tensor({981.0f}), 320, true, 0);
-  const std::pair<int, double> of_981[] = {{0, .67995721}, {1, -.79842919}, {2, .57806414}, {159, .99460590}, {160, .73325181}, {161, .60208869}, {319, .10372588}};
+  const std::pair<int, double> of_981[] = {{0, .67995721},   {1, -.79842919},  {2, .57806414},  {159, .99460590},
+                                           {160, .73325181}, {161, .60208869}, {319, .10372588}};
   for (const auto& [index, value] : of_981) EXPECT_NEAR(a[0][index].item<float>(), value, 2e-5) << index;
   const Tensor b = sinusoidal_embedding(at::tensor({2.5f}), 256, true, 0);
   EXPECT_NEAR(b[0][0].item<float>(), -.80114359, 1e-6);
@@ -157,7 +169,8 @@ TEST(UNet, SaysWhichKeysDoNotFit) {
     FAIL() << "loaded";
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::missing_key);
-    for (const char* part : {"1 missing (conv_in.bias)", "1 unexpected (conv_in.offset)", "mid_block.resnets.0.conv1.bias is [4], expected [128]"})
+    for (const char* part :
+         {"1 missing (conv_in.bias)", "1 unexpected (conv_in.offset)", "mid_block.resnets.0.conv1.bias is [4], expected [128]"})
       EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
   }
 }

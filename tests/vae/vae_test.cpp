@@ -88,8 +88,9 @@ TEST(DecodeFinite, BrokenLatentsAreAnError) {
 
 TEST(VaeConfig, RefusesWhatNoSdxlVaeHas) {
   const Json good = parse_json(open_model(test::bundled_model()).config_json("vae"), "vae");
-  const std::pair<const char*, Json> wrong[] = {{"act_fn", "mish"}, {"shift_factor", 0.1}, {"block_out_channels", Json::array()}, {"norm_num_groups", 7},
-                                                {"scaling_factor", 0}, {"latents_mean", {1, 2}}, {"up_block_types", {"AttnUpDecoderBlock2D"}}};
+  const std::pair<const char*, Json> wrong[] = {
+      {"act_fn", "mish"},    {"shift_factor", 0.1},    {"block_out_channels", Json::array()},       {"norm_num_groups", 7},
+      {"scaling_factor", 0}, {"latents_mean", {1, 2}}, {"up_block_types", {"AttnUpDecoderBlock2D"}}};
   for (const auto& [key, value] : wrong) {
     Json config = good;
     config[key] = value;

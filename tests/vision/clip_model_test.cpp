@@ -24,7 +24,8 @@ void write_sparse(const std::filesystem::path& path, const Json& tensors) {
   for (const auto& [pattern, of] : tensors.items()) {
     const auto star = pattern.find('*');
     for (int layer = 0; layer < of[0].get<int>(); ++layer)
-      add(star == std::string::npos ? pattern : std::string(pattern).replace(star, 1, std::to_string(layer)), of[1].get<std::vector<int64_t>>());
+      add(star == std::string::npos ? pattern : std::string(pattern).replace(star, 1, std::to_string(layer)),
+          of[1].get<std::vector<int64_t>>());
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -52,17 +53,20 @@ TEST(CLIPConfig, TakesDefaultsAndLetsTheOlderSpellingWinAsTransformersDoes) {
   EXPECT_EQ(config.vision.hidden_size, 768);
   EXPECT_EQ(config.vision.patches_a_side(), 7);
   EXPECT_TRUE(config.text.with_projection);
-  const auto twice = CLIPConfig::parse(R"({"vision_config": {"hidden_size": 64, "patch_size": 14}, "vision_config_dict": {"hidden_size": 96}, "text_config": null})", "config");
+  const auto twice = CLIPConfig::parse(
+      R"({"vision_config": {"hidden_size": 64, "patch_size": 14}, "vision_config_dict": {"hidden_size": 96}, "text_config": null})",
+      "config");
   EXPECT_EQ(twice.vision.hidden_size, 96);
   EXPECT_EQ(twice.vision.patch_size, 32);
   EXPECT_EQ(CLIPConfig::parse(R"({"vision_config": {"image_size": [64, 64]}})", "config").vision.image_size, 64);
 }
 
 TEST(CLIPConfig, RefusesWhatCannotBe) {
-  for (const char* text :
-       {"{", "[]", R"({"model_type": "siglip"})", R"({"projection_dim": 0})", R"({"vision_config": []})", R"({"vision_config": {"image_size": 0}})",
-        R"({"vision_config": {"image_size": [64, 32]}})", R"({"vision_config": {"patch_size": 0}})", R"({"vision_config": {"patch_size": 300}})",
-        R"({"vision_config": {"num_channels": 1}})", R"({"vision_config": {"hidden_size": 100}})", R"({"text_config": {"hidden_size": 100}})"})
+  for (const char* text : {"{", "[]", R"({"model_type": "siglip"})", R"({"projection_dim": 0})", R"({"vision_config": []})",
+                           R"({"vision_config": {"image_size": 0}})", R"({"vision_config": {"image_size": [64, 32]}})",
+                           R"({"vision_config": {"patch_size": 0}})", R"({"vision_config": {"patch_size": 300}})",
+                           R"({"vision_config": {"num_channels": 1}})", R"({"vision_config": {"hidden_size": 100}})",
+                           R"({"text_config": {"hidden_size": 100}})"})
     error_of(ErrorKind::file_format, [&] { CLIPConfig::parse(text, "config.json"); });
   EXPECT_THROW(CLIPConfig::parse(R"({"vision_config": {"hidden_act": "tanh"}})", "config.json"), Error);
 }

@@ -56,7 +56,8 @@ TEST(Judge, ScoresEightKindsOfPicturesAsTransformersDoes) {
   for (const auto& text : seen) vectors.push_back(&text.vector);
   ASSERT_EQ(files.size(), 8u);
   for (size_t i = 0; i < files.size(); ++i) {
-    const UnitVector image = bundled_judge().see(read_image(test::source_folder() / "tests/golden/vision" / files[i].get<std::string>()));
+    const UnitVector image =
+        bundled_judge().see(read_image(test::source_folder() / "tests/golden/vision" / files[i].get<std::string>()));
     const auto chosen = bundled_judge().probabilities(image, vectors);
     for (size_t t = 0; t < texts.size(); ++t) {
       EXPECT_NEAR(100 * cosine(image, *vectors[t]), scores[i][t].item<double>(), 1e-4) << files[i] << texts[t];
@@ -78,7 +79,8 @@ TEST(Judge, IsKnownByTheFilesThatDecideWhatItSaysAndNotByTheirNumberFormat) {
   EXPECT_EQ(loaded.read("a big lion").vector, bundled_judge().read("a big lion").vector);
   std::vector<std::string> names;
   for (const auto& file : loaded.files()) names.push_back(file.filename().string());
-  for (const char* name : {"model.safetensors", "config.json", "preprocessor_config.json", "vocab.json", "merges.txt", "tokenizer_config.json", "world.toml"})
+  for (const char* name : {"model.safetensors", "config.json", "preprocessor_config.json", "vocab.json", "merges.txt",
+                           "tokenizer_config.json", "world.toml"})
     EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
   EXPECT_EQ(std::find(names.begin(), names.end(), names::judge_calibration), names.end());
 }
@@ -143,7 +145,8 @@ TEST(Judge, AsksForSquarePicturesWhereItsConfigCropsNothing) {
   judge.edit("preprocessor_config.json", "/do_center_crop", false);
   const Judge loaded = Judge::load(judge.path());
   EXPECT_NO_THROW(loaded.see(Image8::filled(10, 10, white)));
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { loaded.see(Image8::filled(10, 20, white)); }), "make the picture square"));
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::input, [&] { loaded.see(Image8::filled(10, 20, white)); }), "make the picture square"));
 }
 
 }  // namespace

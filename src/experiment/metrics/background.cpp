@@ -14,7 +14,8 @@ std::array<double, 3> lab(Colour colour) {
     const double value = colour[c] / 255.0;
     linear[c] = value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
   }
-  const double x = 0.4124564 * linear[0] + 0.3575761 * linear[1] + 0.1804375 * linear[2], y = 0.2126729 * linear[0] + 0.7151522 * linear[1] + 0.0721750 * linear[2],
+  const double x = 0.4124564 * linear[0] + 0.3575761 * linear[1] + 0.1804375 * linear[2],
+               y = 0.2126729 * linear[0] + 0.7151522 * linear[1] + 0.0721750 * linear[2],
                z = 0.0193339 * linear[0] + 0.1191920 * linear[1] + 0.9503041 * linear[2];
   const auto f = [](double t) { return t > 216.0 / 24389 ? std::cbrt(t) : (24389.0 / 27 * t + 16) / 116; };
   const double fx = f(x / 0.95047), fy = f(y), fz = f(z / 1.08883);
@@ -48,19 +49,28 @@ Colour border_colour(const Image8& image) {
 }
 
 Metric background_distance() {
-  return {"background_distance", "dE", Better::lower, {.judge = true, .world = true}, [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+  return {"background_distance",
+          "dE",
+          Better::lower,
+          {.judge = true, .world = true},
+          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
             const auto wanted = room.world->facts(picture.caption).background;
             return wanted ? std::optional(distance(border_colour(picture.image), *wanted)) : std::nullopt;
           }};
 }
 
 Metric background_right() {
-  return {"background_right", "", Better::higher, {.judge = true, .world = true}, [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+  return {"background_right",
+          "",
+          Better::higher,
+          {.judge = true, .world = true},
+          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
             const auto wanted = room.world->facts(picture.caption).background;
             if (!wanted) return {};
             const Colour seen = border_colour(picture.image);
             const double nearest = distance(seen, *wanted);
-            return std::all_of(room.world->colours.begin(), room.world->colours.end(), [&](const auto& named) { return distance(seen, named.second) >= nearest; });
+            return std::all_of(room.world->colours.begin(), room.world->colours.end(),
+                               [&](const auto& named) { return distance(seen, named.second) >= nearest; });
           }};
 }
 

@@ -13,7 +13,8 @@ std::vector<float> luma(const Image8& image) {
 
 namespace {
 
-// Mean luma step across the lines of the grid of 8 minus that across all other lines. After Wang, Bovik and Evans 2000, "Blind measurement of blocking artifacts".
+// Mean luma step across the lines of the grid of 8 minus that across all other lines. After Wang, Bovik and Evans 2000, "Blind
+// measurement of blocking artifacts".
 std::optional<double> excess_step(const Image8& image) {
   const std::vector<float> y = luma(image);
   const auto width = static_cast<size_t>(image.width), height = static_cast<size_t>(image.height);
@@ -32,7 +33,9 @@ std::optional<double> excess_step(const Image8& image) {
 }  // namespace
 
 Metric blockiness() {
-  return {"blockiness", "levels", Better::lower, {}, [](const MeasuredPicture& picture, const MetricRoom&) { return excess_step(picture.image); }};
+  return {"blockiness", "levels", Better::lower, {}, [](const MeasuredPicture& picture, const MetricRoom&) {
+            return excess_step(picture.image);
+          }};
 }
 
 }  // namespace negativa

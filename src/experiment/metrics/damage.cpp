@@ -31,13 +31,23 @@ double probability_of_damage(const std::string& damage, const MeasuredPicture& p
 }
 
 Metric damage_score() {
-  return {"damage", "", Better::lower, {.judge = true, .world = true},
-          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> { return 1 - chances(room.score_damages, picture, room).front(); }};
+  return {"damage",
+          "",
+          Better::lower,
+          {.judge = true, .world = true},
+          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+            return 1 - chances(room.score_damages, picture, room).front();
+          }};
 }
 
 Metric damage_probability(const std::string& damage) {
-  return {damage_metric_name(damage), "", Better::lower, {.judge = true, .world = true},
-          [damage](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> { return probability_of_damage(damage, picture, room); }};
+  return {damage_metric_name(damage),
+          "",
+          Better::lower,
+          {.judge = true, .world = true},
+          [damage](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+            return probability_of_damage(damage, picture, room);
+          }};
 }
 
 }  // namespace negativa

@@ -25,11 +25,15 @@ bool is_saturated(const uint8_t* rgb) {
 }  // namespace
 
 Metric clipped() {
-  return {"clipped", "", Better::lower, {}, [](const MeasuredPicture& picture, const MetricRoom&) -> std::optional<double> { return share_of_pixels(picture.image, is_clipped); }};
+  return {"clipped", "", Better::lower, {}, [](const MeasuredPicture& picture, const MetricRoom&) -> std::optional<double> {
+            return share_of_pixels(picture.image, is_clipped);
+          }};
 }
 
 Metric saturated() {
-  return {"saturated", "", Better::neither, {}, [](const MeasuredPicture& picture, const MetricRoom&) -> std::optional<double> { return share_of_pixels(picture.image, is_saturated); }};
+  return {"saturated", "", Better::neither, {}, [](const MeasuredPicture& picture, const MetricRoom&) -> std::optional<double> {
+            return share_of_pixels(picture.image, is_saturated);
+          }};
 }
 
 }  // namespace negativa

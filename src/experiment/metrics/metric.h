@@ -1,6 +1,6 @@
 #pragma once
-// One interface for all that is measured of a picture. A metric is a file here and a line in registry.cpp; what is measured of a whole set
-// (CMMD) is cmmd.h. docs/experiments.md says of each what it is and how it is fooled.
+// One interface for all that is measured of a picture. A metric is a file here and a line in registry.cpp; what is measured of a
+// whole set (CMMD) is cmmd.h. docs/experiments.md says of each what it is and how it is fooled.
 #include <functional>
 
 #include "experiment/text_memory.h"
@@ -18,14 +18,14 @@ struct MetricNeeds {
 
 struct MeasuredPicture {
   const Image8& image;
-  const std::string& caption;           // what was asked for
-  const UnitVector* seen = nullptr;     // by the judge; given where a metric needs one
-  const Image8* baseline = nullptr;     // likewise; none: the picture has no partner
+  const std::string& caption;        // what was asked for
+  const UnitVector* seen = nullptr;  // by the judge; given where a metric needs one
+  const Image8* baseline = nullptr;  // likewise; none: the picture has no partner
 };
 
 // What the metrics of a run share.
 struct MetricRoom {
-  TextMemory* texts = nullptr;           // of the judge
+  TextMemory* texts = nullptr;  // of the judge
   const World* world = nullptr;
   std::vector<std::string> score_damages;  // those that count in the damage score
 };

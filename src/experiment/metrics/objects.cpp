@@ -7,7 +7,7 @@ namespace negativa {
 
 namespace {
 
-constexpr int background_tolerance = 48;     // greatest difference of a channel
+constexpr int background_tolerance = 48;      // greatest difference of a channel
 constexpr double smallest_object = 1.0 / 64;  // share of the picture's area
 
 using Mask = std::vector<char>;
@@ -54,7 +54,11 @@ size_t count_objects(const Image8& image) {
 }  // namespace
 
 Metric object_count_right() {
-  return {"object_count_right", "", Better::higher, {.judge = true, .world = true}, [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+  return {"object_count_right",
+          "",
+          Better::higher,
+          {.judge = true, .world = true},
+          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
             const size_t wanted = room.world->facts(picture.caption).objects.size();
             return wanted > 0 ? std::optional(count_objects(picture.image) == wanted ? 1.0 : 0.0) : std::nullopt;
           }};

@@ -30,14 +30,22 @@ std::optional<Named> named(const MeasuredPicture& picture, const MetricRoom& roo
 }  // namespace
 
 Metric right_object() {
-  return {"right_object", "", Better::higher, {.judge = true, .world = true}, [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+  return {"right_object",
+          "",
+          Better::higher,
+          {.judge = true, .world = true},
+          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
             const auto found = named(picture, room);
             return found ? std::optional(found->probability) : std::nullopt;
           }};
 }
 
 Metric right_object_top1() {
-  return {"right_object_top1", "", Better::higher, {.judge = true, .world = true}, [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
+  return {"right_object_top1",
+          "",
+          Better::higher,
+          {.judge = true, .world = true},
+          [](const MeasuredPicture& picture, const MetricRoom& room) -> std::optional<double> {
             const auto found = named(picture, room);
             return found ? std::optional(found->first ? 1.0 : 0.0) : std::nullopt;
           }};

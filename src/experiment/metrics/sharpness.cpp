@@ -25,7 +25,9 @@ std::optional<double> laplacian_deviation(const Image8& image) {
 }  // namespace
 
 Metric sharpness() {
-  return {"sharpness", "levels", Better::neither, {}, [](const MeasuredPicture& picture, const MetricRoom&) { return laplacian_deviation(picture.image); }};
+  return {"sharpness", "levels", Better::neither, {}, [](const MeasuredPicture& picture, const MetricRoom&) {
+            return laplacian_deviation(picture.image);
+          }};
 }
 
 }  // namespace negativa

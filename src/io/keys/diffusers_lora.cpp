@@ -34,8 +34,12 @@ void add_sides(std::vector<std::string>& names, const std::string& module, LoraS
       names.push_back(module + infix + ".up.weight");
       names.push_back(module + ".lora_B.weight");
       return;
-    case LoraSide::alpha: names.push_back(module + ".alpha"); return;
-    case LoraSide::magnitude: names.push_back(module + ".lora_magnitude_vector"); return;
+    case LoraSide::alpha:
+      names.push_back(module + ".alpha");
+      return;
+    case LoraSide::magnitude:
+      names.push_back(module + ".lora_magnitude_vector");
+      return;
   }
 }
 
@@ -68,9 +72,12 @@ std::vector<std::string> diffusers_lora_names(const std::string& component, cons
 std::vector<std::string> lora_names(LoraDialect dialect, const std::string& component, const std::string& module, LoraSide side,
                                     const UNetLayout& layout) {
   switch (dialect) {
-    case LoraDialect::diffusers: return diffusers_lora_names(component, module, side);
-    case LoraDialect::peft: return peft_lora_names(component, module, side);
-    case LoraDialect::kohya: break;
+    case LoraDialect::diffusers:
+      return diffusers_lora_names(component, module, side);
+    case LoraDialect::peft:
+      return peft_lora_names(component, module, side);
+    case LoraDialect::kohya:
+      break;
   }
   return kohya_lora_names(component, module, side, layout);
 }

@@ -6,7 +6,8 @@
 
 namespace negativa {
 
-// One module (whatever follows the name is the same on both sides) or one whole key, and what is done to the tensor on the way to us.
+// One module (whatever follows the name is the same on both sides) or one whole key, and what is done to the tensor on the way to
+// us.
 struct KeyPair {
   std::string ours, theirs;
   int third = -1;          // ours is this third (0, 1, 2) of the rows of theirs: OpenCLIP's fused in_proj

@@ -15,10 +15,14 @@ std::string underscored(const std::string& prefix, std::string module) {
 
 const char* suffix(LoraSide side) {
   switch (side) {
-    case LoraSide::down: return ".lora_down.weight";
-    case LoraSide::up: return ".lora_up.weight";
-    case LoraSide::alpha: return ".alpha";
-    case LoraSide::magnitude: break;
+    case LoraSide::down:
+      return ".lora_down.weight";
+    case LoraSide::up:
+      return ".lora_up.weight";
+    case LoraSide::alpha:
+      return ".alpha";
+    case LoraSide::magnitude:
+      break;
   }
   return ".dora_scale";
 }
@@ -29,8 +33,7 @@ KohyaNames::KohyaNames(const UNetLayout& layout) : sgm_(sgm_unet_pairs(layout), 
 std::vector<std::string> KohyaNames::modules(const std::string& component, const std::string& module) const {
   std::vector<std::string> names;
   if (component == "unet") {
-    for (const auto& pair : sgm_.find(module))
-      names.push_back(underscored("lora_unet_", pair.theirs));
+    for (const auto& pair : sgm_.find(module)) names.push_back(underscored("lora_unet_", pair.theirs));
     names.push_back(underscored("lora_unet_", module));
     return names;
   }

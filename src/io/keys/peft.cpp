@@ -6,10 +6,14 @@ namespace negativa {
 namespace {
 std::vector<const char*> suffixes(LoraSide side) {
   switch (side) {
-    case LoraSide::down: return {".lora_A.weight", ".lora_A.default.weight"};
-    case LoraSide::up: return {".lora_B.weight", ".lora_B.default.weight"};
-    case LoraSide::alpha: return {".alpha"};
-    case LoraSide::magnitude: break;
+    case LoraSide::down:
+      return {".lora_A.weight", ".lora_A.default.weight"};
+    case LoraSide::up:
+      return {".lora_B.weight", ".lora_B.default.weight"};
+    case LoraSide::alpha:
+      return {".alpha"};
+    case LoraSide::magnitude:
+      break;
   }
   return {".lora_magnitude_vector", ".lora_magnitude_vector.weight", ".lora_magnitude_vector.default.weight"};
 }

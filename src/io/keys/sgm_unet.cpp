@@ -6,9 +6,9 @@ namespace negativa {
 
 namespace {
 void add_resnet(KeyPairs& pairs, const std::string& ours, const std::string& theirs) {
-  static constexpr const char* inside[][2] = {{"norm1", "in_layers.0"},   {"conv1", "in_layers.2"},
+  static constexpr const char* inside[][2] = {{"norm1", "in_layers.0"},          {"conv1", "in_layers.2"},
                                               {"time_emb_proj", "emb_layers.1"}, {"norm2", "out_layers.0"},
-                                              {"conv2", "out_layers.3"},  {"conv_shortcut", "skip_connection"}};
+                                              {"conv2", "out_layers.3"},         {"conv_shortcut", "skip_connection"}};
   for (const auto& [our_child, their_child] : inside) pairs.push_back({ours + "." + our_child, theirs + "." + their_child});
 }
 

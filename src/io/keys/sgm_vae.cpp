@@ -34,7 +34,8 @@ void add_half(KeyPairs& pairs, const std::string& half) {
   static constexpr const char* attention[][2] = {
       {"group_norm", "norm"}, {"to_q", "q"}, {"to_k", "k"}, {"to_v", "v"}, {"to_out.0", "proj_out"}};
   for (const auto& [ours, theirs] : attention)
-    pairs.push_back({.ours = half + ".mid_block.attentions.0." + ours, .theirs = half + ".mid.attn_1." + theirs, .squeeze = true});
+    pairs.push_back(
+        {.ours = half + ".mid_block.attentions.0." + ours, .theirs = half + ".mid.attn_1." + theirs, .squeeze = true});
 }
 }  // namespace
 

@@ -4,7 +4,8 @@
 
 namespace negativa {
 
-// Levels from the pixels down for the encoder, from the latents up for the decoder (our order; SGM numbers the decoder's in reverse).
+// Levels from the pixels down for the encoder, from the latents up for the decoder (our order; SGM numbers the decoder's in
+// reverse).
 struct VaeLayout {
   std::vector<int> encoder_resnets, decoder_resnets;  // a level
 };
