@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/recipe.h"
-#include "base/terminal.h"
+#include "image/terminal.h"
 #include "jobs/without_effect.h"
 #include "options.h"
 #include "verbs.h"

@@ -5,7 +5,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/terminal.h"
+#include "image/terminal.h"
 #include "jobs/engine.h"
 #include "jobs/records.h"
 #include "jobs/without_effect.h"

@@ -1,7 +1,7 @@
 // Puts PNG files on one labelled sheet: how tools/demo.sh shows what `negativa generate --prompts` drew.
 //   negativa_sheet OUT.png TITLE CAPTION COLUMNS LABEL… -- FILE…
 // Files go row by row; "-" leaves a place blank. Labels: one a column, then one a row.
-#include "base/sheet.h"
+#include "image/sheet.h"
 
 #include <algorithm>
 #include <charconv>

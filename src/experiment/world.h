@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/image.h"
+#include "image/image.h"
 
 namespace negativa {
 

@@ -1,8 +1,8 @@
 #pragma once
 // 8-bit pictures <-> the pictures inside the program: [B,3,H,W] in [-1,1].
 // Source: huggingface/diffusers image_processor.py, VaeImageProcessor.
-#include "base/image.h"
 #include "core/tensor.h"
+#include "image/image.h"
 
 namespace negativa {
 

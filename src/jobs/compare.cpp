@@ -3,7 +3,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/sheet.h"
+#include "image/sheet.h"
 #include "io/image_tensor.h"
 #include "jobs/describe.h"
 #include "jobs/engine.h"

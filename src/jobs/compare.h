@@ -1,7 +1,7 @@
 #pragma once
 // `negativa compare`: does a negative LoRA help these prompts? Four arms at the same seeds, one labelled sheet.
 #include "base/cancel.h"
-#include "base/image.h"
+#include "image/image.h"
 #include "jobs/options.h"
 
 namespace negativa {

@@ -1,7 +1,7 @@
 #pragma once
 // `negativa generate`: requests from flags and a prompts file, pictures with their records.
 #include "base/cancel.h"
-#include "base/image.h"
+#include "image/image.h"
 #include "jobs/options.h"
 
 namespace negativa {

@@ -3,8 +3,8 @@
 // settings.
 #include <array>
 
-#include "base/image.h"
 #include "base/recipe.h"
+#include "image/image.h"
 #include "jobs/engine.h"
 
 namespace negativa {

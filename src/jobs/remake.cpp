@@ -2,7 +2,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "base/picture_kind.h"
+#include "image/picture_kind.h"
 #include "io/models_folder.h"
 #include "jobs/records.h"
 

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "base/cancel.h"
-#include "base/image.h"
 #include "experiment/calibration.h"
 #include "experiment/metrics/metric.h"
+#include "image/image.h"
 #include "jobs/score_set.h"
 #include "stats/bootstrap.h"
 #include "stats/compare_sets.h"

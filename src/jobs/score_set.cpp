@@ -4,12 +4,12 @@
 #include <sstream>
 
 #include "base/files.h"
-#include "base/image.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/names.h"
 #include "base/recipe.h"
 #include "base/text.h"
+#include "image/image.h"
 #include "text/prompt.h"
 #include "train/captions.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/config.h"
-#include "base/image.h"
+#include "image/image.h"
 
 namespace negativa {
 

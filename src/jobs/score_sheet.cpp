@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "base/sheet.h"
+#include "image/sheet.h"
 #include "jobs/score.h"
 
 namespace negativa {

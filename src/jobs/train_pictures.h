@@ -1,7 +1,7 @@
 #pragma once
 // Pictures that a training draws with the pipeline: of the class it must not forget, and previews of what it has learnt.
 #include "base/cancel.h"
-#include "base/image.h"
+#include "image/image.h"
 #include "jobs/engine.h"
 #include "train/options.h"
 #include "train/trained_parameters.h"

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <set>
 
-#include "base/exif.h"
 #include "base/files.h"
 #include "base/names.h"
-#include "base/resize.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "image/exif.h"
+#include "image/resize.h"
 #include "io/image_tensor.h"
 #include "train/captions.h"
 

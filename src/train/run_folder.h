@@ -5,8 +5,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/image.h"
 #include "base/recipe.h"
+#include "image/image.h"
 #include "train/optimizer.h"
 #include "train/trained_parameters.h"
 

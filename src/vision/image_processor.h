@@ -3,8 +3,8 @@
 // cropped from the middle, rescaled, normalised.
 #include <array>
 
-#include "base/resize.h"
 #include "core/tensor.h"
+#include "image/resize.h"
 
 namespace negativa {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/image.h"
 #include "base/json.h"
 #include "base/temporary_folder.h"
+#include "image/image.h"
 
 namespace negativa::test {
 

@@ -5,10 +5,10 @@
 #include <cstdlib>
 
 #include "base/files.h"
-#include "base/image.h"
 #include "base/names.h"
 #include "base/temporary_folder.h"
 #include "golden_file.h"
+#include "image/image.h"
 #include "text/text_models.h"
 
 namespace negativa {

@@ -1,11 +1,11 @@
 #include "train/dataset.h"
 
 #include "base/files.h"
-#include "base/image.h"
 #include "base/names.h"
 #include "base/sha256.h"
 #include "base/temporary_folder.h"
 #include "golden_file.h"
+#include "image/image.h"
 
 namespace negativa {
 namespace {

@@ -1,6 +1,6 @@
-#include "base/sheet.h"
+#include "image/sheet.h"
 
-#include "temporary_folder.h"
+#include "base/temporary_folder.h"
 
 namespace negativa {
 

@@ -1,6 +1,6 @@
-#include "base/resize.h"
+#include "image/resize.h"
 
-#include "temporary_folder.h"
+#include "base/temporary_folder.h"
 
 namespace negativa {
 

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/image.h"
-#include "base/raw_picture.h"
+#include "image/image.h"
+#include "image/raw_picture.h"
 
 namespace negativa {
 

@@ -1,4 +1,4 @@
-#include "base/image.h"
+#include "image/image.h"
 
 // clang-format off
 #include <cstdio>  // before jpeglib.h, which uses FILE
@@ -6,10 +6,10 @@
 // clang-format on
 
 #include "base/files.h"
-#include "base/terminal.h"
+#include "base/temporary_folder.h"
 #include "base/text.h"
-#include "png_bytes.h"
-#include "temporary_folder.h"
+#include "image/png_bytes.h"
+#include "image/terminal.h"
 
 namespace negativa {
 

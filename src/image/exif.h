@@ -3,7 +3,7 @@
 // Source: CIPA DC-008 (EXIF 2.32), 4.6.4, tag 0x0112; read by libexif.
 #include <string_view>
 
-#include "base/image.h"
+#include "image/image.h"
 
 namespace negativa {
 

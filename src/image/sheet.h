@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/image.h"
+#include "image/image.h"
 
 namespace negativa {
 

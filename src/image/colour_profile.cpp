@@ -1,4 +1,4 @@
-#include "base/colour_profile.h"
+#include "image/colour_profile.h"
 
 #include <lcms2.h>
 

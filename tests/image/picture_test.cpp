@@ -4,10 +4,10 @@
 #include <map>
 
 #include "base/files.h"
-#include "base/image.h"
-#include "base/picture_kind.h"
-#include "png_bytes.h"
-#include "temporary_folder.h"
+#include "base/temporary_folder.h"
+#include "image/image.h"
+#include "image/picture_kind.h"
+#include "image/png_bytes.h"
 
 namespace negativa {
 

@@ -1,10 +1,10 @@
-#include "base/sheet.h"
+#include "image/sheet.h"
 
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/font.h"
 #include "base/text.h"
+#include "image/font.h"
 
 namespace negativa {
 

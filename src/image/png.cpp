@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/image.h"
-#include "base/picture_kind.h"
-#include "base/raw_picture.h"
 #include "base/text.h"
+#include "image/image.h"
+#include "image/picture_kind.h"
+#include "image/raw_picture.h"
 
 namespace negativa {
 

@@ -1,4 +1,4 @@
-#include "base/exif.h"
+#include "image/exif.h"
 
 #include <libexif/exif-data.h>
 

@@ -2,7 +2,7 @@
 // Pictures in a terminal.
 #include <string>
 
-#include "base/image.h"
+#include "image/image.h"
 
 namespace negativa {
 

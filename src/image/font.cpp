@@ -1,4 +1,4 @@
-#include "base/font.h"
+#include "image/font.h"
 
 #include <string_view>
 

@@ -1,8 +1,8 @@
-#include "base/exif.h"
+#include "image/exif.h"
 
 #include "base/files.h"
-#include "png_bytes.h"
-#include "temporary_folder.h"
+#include "base/temporary_folder.h"
+#include "image/png_bytes.h"
 
 namespace negativa {
 

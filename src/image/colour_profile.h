@@ -3,7 +3,7 @@
 // uses too.
 #include <string>
 
-#include "base/raw_picture.h"
+#include "image/raw_picture.h"
 
 namespace negativa {
 

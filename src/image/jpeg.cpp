@@ -9,8 +9,8 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "base/image.h"
-#include "base/raw_picture.h"
+#include "image/image.h"
+#include "image/raw_picture.h"
 
 namespace negativa {
 

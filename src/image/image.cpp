@@ -1,15 +1,15 @@
-#include "base/image.h"
+#include "image/image.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "base/colour_profile.h"
 #include "base/error.h"
-#include "base/exif.h"
 #include "base/file_names.h"
 #include "base/files.h"
-#include "base/picture_kind.h"
-#include "base/raw_picture.h"
+#include "image/colour_profile.h"
+#include "image/exif.h"
+#include "image/picture_kind.h"
+#include "image/raw_picture.h"
 
 namespace negativa {
 

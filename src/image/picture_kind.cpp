@@ -1,4 +1,4 @@
-#include "base/picture_kind.h"
+#include "image/picture_kind.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "base/resize.h"
+#include "image/resize.h"
 
 #include <algorithm>
 #include <cmath>

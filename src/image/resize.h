@@ -1,7 +1,7 @@
 #pragma once
 // Resizing as Pillow's (13.0) Image.resize does it to an RGB picture, byte for byte: what training pictures go through in the
 // field. Algorithm: python-pillow/Pillow, src/libImaging/Resample.c (antialiased, two passes, weights in 22-bit fixed point).
-#include "base/image.h"
+#include "image/image.h"
 
 namespace negativa {
 
