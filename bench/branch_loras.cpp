@@ -7,7 +7,7 @@
 
 #include "core/generator.h"
 #include "lora/attach.h"
-#include "pipeline/models.h"
+#include "model/lora_targets.h"
 
 namespace negativa {
 

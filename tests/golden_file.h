@@ -10,6 +10,8 @@ inline std::filesystem::path source_folder() { return NEGATIVA_SOURCE_DIR; }
 inline std::shared_ptr<const SafetensorsFile> golden(const std::string& name) {
   return SafetensorsFile::open(source_folder() / "tests/golden" / (name + ".safetensors"));
 }
+// Models by name are the repository's; nothing is kept between tests.
+inline Places places() { return {.models = source_folder() / "no-models-of-a-user", .bundled = source_folder() / "models"}; }
 inline std::filesystem::path bundled_model() { return source_folder() / "models/emoji-xl"; }
 
 // ||a - b|| / ||b||

@@ -52,4 +52,9 @@ fs::path StoredNames::path_of(const fs::path& path) {
 
 fs::path stored_path(const fs::path& path) { return StoredNames().path_of(path); }
 
+std::string last_name(const std::filesystem::path& path) {
+  const auto whole = std::filesystem::absolute(path).lexically_normal();
+  return nfc((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+}
+
 }  // namespace negativa

@@ -30,4 +30,7 @@ class StoredNames {
 // The same for one path.
 std::filesystem::path stored_path(const std::filesystem::path& path);
 
+// The last name of a path in Unicode NFC, as recipes know it: "wrong" for "loras/wrong/".
+std::string last_name(const std::filesystem::path& path);
+
 }  // namespace negativa

@@ -162,12 +162,6 @@ void make_folder(const std::filesystem::path& path) {
   check(!error, ErrorKind::input, "[{}] cannot be made a folder: {}; choose another place", path.string(), error.message());
 }
 
-std::filesystem::path user_cache_folder() {
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg) return std::filesystem::path(xdg) / names::cache_folder;
-  if (const char* home = std::getenv("HOME"); home && *home) return std::filesystem::path(home) / ".cache" / names::cache_folder;
-  return {};
-}
-
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) fail_to_open(errno, path);

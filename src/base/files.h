@@ -36,14 +36,15 @@ void check_can_write_folder(const std::filesystem::path& path);
 // Makes the folder and its parents. Throws ErrorKind::input.
 void make_folder(const std::filesystem::path& path);
 
-// $XDG_CACHE_HOME/negativa, else ~/.cache/negativa; it need not be there yet. Empty when neither variable is set.
-std::filesystem::path user_cache_folder();
-
 // The whole file. Throws ErrorKind::input (missing, a folder, no permission), ErrorKind::file_format (over max_bytes).
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{1} << 30);
 
+// For programs, not for libraries: a read beyond the end of a mapped file that shrank ends the program with one line on stderr
+// and exit code 2. A SIGBUS of any other cause goes on to whatever handled it before.
+void install_bus_error_handler();
+
 // A regular file, mapped read-only. Safe to share between threads. If the file shrinks while mapped, the first read beyond its
-// end ends the program with one line on stderr and exit code 2 (SIGBUS would otherwise kill it silently).
+// end raises SIGBUS; see install_bus_error_handler().
 class MappedFile {
  public:
   // Throws ErrorKind::input (missing, a folder, no permission); an empty file maps to an empty span.

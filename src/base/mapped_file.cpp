@@ -28,6 +28,7 @@ namespace {
 
 std::atomic<BusErrorEntry*> entries = nullptr;
 std::mutex entries_mutex;  // writers only; the handler reads without it
+struct sigaction handler_before {};
 
 void on_bus_error(int signal, siginfo_t* info, void*) {
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
@@ -38,22 +39,10 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
     if (say("negativa: [") < 0 || say(entry->name) < 0 || say("] shrank while it was being read\n") < 0) _exit(2);
     _exit(2);
   }
-  std::signal(signal, SIG_DFL);  // not ours: the faulting read repeats and ends the program as usual
-}
-
-void install_bus_error_handler() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    struct sigaction action {};
-    action.sa_sigaction = on_bus_error;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGBUS, &action, nullptr);
-  });
+  ::sigaction(signal, &handler_before, nullptr);  // not ours: the faulting read repeats, and ends as it would have without us
 }
 
 BusErrorEntry* register_mapping(const uint8_t* data, uint64_t size, const std::string& name) {
-  install_bus_error_handler();
   const std::lock_guard lock(entries_mutex);
   BusErrorEntry* entry = entries.load();
   while (entry && entry->begin != 0) entry = entry->next;
@@ -72,6 +61,17 @@ BusErrorEntry* register_mapping(const uint8_t* data, uint64_t size, const std::s
 }
 
 }  // namespace
+
+void install_bus_error_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action {};
+    action.sa_sigaction = on_bus_error;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGBUS, &action, &handler_before);
+  });
+}
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // opening a pipe must not wait for its other end

@@ -80,8 +80,8 @@ RunRecord RunRecord::from_text(std::string_view text, std::string_view where) {
   return record;
 }
 
-RecipeInput recipe_input(std::string role, const std::filesystem::path& file, const CancelToken* cancel) {
-  return {std::move(role), nfc(file.filename().string()), cached_sha256_file(file, cancel)};
+RecipeInput recipe_input(std::string role, const std::filesystem::path& file, const Hashing& hashing) {
+  return {std::move(role), nfc(file.filename().string()), cached_sha256_file(file, hashing)};
 }
 
 uint64_t peak_memory_bytes() { return bytes_after("/proc/self/status", "VmHWM"); }

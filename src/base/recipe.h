@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/cancel.h"
 #include "base/json_fwd.h"
+#include "base/sha256.h"
 
 namespace negativa {
 
@@ -52,7 +52,7 @@ struct RunRecord {
 };
 
 // An input's name is its file name, its hash that of its content. Throws like cached_sha256_file.
-RecipeInput recipe_input(std::string role, const std::filesystem::path& file, const CancelToken* cancel = nullptr);
+RecipeInput recipe_input(std::string role, const std::filesystem::path& file, const Hashing& hashing);
 
 uint64_t peak_memory_bytes();  // of this process so far: VmHWM of /proc/self/status; 0 where there is none
 std::string processor_name();  // "model name" of /proc/cpuinfo, or "unknown"

@@ -111,11 +111,6 @@ constexpr int64_t cached_from_bytes = 4 << 20;
 // A file written to so recently could change again without a visible change of its modification time.
 constexpr int64_t settled_after_s = 2;
 
-std::filesystem::path cache_path() {
-  const auto folder = user_cache_folder();
-  return folder.empty() ? folder : folder / names::hash_cache;
-}
-
 Json read_cache(const std::filesystem::path& cache) {
   try {
     Json entries = read_json_file(cache);
@@ -199,13 +194,13 @@ std::string sha256_file(const std::filesystem::path& path, const CancelToken* ca
   return sha256_of(OpenFile(path).fd, path, cancel);
 }
 
-std::string cached_sha256_file(const std::filesystem::path& path, const CancelToken* cancel) {
+std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing) {
   const OpenFile file(path);
   struct stat before {
   }, after{};
-  const auto cache = cache_path();
+  const auto cache = hashing.cache.empty() ? hashing.cache : hashing.cache / names::hash_cache;
   if (fstat(file.fd, &before) != 0 || !S_ISREG(before.st_mode) || before.st_size < cached_from_bytes || cache.empty())
-    return sha256_of(file.fd, path, cancel);
+    return sha256_of(file.fd, path, hashing.cancel);
 
   std::error_code ignored;
   const std::string key = std::filesystem::weakly_canonical(path, ignored).string();
@@ -217,7 +212,7 @@ std::string cached_sha256_file(const std::filesystem::path& path, const CancelTo
       return wanted["sha256"];
   }
 
-  wanted["sha256"] = sha256_of(file.fd, path, cancel);
+  wanted["sha256"] = sha256_of(file.fd, path, hashing.cancel);
   const bool settled = before.st_mtim.tv_sec + settled_after_s < std::time(nullptr);
   if (!settled || fstat(file.fd, &after) != 0 || modification_time_ns(after) != modification_time_ns(before))
     return wanted["sha256"];

@@ -31,9 +31,15 @@ std::string sha256_hex(std::string_view bytes);
 // each MiB: a model of full size takes seconds to minutes.
 std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
-// The same, remembered in $XDG_CACHE_HOME/negativa (else ~/.cache/negativa) under (path, size, modification time in ns, inode).
-// Small files are simply hashed; a cache that cannot be read or written only costs time.
-std::string cached_sha256_file(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
+// How files are hashed whose hashes are remembered.
+struct Hashing {
+  std::filesystem::path cache;  // Places::cache; empty: nothing is remembered
+  const CancelToken* cancel = nullptr;
+};
+
+// The same, remembered in the cache folder under (path, size, modification time in ns, inode). Small files are simply hashed; a
+// cache that cannot be read or written only costs time.
+std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing);
 
 // True when update() uses the processor's SHA instructions.
 bool sha256_is_accelerated();

@@ -29,8 +29,8 @@ constexpr NamedDType named_dtypes[] = {
     {"fp8_e5m2", at::kFloat8_e5m2, 1},
 };
 
-std::filesystem::path folder_of_libtorch() {
-  if (const char* given = std::getenv("NEGATIVA_LIBTORCH")) return std::filesystem::path(given) / "lib";
+std::filesystem::path folder_of_libtorch(const std::filesystem::path& given) {
+  if (!given.empty()) return given / "lib";
   Dl_info info{};
   // Any function of libtorch_cpu.so tells which file the loader took it from.
   if (dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) && info.dli_fname)
@@ -57,8 +57,8 @@ int64_t dtype_bytes(DType dtype) {
   return static_cast<int64_t>(c10::elementSize(dtype));
 }
 
-bool open_cuda(std::string* why) {
-  const auto library = folder_of_libtorch() / "libtorch_cuda.so";
+bool open_cuda(const std::filesystem::path& libtorch, std::string* why) {
+  const auto library = folder_of_libtorch(libtorch) / "libtorch_cuda.so";
   if (!std::filesystem::exists(library)) {
     *why = "this build has no CUDA part (libtorch_cuda.so); install with GPU=1 or point NEGATIVA_LIBTORCH at a CUDA libtorch";
     return false;
@@ -74,10 +74,10 @@ bool open_cuda(std::string* why) {
   return true;
 }
 
-at::Device device_from_name(const std::string& name) {
+at::Device device_from_name(const std::string& name, const std::filesystem::path& libtorch) {
   if (name == "cpu") return at::kCPU;
   std::string why;
-  if (open_cuda(&why)) return at::kCUDA;
+  if (open_cuda(libtorch, &why)) return at::kCUDA;
   check(name == "auto", ErrorKind::device, "[--device] cuda was asked for, but {}", why);
   return at::kCPU;
 }

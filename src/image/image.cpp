@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file_names.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "image/colour_profile.h"
 #include "image/exif.h"
 #include "image/picture_kind.h"
@@ -124,6 +125,13 @@ Image8 resize_for_display(const Image8& image, int width, int height) {
       for (int c = 0; c < 3; ++c) result.pixel(x, y)[c] = static_cast<uint8_t>(std::clamp(std::lround(sum[c]), 0l, 255l));
     }
   return result;
+}
+
+bool is_png_name(const std::filesystem::path& file) { return ascii_lower(file.native()).ends_with(".png"); }
+
+void check_png_name(const std::filesystem::path& file) {
+  check(file.extension().empty() || is_png_name(file), ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}",
+        file.string(), std::filesystem::path(file).replace_extension(".png").string());
 }
 
 }  // namespace negativa

@@ -64,4 +64,9 @@ Image8 decode_jpeg(std::string_view bytes, std::string_view where);
 // Area average when smaller, nearest pixel when larger (each axis by itself): thumbnails and previews, not training data.
 Image8 resize_for_display(const Image8& image, int width, int height);
 
+bool is_png_name(const std::filesystem::path& file);  // ends in ".png", whatever its case
+
+// Throws ErrorKind::input for a name to be written (--out) that says another format than PNG.
+void check_png_name(const std::filesystem::path& file);
+
 }  // namespace negativa

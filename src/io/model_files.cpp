@@ -124,10 +124,10 @@ fs::path ModelFiles::tokenizer_folder(const std::string& part) const {
   check(is_tokenizer(part), ErrorKind::input, "[tokenizer] got \"{}\", expected tokenizer or tokenizer_2", part);
   if (layout == folder) return part_folder(*this, part);
   if (const auto beside = find_part_folder(path.parent_path(), part)) return *beside;
-  for (const auto& models : models_folders())
+  for (const auto& models : models_folders(places))
     if (const auto shared = find_part_folder(models / clip_tokenizer, part)) return *shared;
   fail(ErrorKind::missing_key, "[{}] carries no vocabulary: put SDXL's folder {} beside it, or into {}", path.string(), part,
-       (user_models_folder() / clip_tokenizer).string());
+       (places.models / clip_tokenizer).string());
 }
 
 std::vector<fs::path> ModelFiles::files() const {
@@ -155,10 +155,11 @@ std::vector<std::string> ModelFiles::unused_keys() const {
   return layout == single_file ? single_file_unused_keys(*file) : std::vector<std::string>{};
 }
 
-ModelFiles open_model(const fs::path& path) {
+ModelFiles open_model(const fs::path& path, const Places& places) {
   check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a model folder or a .safetensors file", path.string());
   ModelFiles model;
   model.path = path;
+  model.places = places;
   model.name = fs::canonical(path).filename();
   if (fs::is_directory(path)) {
     read_model_index(model);

@@ -3,6 +3,7 @@
 // file calls its tensors, the parts are handed out under our (diffusers) names. Opening reads no weights.
 //
 // A part is "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler" or "model_index".
+#include "base/places.h"
 #include "io/weight_files.h"
 
 namespace negativa {
@@ -27,7 +28,7 @@ struct ModelFiles {
   WeightFiles weight_files(const std::string& part) const;  // folder only
 
   // The folder with the vocabulary of "tokenizer" or "tokenizer_2". For a single file: the folder of that name beside it, else
-  // clip-tokenizer/<part> in $NEGATIVA_MODELS, else among the bundled models. Throws ErrorKind::missing_key.
+  // clip-tokenizer/<part> among the user's models, else among the bundled ones. Throws ErrorKind::missing_key.
   std::filesystem::path tokenizer_folder(const std::string& part) const;
 
   // Every file the model is made of, sorted: weights, configs, tokenizers. For hashing.
@@ -38,11 +39,12 @@ struct ModelFiles {
 
   std::shared_ptr<const SafetensorsFile> file;  // single file only
   std::map<std::string, bool> components;       // folder only: listed in model_index.json -> is not null
+  Places places;                                // where else a vocabulary may lie
 };
 
 // Throws ErrorKind::input (not there, or a model of another kind: one line that says which it looks like),
 // ErrorKind::file_format.
-ModelFiles open_model(const std::filesystem::path& path);
+ModelFiles open_model(const std::filesystem::path& path, const Places& places = {});
 
 // A VAE to be used instead of a model's own: a single file (diffusers or SGM naming, with or without first_stage_model. or vae.),
 // a VAE folder, or a model folder.

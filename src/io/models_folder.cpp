@@ -1,7 +1,6 @@
 #include "io/models_folder.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/file_names.h"
@@ -20,8 +19,8 @@ constexpr const char* repository_models = "models";
 
 bool is_model_folder(const fs::path& folder) { return fs::exists(folder / names::model_index); }
 
-std::optional<fs::path> look_up(const std::string& name) {
-  for (const auto& folder : models_folders()) {
+std::optional<fs::path> look_up(const std::string& name, const Places& places) {
+  for (const auto& folder : models_folders(places)) {
     for (const auto& path : {stored_path(folder / name), stored_path(folder / (name + extension))})
       if (fs::exists(path)) return path;
   }
@@ -29,9 +28,9 @@ std::optional<fs::path> look_up(const std::string& name) {
 }
 
 // role: "vae" also names folders that hold no more than one.
-std::vector<std::string> known_names(std::string_view role) {
+std::vector<std::string> known_names(std::string_view role, const Places& places) {
   std::vector<std::string> known;
-  for (const auto& folder : models_folders()) {
+  for (const auto& folder : models_folders(places)) {
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
       if (entry->path().extension() == extension) known.push_back(entry->path().filename());
@@ -45,12 +44,6 @@ std::vector<std::string> known_names(std::string_view role) {
 }
 }  // namespace
 
-fs::path user_models_folder() {
-  if (const char* given = std::getenv(names::models_variable); given && *given) return given;
-  const char* home = std::getenv("HOME");
-  return fs::path(home ? home : "/") / names::models_folder;
-}
-
 std::optional<fs::path> bundled_models_folder() {
   std::error_code error;
   const auto executable = fs::read_symlink("/proc/self/exe", error);
@@ -63,36 +56,39 @@ std::optional<fs::path> bundled_models_folder() {
   return {};
 }
 
-std::vector<fs::path> models_folders() {
+std::vector<fs::path> models_folders(const Places& places) {
   std::vector<fs::path> folders;
-  if (const auto user = user_models_folder(); fs::is_directory(user)) folders.push_back(user);
-  if (const auto bundled = bundled_models_folder()) folders.push_back(*bundled);
+  if (fs::is_directory(places.models)) folders.push_back(places.models);
+  if (places.bundled) folders.push_back(*places.bundled);
   return folders;
 }
 
 namespace {
-fs::path find(const char* role, const std::string& name_or_path) {
+fs::path find(const char* role, const std::string& name_or_path, const Places& places) {
   if (const fs::path given = stored_path(name_or_path); !given.empty() && fs::exists(given)) return given;
   check(!name_or_path.empty() && name_or_path.find('/') == std::string::npos, ErrorKind::input,
         "[{}] there is no \"{}\", expected a {} folder or a .safetensors file", role, name_or_path, role);
-  if (const auto found = look_up(name_or_path)) return *found;
-  std::vector<std::string> searched = {user_models_folder().string()};
-  if (const auto bundled = bundled_models_folder()) searched.push_back(bundled->string());
-  const auto names = known_names(role);
+  if (const auto found = look_up(name_or_path, places)) return *found;
+  std::vector<std::string> searched = {places.models.string()};
+  if (places.bundled) searched.push_back(places.bundled->string());
+  const auto names = known_names(role, places);
   fail(ErrorKind::input, "[{}] there is no \"{}\" here nor in {}; there {}{}", role, name_or_path, joined(searched, " or "),
        names.empty() ? "are no models" : "is " + joined(names, ", "), did_you_mean(name_or_path, names));
 }
 }  // namespace
 
-fs::path find_model(const std::string& name_or_path) { return find("model", name_or_path); }
+fs::path find_model(const std::string& name_or_path, const Places& places) { return find("model", name_or_path, places); }
 
-fs::path find_vae(const std::string& name_or_path) { return find("vae", name_or_path); }
+fs::path find_vae(const std::string& name_or_path, const Places& places) { return find("vae", name_or_path, places); }
 
-fs::path default_model() {
-  const auto bundled = bundled_models_folder();
-  check(bundled.has_value(), ErrorKind::input,
+fs::path default_model(const Places& places) {
+  check(places.bundled.has_value(), ErrorKind::input,
         "[model] the bundled model {} did not come with this program; name a model with -m", default_model_name);
-  return *bundled / default_model_name;
+  return *places.bundled / default_model_name;
+}
+
+fs::path model_or_default(const std::string& name_or_path, const Places& places) {
+  return name_or_path.empty() ? default_model(places) : find_model(name_or_path, places);
 }
 
 }  // namespace negativa

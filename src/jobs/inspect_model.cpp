@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "io/prediction_marks.h"
-#include "pipeline/models.h"
+#include "model/models.h"
 #include "schedule/sigma_grid.h"
 
 namespace negativa {

@@ -3,7 +3,7 @@
 #include "base/progress.h"
 #include "io/models_folder.h"
 #include "jobs/lora_layers.h"
-#include "pipeline/models.h"
+#include "model/models.h"
 
 namespace negativa {
 

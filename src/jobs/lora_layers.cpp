@@ -6,7 +6,7 @@
 #include "jobs/records.h"
 #include "lora/key_index.h"
 #include "lora/lora_spec.h"
-#include "pipeline/models.h"
+#include "model/models.h"
 
 namespace negativa {
 

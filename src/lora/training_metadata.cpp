@@ -1,7 +1,5 @@
 #include "lora/training_metadata.h"
 
-#include <charconv>
-#include <cstdlib>
 #include <ctime>
 
 #include "base/json.h"
@@ -12,19 +10,6 @@
 namespace negativa {
 
 namespace {
-
-constexpr int64_t last_second = 253402300799;  // of the year 9999, the last that ISO 8601 has four digits for
-
-int64_t source_date() {
-  const char* text = std::getenv(names::source_date_variable);
-  if (!text || !*text) return 0;
-  int64_t seconds = -1;
-  const std::string_view given = text;
-  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), seconds);
-  check(error == std::errc() && end == given.data() + given.size() && seconds >= 0 && seconds <= last_second, ErrorKind::input,
-        "[{}] got \"{}\", expected seconds since 1970; unset it for no date", names::source_date_variable, given);
-  return seconds;
-}
 
 // "2023-07-20T12:00:00", UTC.
 std::string iso_8601(int64_t seconds) {
@@ -136,7 +121,7 @@ void add_recipe(const TrainingFacts& facts, Metadata& fields) {
 }  // namespace
 
 Metadata training_metadata(const TrainingFacts& facts) {
-  const int64_t time = source_date();
+  const int64_t time = facts.date_s;
   Metadata fields = {{"format", "pt"}};
   add_identity(facts, time, fields);
   add_training(facts, fields);
@@ -148,7 +133,7 @@ Metadata training_metadata(const TrainingFacts& facts) {
 
 Metadata embedding_metadata(const TrainingFacts& facts) {
   Metadata fields = {{"format", "pt"}};
-  add_specification(facts, "textual-inversion", source_date(), fields);
+  add_specification(facts, "textual-inversion", facts.date_s, fields);
   if (facts.is_negative) fields["modelspec.is_negative_embedding"] = "true";
   add_recipe(facts, fields);
   return fields;

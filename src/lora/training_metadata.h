@@ -42,13 +42,12 @@ struct TrainingFacts {
   std::map<std::string, int64_t> tag_frequency;  // caption's tag -> pictures that have it
 
   std::string recipe_json;  // canonical JSON; kept under metadata_recipe
+  int64_t date_s = 0;       // since 1970: the time of the training as it is to be said; 0: none
 };
 
 inline constexpr const char* metadata_recipe = "negativa.recipe";
 
-// Nothing of it follows from clock, host, user or folder: times are SOURCE_DATE_EPOCH, "0.0" where it is not set, and the session
-// id follows from time and recipe. Throws ErrorKind::input when SOURCE_DATE_EPOCH is set to something else than a number of
-// seconds.
+// Nothing of it follows from clock, host, user or folder: times are date_s, and the session id follows from date and recipe.
 Metadata training_metadata(const TrainingFacts& facts);
 
 // The same for a textual inversion: the specification's fields only, since no program reads ss_* fields there.

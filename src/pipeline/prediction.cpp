@@ -48,8 +48,8 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
   const int64_t number = dtype_bytes(models.request().compute);
   std::map<std::string, PictureMemory> stages;
   for (const auto& [part, weights] : models.weights()) {
-    const bool text = part.find("text_encoder") != std::string::npos, refiner = part.starts_with("refiner/");
-    PictureMemory& stage = stages[text ? (refiner ? "refiner/text" : "text") : part];
+    const bool text = is_text_encoder(part), refiner = is_of_refiner(part);
+    PictureMemory& stage = stages[text ? (refiner ? "refiner/text" : "text") : part_name(part)];
     const int64_t held = models.weight_bytes(part, weights);
     stage.weights += held + packed_bytes(models, weights, held);
     const int64_t cast = largest_weight(weights) * number;  // one weight on its way, from the file or to a layer
@@ -57,7 +57,7 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
     if (text) continue;
     for (const auto& plan : plans) {
       const auto [height, width] = latent_size(models, plan);
-      const Work work = part == "vae"
+      const Work work = part == Part::vae
                             ? vae_decode_work(models.vae_config(), height, width)
                             : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet, {2, height, width});
       stage.activations = std::max(stage.activations, work.most_numbers * number + cast);

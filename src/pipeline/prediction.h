@@ -1,7 +1,7 @@
 #pragma once
 // Memory and time of pictures, foretold before a weight is loaded.
+#include "model/work.h"
 #include "pipeline/text_to_image.h"
-#include "pipeline/work.h"
 
 namespace negativa {
 

@@ -146,7 +146,7 @@ Drawing begin_drawing(const Models& models, const Plan& plan) {
 
 void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
   if (hooks.cancel) hooks.cancel->throw_if_cancelled();
-  drawing.text = encode_prompts({Role::base, models.text(hooks.cancel), models.facts(), models.request().compute, known},
+  drawing.text = encode_prompts({Role::base, *models.text(hooks.cancel), models.facts(), models.request().compute, known},
                                 drawing.plan, hooks);
   drawing.kept["prompt_embeds"] = host(drawing.text.positive.prompt_embeds);
   drawing.kept["pooled_prompt_embeds"] = host(drawing.text.positive.pooled_prompt_embeds);
@@ -157,9 +157,9 @@ void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, cons
 void encode_for_refiner(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {
   if (drawing.course.split.refiner.size() == 0) return;
   if (hooks.cancel) hooks.cancel->throw_if_cancelled();
-  drawing.refiner_text =
-      encode_prompts({Role::refiner, models.refiner_text(hooks.cancel), *models.refiner_facts(), models.request().compute, known},
-                     drawing.plan, hooks);
+  drawing.refiner_text = encode_prompts(
+      {Role::refiner, *models.refiner_text(hooks.cancel), *models.refiner_facts(), models.request().compute, known}, drawing.plan,
+      hooks);
 }
 
 void draw_noise(const Models& models, Drawing& drawing) {
@@ -173,14 +173,14 @@ void draw_noise(const Models& models, Drawing& drawing) {
 void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
   if (course.split.base.size() > 0)
-    run_steps(models.unet(hooks.cancel), models.request(),
+    run_steps(*models.unet(hooks.cancel), models.request(),
               {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
   drawing.kept["base_latents"] = host(drawing.latents);
 }
 
 void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hooks) {
   if (drawing.refiner_text)
-    run_steps(models.refiner_unet(hooks.cancel), models.request(),
+    run_steps(*models.refiner_unet(hooks.cancel), models.request(),
               {*drawing.course.refiner_sampler, drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(),
                drawing.plan.refiner_guidance_scale},
               drawing, hooks);
@@ -190,7 +190,7 @@ void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hook
 ImageResult decode(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const DType compute = models.request().compute;
   bool retried = false;
-  const Tensor image = decode_finite(models.vae(hooks.cancel), drawing.latents.to(compute), &retried);
+  const Tensor image = decode_finite(*models.vae(hooks.cancel), drawing.latents.to(compute), &retried);
   if (retried && hooks.on_notice)
     hooks.on_notice(fmt::format("the VAE overflowed in {}; decoded again in fp32", dtype_name(compute)));
   ImageResult result{host(image), std::move(drawing.kept)};

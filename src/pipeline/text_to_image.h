@@ -2,7 +2,7 @@
 // Text to image with an SDXL base and refiner. Source: Podell et al. 2023, arXiv:2307.01952; diffusers,
 // pipelines/stable_diffusion_xl/pipeline_stable_diffusion_xl.py and …_img2img.py.
 #include "base/cancel.h"
-#include "pipeline/models.h"
+#include "model/models.h"
 #include "schedule/guidance.h"
 #include "schedule/sampler.h"
 #include "unet/size_cond.h"

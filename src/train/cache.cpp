@@ -44,7 +44,7 @@ std::string data_sha256(const Tensors& tensors) {
 class CacheFolder {
  public:
   CacheFolder(const char* name, const DataHooks& hooks) : hooks_(hooks) {
-    if (const auto folder = user_cache_folder(); !folder.empty()) folder_ = folder / name;
+    if (!hooks.cache.empty()) folder_ = hooks.cache / name;
   }
 
   std::optional<Entry> read(const Json& key) const {
@@ -239,9 +239,9 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
   return result;
 }
 
-std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const CancelToken* cancel) {
+std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const Hashing& hashing) {
   const bool single = files.layout == ModelFiles::single_file;
-  std::string listing = single ? cached_sha256_file(files.path, cancel) + "\n" : "";
+  std::string listing = single ? cached_sha256_file(files.path, hashing) + "\n" : "";
   const auto all = files.files();
   for (const auto& part : parts) {
     if (!files.has(part)) continue;
@@ -251,19 +251,19 @@ std::string parts_sha256(const ModelFiles& files, std::span<const std::string> p
     const auto folder = apart ? std::optional(files.tokenizer_folder(part)) : find_part_folder(files.path, part);
     for (const auto& file : apart ? sorted_files(*folder) : all)
       if (folder && file.parent_path() == *folder)
-        listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file, cancel) + "\n";
+        listing += part + "/" + file.filename().string() + " " + cached_sha256_file(file, hashing) + "\n";
   }
   return sha256_hex(listing);
 }
 
-std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel) {
-  return parts_sha256(files, std::array<std::string, 1>{names::vae}, cancel);
+std::string vae_sha256(const ModelFiles& files, const Hashing& hashing) {
+  return parts_sha256(files, std::array<std::string, 1>{names::vae}, hashing);
 }
 
-std::string text_sha256(const ModelFiles& files, const CancelToken* cancel) {
+std::string text_sha256(const ModelFiles& files, const Hashing& hashing) {
   return parts_sha256(
       files, std::array<std::string, 4>{names::text_encoder, names::text_encoder_2, names::tokenizer, names::tokenizer_2},
-      cancel);
+      hashing);
 }
 
 }  // namespace negativa

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 
+#include "base/sha256.h"
 #include "io/model_files.h"
 #include "text/prompt_encoder.h"
 #include "train/dataset.h"
@@ -51,8 +52,8 @@ std::map<std::string, PromptEmbeds> cached_prompt_embeds(std::span<const std::st
 
 // Of the files that make up these parts of a model ("vae"; "text_encoder", "tokenizer", …); parts the model does without are
 // passed over.
-std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const CancelToken* cancel = nullptr);
-std::string vae_sha256(const ModelFiles& files, const CancelToken* cancel = nullptr);
-std::string text_sha256(const ModelFiles& files, const CancelToken* cancel = nullptr);  // of encoders and tokenizers
+std::string parts_sha256(const ModelFiles& files, std::span<const std::string> parts, const Hashing& hashing);
+std::string vae_sha256(const ModelFiles& files, const Hashing& hashing);
+std::string text_sha256(const ModelFiles& files, const Hashing& hashing);  // of encoders and tokenizers
 
 }  // namespace negativa

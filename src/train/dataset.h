@@ -52,6 +52,7 @@ struct DataHooks {
   std::function<void(int64_t done, int64_t total)> on_progress;  // after each picture or text
   std::function<void(const std::string&)> on_notice;
   const CancelToken* cancel = nullptr;  // asked before each
+  std::filesystem::path cache;          // Places::cache
 };
 
 // Opens and decodes every picture. Throws ErrorKind::input: no such folder, no picture that can be used, broken_summary() unless

@@ -129,21 +129,21 @@ Tensor first_vectors(const ModelFiles& files, const Vocabulary& vocabulary, cons
 
 }  // namespace
 
-EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& given, const fs::path& model, const DataHooks& hooks) {
+EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& given, const TrainingHost& host, const DataHooks& hooks) {
   TrainEmbeddingOptions options = given;
   if (options.name.empty()) options.name = options.run.out.stem().string();
   check_name(options.name);
   check(!options.data.captions || options.data.prompt.empty(), ErrorKind::input,
         "[--captions] and --prompt are two ways to the same thing; give one of them");
-  EmbeddingTraining training{open_training(options, model, hooks), options, {options.name, {}, {}}, {}};
+  EmbeddingTraining training{open_training(options, host, hooks), options, {options.name, {}, {}}, {}};
   if (!options.data.captions)
     training.captions =
         options.data.prompt.empty() ? captions_with(options.name, options.learnable) : std::vector{options.data.prompt};
   for (const auto& [encoder, tokenizer, vectors] :
        {std::tuple{"text_encoder", "tokenizer", &Embedding::clip_l}, {"text_encoder_2", "tokenizer_2", &Embedding::clip_g}}) {
-    const Vocabulary vocabulary(training.files, encoder, tokenizer, options);
+    const Vocabulary vocabulary(training.files(), encoder, tokenizer, options);
     check_captions(vocabulary, training);
-    training.start.*vectors = first_vectors(training.files, vocabulary, options);
+    training.start.*vectors = first_vectors(training.files(), vocabulary, options);
   }
   return training;
 }

@@ -15,7 +15,7 @@ struct EmbeddingTraining : Training {
 
 // Throws as open_training does, and ErrorKind::input for a name that is a token already, an initializer of several tokens, and a
 // text without the name.
-EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& options, const std::filesystem::path& model,
+EmbeddingTraining plan_embedding_training(const TrainEmbeddingOptions& options, const TrainingHost& host,
                                           const DataHooks& hooks = {});
 
 MemoryRequest memory_request(const EmbeddingTraining& training);

@@ -15,7 +15,7 @@ struct LoraTraining : Training {
 };
 
 // Throws as open_training does.
-LoraTraining plan_lora_training(const TrainLoraOptions& options, const std::filesystem::path& model, const DataHooks& hooks = {});
+LoraTraining plan_lora_training(const TrainLoraOptions& options, const TrainingHost& host, const DataHooks& hooks = {});
 
 // What the optimiser moves in a step whose learning rates are lr_factor times those of the options. Factors that no gradient
 // reaches are left alone, weight decay included, as torch.optim.AdamW does.

@@ -99,11 +99,11 @@ struct TextMemory {
 TextMemory text_memory(const Training& training) {
   TextMemory text;
   for (const char* part : {"text_encoder", "text_encoder_2"}) {
-    if (!training.files.has(part)) continue;
-    const auto weights = training.files.weights(part);
+    if (!training.files().has(part)) continue;
+    const auto weights = training.files().weights(part);
     text.weight_bytes += bytes_of(weights, storage_or_default({}, weights, training.compute));
     text.largest_weight = std::max(text.largest_weight, largest_weight(weights));
-    const CLIPTextConfig config = text_config(training.files, part);
+    const CLIPTextConfig config = text_config(training.files(), part);
     const int64_t hidden = config.hidden_act == "quick_gelu" ? 2 : 1;
     text.kept += config.num_hidden_layers * prompt_tokens * (8 * config.hidden_size + hidden * config.intermediate_size);
   }
@@ -112,10 +112,10 @@ TextMemory text_memory(const Training& training) {
 
 // Peak of encoding pictures and texts: the part's weights and its widest maps, some five of which live at once.
 int64_t encoding_bytes(const Training& training, const TextMemory& text) {
-  const auto vae = training.vae ? training.vae->weights : training.files.weights("vae");
+  const auto vae = training.models->weights(Part::vae);
   const int64_t pixels = training.resolution_px * training.resolution_px;
   const int64_t vae_bytes =
-      bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config.block_out_channels.front();
+      bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config().block_out_channels.front();
   return std::max(vae_bytes, text.weight_bytes + 4 * text.largest_weight);
 }
 
@@ -133,18 +133,18 @@ MemoryRequest memory_request(const LoraTraining& training) {
 MemoryPlan plan_memory(const MemoryRequest& request) {
   const Training& training = request.training;
   const int64_t number = dtype_bytes(training.compute), parameter = dtype_bytes(training.parameter_dtype());
-  const auto weights = training.files.weights("unet");
+  const auto weights = training.files().weights("unet");
   const bool cast = training.storage.value_or(at::kHalf) != training.compute;
   MemoryPlan plan;
   plan.program = resident_bytes();
   plan.available = available_bytes();
   plan.program += first_use_bytes;
   plan.weights = weight_bytes(weights, training.storage);
-  if (is_small_unet(training.unet) && training.storage.value_or(at::kHalf) == at::kFloat)
+  if (is_small_unet(training.unet()) && training.storage.value_or(at::kHalf) == at::kFloat)
     plan.weights += nn::packed_bytes(weights);
   plan.adapters =
       request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
-  const Kept kept = kept_by_row(training.unet, training.resolution_px / training.vae_config.factor(), request.feed_forward);
+  const Kept kept = kept_by_row(training.unet(), training.resolution_px / training.vae_config().factor(), request.feed_forward);
   int64_t row =
       kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
   const TextMemory text = text_memory(training);
@@ -176,7 +176,7 @@ std::vector<std::string> memory_advice(const MemoryRequest& request) {
   changed.gradient_checkpointing = checkpoints;
   if (!is_int8) consider("--weights-dtype int8", changed);
   changed = request;
-  const int64_t factor = request.training.vae_config.factor();
+  const int64_t factor = request.training.vae_config().factor();
   changed.training.resolution_px = request.training.resolution_px / 2 / factor * factor;
   if (changed.training.resolution_px > 0) consider(fmt::format("--resolution {}", changed.training.resolution_px), changed);
   changed = request;

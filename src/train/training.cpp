@@ -1,5 +1,6 @@
 #include "train/training.h"
 
+#include "base/names.h"
 #include "io/models_folder.h"
 #include "text/text_models.h"
 
@@ -14,62 +15,61 @@ void check_options(const TrainOptions& options) {
         "[--class-data] and --class-prompt go together; give both or neither");
 }
 
-// Names, shapes and number formats of all weights, before the first of them is read.
-void check_parts(const Training& training) {
-  const auto& [files, unet] = std::tie(training.files, training.unet);
-  unet.check_draws_from_text(files.path.string());
-  UNet::check_weights(unet, files.weights("unet"));
-  Vae::check_weights(training.vae_config, training.vae ? training.vae->weights : files.weights("vae"));
-  for (const char* part : {"text_encoder", "text_encoder_2"})
-    CLIPTextModel::check_weights(part, text_config(files, part), files.weights(part));
+ModelRequest model_request(const TrainOptions& options, const Training& training) {
+  const auto& places = training.host.places;
+  ModelRequest request;
+  request.model = model_or_default(options.model.model, places);
+  if (!options.model.vae.empty()) request.vae = find_vae(options.model.vae, places);
+  request.compute = training.compute;
+  request.vae_compute = at::kFloat;  // fp16 overflows in SDXL's
+  request.device = training.device;
+  if (options.model.weights_dtype != "auto") request.part_storage[Part::unet] = dtype_from_name(options.model.weights_dtype);
+  request.keep_parts = false;
+  request.pack_large_unet = false;  // the memory is needed for activations
+  request.while_loading = training.host.while_loading;
+  return request;
 }
 
-void open_files(const TrainOptions& options, const std::filesystem::path& model, Training& training) {
-  training.files = open_model(model);
-  const auto& files = training.files;
-  if (!options.model.vae.empty()) training.vae = open_vae(find_vae(options.model.vae));
-  training.unet = UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json");
-  training.vae_config =
-      VaeConfig::from_json(training.vae ? training.vae->config_json : files.config_json("vae"), "vae/config.json");
-  training.scheduler = scheduler_config_from_json(files.config_json("scheduler"));
-  const auto& scheduler = training.scheduler;
-  check(!scheduler.edm, ErrorKind::input,
-        "[{}] was trained with EDM's preconditioning ({}), expected a plain model that predicts epsilon: others cannot be "
-        "trained yet",
-        files.name, scheduler.prediction_source);
+void check_can_be_trained(const Models& models) {
+  const auto& scheduler = models.facts().scheduler;
+  const auto& files = models.files();
+  check(
+      !scheduler.edm, ErrorKind::input,
+      "[{}] was trained with EDM's preconditioning ({}), expected a plain model that predicts epsilon: others cannot be trained "
+      "yet",
+      files.name, scheduler.prediction_source);
   check(scheduler.prediction_type == PredictionType::epsilon, ErrorKind::input,
         "[{}] predicts {} ({}), expected a model that predicts epsilon: others cannot be trained yet", files.name,
         scheduler.prediction_type == PredictionType::sample ? "the sample" : "v", scheduler.prediction_source);
-  check_text_fits(files, {training.unet.cross_attention_dim(), training.unet.projection_class_embeddings_input_dim,
-                          training.unet.addition_time_embed_dim});
-  check(files.has("text_encoder") && training.unet.size_numbers(text_config(files, "text_encoder_2").projection_dim) == 6,
+  const auto& unet = models.facts().unet;
+  check(files.has(names::text_encoder) && unet.size_numbers(text_config(files, names::text_encoder_2).projection_dim) == 6,
         ErrorKind::input, "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
-  check_parts(training);
 }
 
 void resolve_compute(const TrainOptions& options, Training& training) {
-  std::optional<DType> asked;
-  if (options.model.weights_dtype != "auto") asked = dtype_from_name(options.model.weights_dtype);
-  training.storage = storage_or_default(asked, training.files.weights("unet"), training.compute);
+  training.storage = training.models->storage_of(Part::unet, training.models->weights(Part::unet));
   const int cores = options.model.threads > 0 ? options.model.threads : hardware_threads();
   const int64_t rows = options.step.batch_size * options.step.gradient_accumulation * (options.data.class_data.empty() ? 1 : 2);
-  const bool side_by_side = is_small_unet(training.unet) && training.device.is_cpu();
+  const bool side_by_side = training.models->is_small() && training.device.is_cpu();
   training.workers = side_by_side ? static_cast<int>(std::min<int64_t>(cores, rows)) : 1;
   training.threads = side_by_side ? 1 : cores;
   set_threads(training.threads);
-  training.resolution_px = options.data.resolution.value_or(training.unet.sample_size * training.vae_config.factor());
-  check(training.resolution_px % training.vae_config.factor() == 0, ErrorKind::input,
-        "[--resolution] got {}, expected a multiple of {}", training.resolution_px, training.vae_config.factor());
+  const int64_t factor = training.vae_config().factor();
+  training.resolution_px = options.data.resolution.value_or(training.unet().sample_size * factor);
+  check(training.resolution_px % factor == 0, ErrorKind::input, "[--resolution] got {}, expected a multiple of {}",
+        training.resolution_px, factor);
 }
 
 }  // namespace
 
-Training open_training(const TrainOptions& options, const std::filesystem::path& model, const DataHooks& hooks) {
+Training open_training(const TrainOptions& options, const TrainingHost& host, const DataHooks& hooks) {
   check_options(options);
   Training training;
-  training.device = device_from_name(options.model.device);
+  training.host = host;
+  training.device = device_from_name(options.model.device, host.places.libtorch);
   training.compute = compute_from_name(options.model.dtype, training.device);
-  open_files(options, model, training);
+  training.models = std::make_shared<Models>(model_request(options, training), host.places);
+  check_can_be_trained(*training.models);
   resolve_compute(options, training);
   const auto& data = options.data;
   const auto open = [&](const std::filesystem::path& folder, const std::string& prompt, bool captions) {

@@ -1,21 +1,22 @@
 #pragma once
 // What every kind of training stands on: model, pictures, and how it is computed.
-#include "io/model_files.h"
-#include "schedule/noise_schedule.h"
+#include "base/places.h"
+#include "model/models.h"
 #include "train/dataset.h"
 #include "train/options.h"
-#include "unet/unet.h"
-#include "vae/vae.h"
 
 namespace negativa {
 
+// What a training takes from the program that runs it.
+struct TrainingHost {
+  Places places;
+  std::function<std::shared_ptr<void>()> while_loading = {};  // ModelRequest::while_loading, and while pictures are encoded
+};
+
 // All questions answered: nothing below sees "auto".
 struct Training {
-  ModelFiles files;
-  std::optional<VaeFiles> vae;  // another than the model's
-  UNetConfig unet;
-  VaeConfig vae_config;
-  SchedulerConfig scheduler;
+  std::shared_ptr<Models> models;  // holds one part at a time
+  TrainingHost host;
   DType compute = at::kFloat;
   std::optional<DType> storage;  // of the UNet's weights; absent: as in the files
   at::Device device = at::kCPU;
@@ -24,11 +25,15 @@ struct Training {
   Dataset pictures;
   std::optional<Dataset> class_pictures, validation;
 
+  const ModelFiles& files() const { return models->files(); }
+  const UNetConfig& unet() const { return models->facts().unet; }
+  const VaeConfig& vae_config() const { return models->vae_config(); }
+  const SchedulerConfig& scheduler() const { return models->facts().scheduler; }
   DType parameter_dtype() const { return compute == at::kDouble ? at::kDouble : at::kFloat; }
 };
 
-// Opens model and folders and checks that they fit; loads no weights; sets the threads of the process. Throws ErrorKind::input in
-// one line.
-Training open_training(const TrainOptions& options, const std::filesystem::path& model, const DataHooks& hooks = {});
+// Opens model and folders and checks that they fit; loads no weights; sets the intra-op threads of the calling thread to those of
+// the training. Throws ErrorKind::input in one line.
+Training open_training(const TrainOptions& options, const TrainingHost& host, const DataHooks& hooks = {});
 
 }  // namespace negativa

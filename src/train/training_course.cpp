@@ -6,7 +6,6 @@
 
 #include "base/sha256.h"
 #include "core/memory.h"
-#include "text/text_models.h"
 #include "train/trace.h"
 
 namespace negativa {
@@ -26,16 +25,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-nn::LoadOptions load_options(const Training& training, const std::optional<DType>& storage, bool pack_small,
-                             const CancelToken* cancel) {
-  nn::LoadOptions options;
-  options.storage = storage;
-  options.device = training.device;
-  options.pack_small = pack_small;
-  options.cancel = cancel;
-  return options;
-}
-
 std::vector<std::string> captions_of(const Training& training) {
   std::vector<std::string> captions;
   const auto add = [&](const Dataset& dataset) {
@@ -47,16 +36,10 @@ std::vector<std::string> captions_of(const Training& training) {
   return captions;
 }
 
-TextModels load_text(const Training& training, const CancelToken* cancel) {
-  return load_text_models(training.files, [&](const std::string&, const Weights& weights) {
-    return load_options(training, storage_or_default({}, weights, training.compute), true, cancel);
-  });
-}
-
 // By content: another file of the same name must not find the first one's latents in the cache.
-std::string sha256_of(const VaeFiles& vae, const CancelToken* cancel) {
+std::string sha256_of(const VaeFiles& vae, const Hashing& hashing) {
   std::string listing = vae.config_json;
-  for (const auto& file : vae.files) listing += cached_sha256_file(file, cancel);
+  for (const auto& file : vae.files) listing += cached_sha256_file(file, hashing);
   return sha256_hex(listing);
 }
 
@@ -70,31 +53,27 @@ struct Encoded {
 Encoded encode(const Training& training, bool flip, bool text_in_steps, const DataHooks& hooks,
                std::map<std::string, double>& timings_s) {
   Stopwatch watch;
+  const Hashing hashing{hooks.cache, hooks.cancel};
+  Models& models = *training.models;
   std::map<std::string, PromptEmbeds> embeds;
   if (!text_in_steps) {
-    std::optional<TextModels> text;
+    std::shared_ptr<const TextModels> text;
     const auto captions = captions_of(training);
     embeds = cached_prompt_embeds(
-        captions, {text_sha256(training.files, hooks.cancel), {}, training.compute, training.device},
-        [&]() -> const TextModels& { return text ? *text : text.emplace(load_text(training, hooks.cancel)); }, hooks);
+        captions, {text_sha256(training.files(), hashing), {}, training.compute, training.device},
+        [&]() -> const TextModels& { return text ? *text : *(text = models.text(hooks.cancel)); }, hooks);
   }
   timings_s["texts"] = watch.lap();
-  trim_heap();
+  models.release();
 
-  std::unique_ptr<Vae> vae;
-  const auto load_vae = [&]() -> const Vae& {
-    if (!vae) {
-      vae = std::make_unique<Vae>(training.vae_config);
-      const auto weights = training.vae ? training.vae->weights : training.files.weights("vae");
-      vae->load(weights, load_options(training, storage_or_default({}, weights, at::kFloat), true, hooks.cancel));
-    }
-    return *vae;
-  };
-  const std::string vae_hash = training.vae ? sha256_of(*training.vae, hooks.cancel) : vae_sha256(training.files, hooks.cancel);
+  std::shared_ptr<const Vae> vae;
+  const auto load_vae = [&]() -> const Vae& { return vae ? *vae : *(vae = models.vae(hooks.cancel)); };
+  const std::string vae_hash =
+      models.vae_files() ? sha256_of(*models.vae_files(), hashing) : vae_sha256(training.files(), hashing);
   const auto encoded = [&](const Dataset& dataset, bool mirrored) {
     return EncodedDataset{
         dataset.examples,
-        cached_latents({dataset.examples, mirrored, training.vae_config, {vae_hash, {}, at::kFloat, training.device}}, load_vae,
+        cached_latents({dataset.examples, mirrored, training.vae_config(), {vae_hash, {}, at::kFloat, training.device}}, load_vae,
                        hooks),
         embeds};
   };
@@ -103,7 +82,7 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
   if (training.validation) result.validation = encoded(*training.validation, false);
   timings_s["latents"] = watch.lap();
   vae.reset();
-  trim_heap();
+  models.release();
   return result;
 }
 
@@ -147,14 +126,14 @@ class Course {
         subject_(subject),
         run_(run),
         hooks_(hooks),
-        schedule_(make_noise_schedule(training.scheduler)),
-        scaling_(training.vae_config),
+        schedule_(make_noise_schedule(training.scheduler())),
+        scaling_(training.vae_config()),
         parameters_(subject.parameters),
         optimizer_(parameters_.flat()) {}
 
   TrainingResult run() {
-    std::optional<LargeBlocks> blocks;  // as in Models::get
-    if (!is_small_unet(training_.unet)) blocks.emplace();
+    std::shared_ptr<void> held;
+    if (!training_.models->is_small() && training_.host.while_loading) held = training_.host.while_loading();
     Stopwatch watch;
     TrainingResult result;
     begin(result);
@@ -163,7 +142,7 @@ class Course {
     make_rows();
     if (state_.step < steps() || is_to_look()) load();
     result.epochs = rows_->epoch(steps()) + 1;
-    blocks.reset();
+    held.reset();
     result.timings_s["load"] = watch.lap();
     go_on();
     if (trace_) trace_->last_numbers(parameters_);
@@ -201,13 +180,10 @@ class Course {
   }
 
   void load() {
-    auto unet = std::make_shared<UNet>(training_.unet);
-    unet->load(training_.files.weights("unet"),
-               load_options(training_, training_.storage, is_small_unet(training_.unet), hooks_.data.cancel));
-    unet_ = unet;
-    if (subject_.text_in_steps) text_ = load_text(training_, hooks_.data.cancel);
-    runner_.emplace(TrainingModel{*unet_, text_ ? &*text_ : nullptr, schedule_, training_.compute, training_.device,
-                                  training_.workers, options_.model.gradient_checkpointing},
+    unet_ = training_.models->unet(hooks_.data.cancel);
+    if (subject_.text_in_steps) text_ = training_.models->text(hooks_.data.cancel);
+    runner_.emplace(TrainingModel{*unet_, text_.get(), schedule_, training_.compute, training_.device, training_.workers,
+                                  options_.model.gradient_checkpointing},
                     parameters_);
     if (encoded_.validation) validation_rows_ = rows_->validation_rows(*encoded_.validation);
   }
@@ -308,6 +284,7 @@ class Course {
   void save() {
     run_.save(state_, parameters_, optimizer_);
     saved_step_ = state_.step;
+    if (hooks_.on_checkpoint) hooks_.on_checkpoint(saved_step_);
   }
 
   const Training& training_;
@@ -323,7 +300,7 @@ class Course {
   int64_t saved_step_ = 0;
   Encoded encoded_;
   std::shared_ptr<const UNet> unet_;
-  std::optional<TextModels> text_;
+  std::shared_ptr<const TextModels> text_;
   std::optional<StepRunner> runner_;
   std::optional<RowSource> rows_;
   std::vector<TrainingRow> validation_rows_;

@@ -15,6 +15,7 @@ struct TrainHooks {
   DataHooks data;  // while pictures and texts are encoded; its cancel token and notices serve the steps too
   std::function<void(const StepReport&)> on_step;
   std::function<void(int64_t step, double loss)> on_validation;
+  std::function<void(int64_t step)> on_checkpoint;  // it is saved
   // Draw a preview with what is trained by this step; the UNet is the one in memory.
   std::function<void(int64_t step, const std::shared_ptr<const UNet>&, const Trained&)> on_preview;
 };

@@ -59,4 +59,11 @@ TEST(FileNames, AFolderIsListedOnce) {
   EXPECT_EQ(stored_path(folder / "l\xc3\xa5"), folder / "la\xcc\x8a");
 }
 
+TEST(LastName, IsThatOfFileOrFolder) {
+  EXPECT_EQ(last_name("a/wrong.safetensors"), "wrong.safetensors");
+  EXPECT_EQ(last_name("a/lora/"), "lora");
+  EXPECT_EQ(last_name("a/lora/."), "lora");
+  EXPECT_EQ(last_name("."), std::filesystem::current_path().filename());
+}
+
 }  // namespace negativa

@@ -133,6 +133,7 @@ TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
   write_atomically(folder / "model.safetensors", std::string(1 << 20, 'x'));
   EXPECT_EXIT(
       {
+        install_bus_error_handler();
         const MappedFile map(folder / "model.safetensors");
         if (::truncate((folder / "model.safetensors").c_str(), 10) != 0) _exit(9);
         const volatile uint8_t* data = map.data();

@@ -46,9 +46,6 @@ TEST(Sha256, TheProcessorsInstructionsAgreeWithThePortablePath) {
 
 class HashCache : public testing::Test {
  protected:
-  void SetUp() override { ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1); }
-  void TearDown() override { ::unsetenv("XDG_CACHE_HOME"); }
-
   // 8 MB, large enough to be worth remembering, last changed at that many seconds after 1970.
   void write(char filling, time_t seconds) {
     write_atomically(file, std::string(8 << 20, filling));
@@ -58,12 +55,13 @@ class HashCache : public testing::Test {
 
   TemporaryFolder folder;
   std::filesystem::path file = folder / "big.safetensors";
-  std::filesystem::path cache = folder.path() / "cache" / names::cache_folder / names::hash_cache;
+  Hashing hashing{folder / "cache"};
+  std::filesystem::path cache = hashing.cache / names::hash_cache;
 };
 
 TEST_F(HashCache, RemembersAndNoticesChange) {
   write('a', 1'000'000);
-  const std::string first = cached_sha256_file(file);
+  const std::string first = cached_sha256_file(file, hashing);
   EXPECT_EQ(first, sha256_file(file));
   // A planted digest shows that the second call did not read the file.
   std::string text = read_file(cache);
@@ -71,21 +69,20 @@ TEST_F(HashCache, RemembersAndNoticesChange) {
   ASSERT_NE(at, std::string::npos);
   const std::string planted(64, '7');
   write_atomically(cache, text.replace(at, 64, planted));
-  EXPECT_EQ(cached_sha256_file(file), planted);
+  EXPECT_EQ(cached_sha256_file(file, hashing), planted);
 
   write('b', 1'000'000);  // same size and time, another inode
-  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+  EXPECT_EQ(cached_sha256_file(file, hashing), sha256_file(file));
   write('c', 1'000'001);
-  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+  EXPECT_EQ(cached_sha256_file(file, hashing), sha256_file(file));
 }
 
 TEST_F(HashCache, ABrokenOrUnwritableCacheIsNoError) {
   write('a', 1'000'000);
   make_folder(cache.parent_path());
   write_atomically(cache, "{ not JSON");
-  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
-  ::setenv("XDG_CACHE_HOME", "/proc/nowhere", 1);
-  EXPECT_EQ(cached_sha256_file(file), sha256_file(file));
+  EXPECT_EQ(cached_sha256_file(file, hashing), sha256_file(file));
+  EXPECT_EQ(cached_sha256_file(file, {"/proc/nowhere"}), sha256_file(file));
 }
 
 TEST_F(HashCache, ACancelledHashIsNotRemembered) {
@@ -93,10 +90,10 @@ TEST_F(HashCache, ACancelledHashIsNotRemembered) {
   CancelToken cancel;
   cancel.cancel();
   error_of(ErrorKind::cancelled, [&] { sha256_file(file, &cancel); });
-  error_of(ErrorKind::cancelled, [&] { cached_sha256_file(file, &cancel); });
+  error_of(ErrorKind::cancelled, [&] { cached_sha256_file(file, {hashing.cache, &cancel}); });
   EXPECT_FALSE(std::filesystem::exists(cache));
-  cached_sha256_file(file);
-  EXPECT_EQ(cached_sha256_file(file, &cancel), sha256_file(file));  // known: nothing is read
+  cached_sha256_file(file, hashing);
+  EXPECT_EQ(cached_sha256_file(file, {hashing.cache, &cancel}), sha256_file(file));  // known: nothing is read
 }
 
 TEST(Sha256, AMissingFileIsTheUsersError) {

@@ -14,19 +14,6 @@ void copy_folder(const fs::path& from, const fs::path& to) {
   fs::create_directories(to.parent_path());
   fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
 }
-
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) {
-    if (const char* old = std::getenv(name)) old_ = old;
-    setenv(name, value.c_str(), 1);
-  }
-  ~Environment() { old_ ? setenv(name_, old_->c_str(), 1) : unsetenv(name_); }
-
- private:
-  const char* name_;
-  std::optional<std::string> old_;
-};
 }  // namespace
 
 TEST(ModelFolder, OpensTheMiniature) {
@@ -121,23 +108,23 @@ TEST(ModelFolder, SaysInOneLineWhatIsWrong) {
 
 TEST(ModelsFolder, FindsModelsByNameInTheUsersFolderThenAmongTheBundled) {
   const TemporaryFolder folder;
-  const Environment models("NEGATIVA_MODELS", folder.path().string());
-  EXPECT_TRUE(fs::equivalent(find_model("emoji-xl"), emoji_xl()));  // found by walking up from the test program
-  EXPECT_TRUE(fs::equivalent(default_model(), emoji_xl()));
-  EXPECT_EQ(find_model(folder.path().string()), folder.path());
+  const Places places{.models = folder.path(), .bundled = bundled_models_folder()};
+  EXPECT_TRUE(fs::equivalent(find_model("emoji-xl", places), emoji_xl()));  // found by walking up from the test program
+  EXPECT_TRUE(fs::equivalent(default_model(places), emoji_xl()));
+  EXPECT_EQ(find_model(folder.path().string(), places), folder.path());
   write_bytes(folder / "mine.safetensors", "");
   write_bytes(folder / "emoji-xl/model_index.json", "{}");
-  EXPECT_EQ(find_model("mine"), folder / "mine.safetensors");
-  EXPECT_EQ(find_model("mine.safetensors"), folder / "mine.safetensors");
-  EXPECT_EQ(find_model("emoji-xl"), folder / "emoji-xl");
+  EXPECT_EQ(find_model("mine", places), folder / "mine.safetensors");
+  EXPECT_EQ(find_model("mine.safetensors", places), folder / "mine.safetensors");
+  EXPECT_EQ(find_model("emoji-xl", places), folder / "emoji-xl");
   write_bytes(folder / "cafe\xcc\x81.safetensors", "");  // as macOS stores what is typed as one code point
-  EXPECT_EQ(find_model("caf\xc3\xa9"), folder / "cafe\xcc\x81.safetensors");
-  EXPECT_EQ(find_model((folder / "caf\xc3\xa9.safetensors").string()), folder / "cafe\xcc\x81.safetensors");
-  const auto message = error_of(ErrorKind::input, [] { find_model("emoji-x"); });
+  EXPECT_EQ(find_model("caf\xc3\xa9", places), folder / "cafe\xcc\x81.safetensors");
+  EXPECT_EQ(find_model((folder / "caf\xc3\xa9.safetensors").string(), places), folder / "cafe\xcc\x81.safetensors");
+  const auto message = error_of(ErrorKind::input, [&] { find_model("emoji-x", places); });
   EXPECT_NE(message.find(folder.path().string()), std::string::npos) << message;
   EXPECT_NE(message.find("mine.safetensors"), std::string::npos) << message;
-  error_of(ErrorKind::input, [] { find_model("a/b"); });
-  error_of(ErrorKind::input, [] { find_model(""); });
+  error_of(ErrorKind::input, [&] { find_model("a/b", places); });
+  error_of(ErrorKind::input, [&] { find_model("", places); });
 }
 
 }  // namespace negativa

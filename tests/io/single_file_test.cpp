@@ -254,13 +254,11 @@ TEST(SingleFile, KnowsCosXlAndPlaygroundByTheirTensors) {
 TEST(SingleFile, FindsItsTokenizersBesideItOrInTheModelsFolder) {
   const TemporaryFolder folder;
   write_sgm_file(open_model(emoji_xl()), folder / "m.safetensors", {});
-  const auto model = open_model(folder / "m.safetensors");
-  setenv("NEGATIVA_MODELS", (folder / "models").c_str(), 1);
+  const auto model = open_model(folder / "m.safetensors", {.models = folder / "models"});
   fs::create_directories(folder / "models/clip-tokenizer/tokenizer");
   EXPECT_EQ(model.tokenizer_folder("tokenizer"), folder / "models/clip-tokenizer/tokenizer");
   fs::create_directories(folder / "tokenizer");
   EXPECT_EQ(model.tokenizer_folder("tokenizer"), folder / "tokenizer");
-  unsetenv("NEGATIVA_MODELS");
 }
 
 TEST(SingleFile, GuessesWhatAnotherFileIs) {

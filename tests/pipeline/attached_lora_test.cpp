@@ -121,12 +121,12 @@ struct Drawer {
   Tensor rows(const Drawing& drawing, int64_t step, const Tensor& negative, const Tensor& positive) {
     const auto& [text, plan] = std::tie(drawing.text, drawing.plan);
     const Tensor ids = time_ids({plan.original_size, plan.crop_top_left, plan.target_size});
-    const auto prepared = models.unet().prepare(
+    const auto prepared = models.unet()->prepare(
         {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}),
          at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds}), at::stack({ids, ids})});
     const auto& [sampler, grid] = std::tie(drawing.course.sampler, drawing.course.grid);
     const auto input = [&](const Tensor& latents) { return sampler->scale_model_input(step, grid, latents); };
-    return models.unet().forward(at::cat({input(negative), input(positive)}), grid.timesteps[step], prepared);
+    return models.unet()->forward(at::cat({input(negative), input(positive)}), grid.timesteps[step], prepared);
   }
 };
 
@@ -152,9 +152,9 @@ class AttachedLora : public ::testing::Test {
         layers.push_back({component, name, linear});
     };
     if (component == "unet")
-      add(baked.models.unet());
+      add(*baked.models.unet());
     else
-      add(component == "text_encoder" ? baked.models.text().first->model : baked.models.text().second.model);
+      add(component == "text_encoder" ? baked.models.text()->first->model : baked.models.text()->second.model);
     return layers;
   }
 

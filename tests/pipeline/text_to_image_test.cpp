@@ -6,6 +6,7 @@
 #include "golden_file.h"
 #include "lora/attach.h"
 #include "lora/merge_weights.h"
+#include "model/lora_targets.h"
 #include "text/text_models.h"
 
 namespace negativa {
@@ -160,7 +161,7 @@ TEST(TextToImage, BranchLorasOnOneUNetEqualTwoSeparatelyMergedUNets) {
   const UNetCondition condition{input("prompt_embeds"), input("pooled_prompt_embeds"), input("add_time_ids")};
   const double timestep = input("timestep").item<float>();
 
-  const UNet& unet = bundled().unet();
+  const UNet& unet = *bundled().unet();
   const Tensor one = unet.forward(input("sample"), timestep, unet.prepare(condition, adapters), adapters);
   const UNet negative = merged_unet({weak, npo}, true), positive = merged_unet({dpo}, true);
   const Tensor plain = unet.forward(input("sample"), timestep, unet.prepare(condition));
@@ -269,27 +270,6 @@ TEST(TextToImage, ARefinerInTheBasesPlaceTakesItsLorasAndSaysWhatWasCut) {
       {at::ones({1, width}), at::ones({text_config(models.files(), "text_encoder_2").intermediate_size, 1}), {1}});
   plan.adapters = adapters;
   EXPECT_FALSE(at::equal(text_to_image(models, plan, {}).tensors.at("prompt_embeds"), plain));
-}
-
-TEST(Models, LoadingStopsWhenCancelledAndCanBeAskedForAgain) {
-  Models models(bundled().request());
-  CancelToken cancel;
-  cancel.cancel();
-  EXPECT_THROW(models.unet(&cancel), Error);
-  EXPECT_THROW(models.text(&cancel), Error);
-  EXPECT_TRUE(models.loads().empty());
-  models.unet();
-  EXPECT_EQ(models.loads().at("unet"), 1);
-}
-
-TEST(Models, NameWhatTheirWeightsAreInMemory) {
-  EXPECT_EQ(bundled().weights_dtype(), "fp32");
-  ModelRequest request;
-  request.model = test::bundled_model();
-  request.storage = at::kHalf;
-  EXPECT_EQ(Models(request).weights_dtype(), "fp16");
-  request.part_storage["vae"] = at::kFloat;
-  EXPECT_EQ(Models(request).weights_dtype(), "text_encoder:fp16,text_encoder_2:fp16,unet:fp16,vae:fp32");
 }
 
 TEST(CheckPlan, RefusesWhatCannotBe) {

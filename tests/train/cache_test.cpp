@@ -20,7 +20,6 @@ namespace fs = std::filesystem;
 class Cache : public ::testing::Test {
  protected:
   Cache() : files_(open_model(test::bundled_model())) {
-    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
     DatasetRequest request;
     request.folder = test::source_folder() / "tests/golden/dataset";
     request.prompt = "wrong";
@@ -29,10 +28,9 @@ class Cache : public ::testing::Test {
     dataset_.examples.resize(3);
     latents_.examples = dataset_.examples;
     latents_.vae_config = VaeConfig::from_json(files_.config_json("vae"), "vae");
-    latents_.facts.model_sha256 = vae_sha256(files_);
-    text_facts_.model_sha256 = text_sha256(files_);
+    latents_.facts.model_sha256 = vae_sha256(files_, {});
+    text_facts_.model_sha256 = text_sha256(files_, {});
   }
-  ~Cache() override { ::unsetenv("XDG_CACHE_HOME"); }
 
   const Vae& vae() {
     ++vae_calls_;
@@ -62,10 +60,11 @@ class Cache : public ::testing::Test {
   }
   DataHooks hooks() {
     DataHooks hooks;
+    hooks.cache = folder_ / "cache";
     hooks.on_notice = [this](const std::string& text) { notices_.push_back(text); };
     return hooks;
   }
-  fs::path cache_folder(const char* name) const { return folder_ / "cache/negativa" / name; }
+  fs::path cache_folder(const char* name) const { return folder_ / "cache" / name; }
   std::vector<fs::path> entries(const char* name) const {
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator(cache_folder(name))) found.push_back(entry.path());
@@ -168,7 +167,8 @@ TEST_F(Cache, WhatDecidesTheBytesDecidesTheEntry) {
     change(request, examples);
     request.examples = examples;
     vae_calls_ = 0;
-    cached_latents(request, [this]() -> const Vae& { return vae(); });
+    cached_latents(
+        request, [this]() -> const Vae& { return vae(); }, hooks());
     return vae_calls_;
   };
   using Examples = std::vector<Example>;
@@ -246,14 +246,17 @@ TEST_F(Cache, LatentsThatAreNotFiniteNameThePicture) {
   broken.load(files_.weights("vae"), options);
   for (const auto& slot : nn::walk(broken).slots)
     if (slot.name == "encoder.conv_out.weight") slot.tensor->fill_(1e38);
-  const auto message = error_of(ErrorKind::machine, [&] { cached_latents(latents_, [&]() -> const Vae& { return broken; }); });
+  const auto message = error_of(ErrorKind::machine, [&] {
+    cached_latents(
+        latents_, [&]() -> const Vae& { return broken; }, hooks());
+  });
   EXPECT_TRUE(contains(message, "alpha.png") && contains(message, "not finite")) << message;
   EXPECT_FALSE(fs::exists(cache_folder(names::latent_cache)));
 }
 
 TEST_F(Cache, StopsBetweenTwoPicturesAndGoesOnFromThere) {
   CancelToken cancel;
-  DataHooks hooks;
+  DataHooks hooks = this->hooks();
   hooks.cancel = &cancel;
   hooks.on_progress = [&](int64_t done, int64_t total) {
     EXPECT_EQ(total, 3);
@@ -275,12 +278,13 @@ TEST_F(Cache, HashesOfPartsFollowTheirFilesAlone) {
     const auto bytes = read_file(copy / file);
     write_atomically(copy / file, bytes + " ");
     const auto model = open_model(copy);
-    const auto result = std::pair(vae_sha256(model) != vae_sha256(files_), text_sha256(model) != text_sha256(files_));
+    const auto result =
+        std::pair(vae_sha256(model, {}) != vae_sha256(files_, {}), text_sha256(model, {}) != text_sha256(files_, {}));
     write_atomically(copy / file, bytes);
     return result;
   };
-  EXPECT_EQ(vae_sha256(open_model(copy)), vae_sha256(files_));
-  EXPECT_EQ(text_sha256(open_model(copy)), text_sha256(files_));
+  EXPECT_EQ(vae_sha256(open_model(copy), {}), vae_sha256(files_, {}));
+  EXPECT_EQ(text_sha256(open_model(copy), {}), text_sha256(files_, {}));
   EXPECT_EQ(changed("vae/config.json"), std::pair(true, false));
   EXPECT_EQ(changed("text_encoder/config.json"), std::pair(false, true));
   EXPECT_EQ(changed("tokenizer_2/vocab.json"), std::pair(false, true));
@@ -297,13 +301,13 @@ TEST_F(Cache, HashesOfASingleFileTakeInTheVocabularyBesideIt) {
   model.layout = ModelFiles::single_file;
   model.path = path;
   model.file = SafetensorsFile::open(path);
-  const auto vae_hash = vae_sha256(model), text_hash = text_sha256(model);
+  const auto vae_hash = vae_sha256(model, {}), text_hash = text_sha256(model, {});
   EXPECT_NE(text_hash, vae_hash);
   write_atomically(folder_ / "tokenizer_2/tokenizer_config.json", "{}");
-  EXPECT_EQ(vae_sha256(model), vae_hash);
-  EXPECT_NE(text_sha256(model), text_hash);
+  EXPECT_EQ(vae_sha256(model, {}), vae_hash);
+  EXPECT_NE(text_sha256(model, {}), text_hash);
   write_safetensors(path, {{"conditioner.embedders.0.transformer.x", at::ones(1)}});
-  EXPECT_NE(vae_sha256(model), vae_hash);
+  EXPECT_NE(vae_sha256(model, {}), vae_hash);
 }
 
 }  // namespace negativa

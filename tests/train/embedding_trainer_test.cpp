@@ -19,7 +19,7 @@ TrainEmbeddingOptions options(const std::string& name = "zorblax") {
   return options;
 }
 
-EmbeddingTraining plan(const TrainEmbeddingOptions& options) { return plan_embedding_training(options, test::bundled_model()); }
+EmbeddingTraining plan(const TrainEmbeddingOptions& options) { return plan_embedding_training(options, {test::places()}); }
 
 std::string error_of(const TrainEmbeddingOptions& options) {
   try {
@@ -41,11 +41,11 @@ struct Step {
 
   explicit Step(const TrainEmbeddingOptions& given)
       : training(plan(given)),
-        schedule(make_noise_schedule(training.scheduler)),
-        unet(training.unet),
-        text(load_text_models(training.files, [](const std::string&, const Weights&) { return load_options(); })),
+        schedule(make_noise_schedule(training.scheduler())),
+        unet(training.unet()),
+        text(load_text_models(training.files(), [](const std::string&, const Weights&) { return load_options(); })),
         parameters(training.start, at::kDouble) {
-    unet.load(training.files.weights("unet"), load_options());
+    unet.load(training.files().weights("unet"), load_options());
     Generator generator(1);
     TrainingRow row;
     row.latents = generator.randn({1, 4, 8, 8}).to(at::kDouble);

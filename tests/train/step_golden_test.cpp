@@ -80,12 +80,12 @@ struct Trainer {
 
   explicit Trainer(const Case& golden)
       : golden(golden),
-        training(plan_lora_training(golden.options, test::bundled_model())),
-        schedule(make_noise_schedule(training.scheduler)),
-        unet(training.unet),
-        text(load_text_models(training.files, [&](const std::string&, const Weights&) { return load_options(); })),
+        training(plan_lora_training(golden.options, {test::places()})),
+        schedule(make_noise_schedule(training.scheduler())),
+        unet(training.unet()),
+        text(load_text_models(training.files(), [&](const std::string&, const Weights&) { return load_options(); })),
         parameters(modules(), training.options.rank, training.alpha, training.parameter_dtype()) {
-    unet.load(training.files.weights("unet"), load_options());
+    unet.load(training.files().weights("unet"), load_options());
     for (const auto& module : parameters.modules()) {
       parameters.down(module, parameters.flat()).copy_(golden.at("initial." + key(module, "A")));
       parameters.up(module, parameters.flat()).copy_(golden.at("initial." + key(module, "B")));

@@ -1,8 +1,6 @@
 // Trainings of two steps on the bundled model, stopped in every way there is.
 #include "train/training_course.h"
 
-#include <cstdlib>
-
 #include "base/files.h"
 #include "base/names.h"
 #include "base/temporary_folder.h"
@@ -46,7 +44,6 @@ struct TrainingCourse : testing::Test {
   }
 
   TrainingCourse() {
-    ::setenv("XDG_CACHE_HOME", cache().path().c_str(), 1);
     make_folder(folder / "data");
     fs::copy_file(test::source_folder() / "tests/golden/dataset/tall.png", folder / "data/tall.png");
     TrainLoraOptions options;
@@ -59,11 +56,11 @@ struct TrainingCourse : testing::Test {
     options.run.validate_every = 1;
     options.run.validation_prompt = "wrong";
     options.model.threads = 1;
-    training = plan_lora_training(options, test::bundled_model());
+    training = plan_lora_training(options, {test::places()});
+    hooks.data.cache = cache().path();
     hooks.data.cancel = &cancel;
     hooks.data.on_notice = [this](const std::string& text) { notices.push_back(text); };
   }
-  ~TrainingCourse() override { ::unsetenv("XDG_CACHE_HOME"); }
 
   Recipe recipe() const {
     Recipe recipe;

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "golden_file.h"
-#include "pipeline/models.h"
+#include "model/lora_targets.h"
 
 namespace negativa::test {
 

@@ -1,8 +1,8 @@
-#include "jobs/records.h"
+#include "engine/records.h"
 
+#include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "base/sha256.h"
 #include "base/text.h"
 #include "io/models_folder.h"
 
@@ -46,77 +46,35 @@ void add_input(Recipe& recipe, const RecipeInput& input) {
 
 }  // namespace
 
-std::string last_name(const fs::path& path) {
-  const fs::path whole = fs::absolute(path).lexically_normal();
-  return nfc((whole.has_filename() ? whole : whole.parent_path()).filename().string());
-}
-
-bool is_png_name(const fs::path& file) { return ascii_lower(file.native()).ends_with(".png"); }
-
-void check_png_name(const fs::path& file) {
-  check(file.extension().empty() || is_png_name(file), ErrorKind::input, "[--out] got {}, expected a .png file; try -o {}",
-        file.string(), fs::path(file).replace_extension(".png").string());
-}
-
-namespace {
-
-// A list's hash is that of a line a file: its hash, after its name below `folder` where one is given.
-std::string hash_of_list(const std::vector<fs::path>& files, const CancelToken* cancel, const fs::path& folder = {}) {
-  std::string listing;
-  for (const auto& file : files)
-    listing +=
-        (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file, cancel) + "\n";
-  return sha256_hex(listing);
-}
-
-}  // namespace
-
-RecipeInput model_input(const std::string& role, const ModelFiles& files, const CancelToken* cancel) {
-  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path, cancel);
-  return {role, nfc(files.name), hash_of_list(files.files(), cancel, files.path)};
-}
-
-RecipeInput vae_input(const fs::path& path, const CancelToken* cancel) {
-  const VaeFiles vae = open_vae(path);
-  return {"vae", nfc(vae.name),
-          vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), cancel) : hash_of_list(vae.files, cancel)};
-}
-
-RecipeInput lora_input(const fs::path& path, const CancelToken* cancel) {
-  const auto files = lora_weights_paths(path);
-  return {"lora", last_name(path),
-          files.size() == 1 ? cached_sha256_file(files.front(), cancel) : hash_of_list(files, cancel, path)};
-}
-
-RunInputs run_inputs(Engine& engine, const ModelOptions& options, const std::vector<PictureOptions>& pictures,
-                     const CancelToken* cancel) {
+RunInputs run_inputs(Session& session, const std::vector<PictureOptions>& pictures) {
   RunInputs inputs;
-  const Models& models = engine.models();
-  inputs.models.push_back(model_input("model", models.files(), cancel));
-  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), cancel));
-  if (!options.vae.empty()) inputs.models.push_back(vae_input(find_vae(options.vae), cancel));
-  for (const auto& spec : options.embedding)
-    inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path, cancel));
+  const Models& models = session.models();
+  const Hashing hashing = session.engine().hashing(&session.caller().cancel);
+  inputs.models.push_back(model_input("model", models.files(), hashing));
+  if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), hashing));
+  if (models.vae_files()) inputs.models.push_back(vae_input(*models.vae_files(), hashing));
+  for (const auto& spec : session.options().embedding)
+    inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path, hashing));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
-      if (!inputs.loras.contains(path)) {
-        engine.lora(path);
-        inputs.loras[path] = lora_input(path, cancel);
-      }
+      if (inputs.loras.contains(path)) continue;
+      session.lora(path);
+      inputs.loras[path] = lora_input(path, hashing);
     }
   return inputs;
 }
 
-Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const PictureOptions& options, const RunInputs& inputs) {
+Recipe picture_recipe(const Session& session, const PictureOptions& options, const RunInputs& inputs) {
+  const ModelOptions& model = session.options();
   PictureOptions stored = options;
   ModelOptions stored_model;
   stored_model.allow_unmatched = model.allow_unmatched;
   stored_model.rng = model.rng;
-  stored_model.weights_dtype = engine.weights_dtype();
+  stored_model.weights_dtype = session.weights_dtype();
   for (auto& text : stored.lora) text = lora_record(text);
   for (size_t i = 0; i < model.embedding.size(); ++i)
-    stored_model.embedding.push_back(embedding_record(model.embedding[i], engine.embeddings().at(i)));
+    stored_model.embedding.push_back(embedding_record(model.embedding[i], session.embeddings().at(i)));
   Json settings = to_json(fields_of(stored));
   stored_model.prediction_type = model.prediction_type;
   stored_model.zero_snr = model.zero_snr;
@@ -131,9 +89,9 @@ Recipe picture_recipe(const Engine& engine, const ModelOptions& model, const Pic
   recipe.verb = "generate";
   recipe.settings_json = canonical_json(settings);
   recipe.seed = *options.seed;
-  recipe.device = engine.device_name();
-  recipe.dtype = dtype_name(engine.models().request().compute);
-  recipe.threads = engine.threads_a_picture();
+  recipe.device = session.device_name();
+  recipe.dtype = dtype_name(session.models().request().compute);
+  recipe.threads = session.threads_a_picture();
   for (const auto& input : inputs.models) add_input(recipe, input);
   for (const auto& text : options.lora) add_input(recipe, inputs.loras.at(parse_lora_spec(text).path));
   return recipe;

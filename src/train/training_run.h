@@ -1,13 +1,13 @@
 #pragma once
-// A training from its plan to its file, whatever it trains: run folder, memory, progress, previews, report.
-#include "base/cancel.h"
+// A training from its plan to its file, whatever it trains: run folder, memory check, metadata, report.
+#include "image/events.h"
 #include "lora/training_metadata.h"
 #include "train/memory_plan.h"
 
 namespace negativa {
 
 struct TrainReport {
-  Path file, run_folder;
+  std::filesystem::path file, run_folder;
   bool was_finished = false;  // by an earlier run of the same settings: nothing was done
   int64_t steps = 0, resumed_from = 0;
   double last_loss = 0;
@@ -17,21 +17,26 @@ struct TrainReport {
   std::string sha256;  // of the file, or of a folder's weights
 };
 
+// Draws the validation prompt with what is trained by then; the UNet is the one in memory.
+using DrawPreview = std::function<Image8(const std::shared_ptr<const UNet>&, const Trained&)>;
+
 struct TrainingRun {
   const TrainOptions& options;
+  const TrainingHost& host;
   Recipe recipe;
   MemoryRequest memory;
   std::string config_toml;  // print_config's text, which goes into the run folder
+  DrawPreview draw_preview;
   std::function<TrainingResult(RunFolder&, const TrainHooks&)> train;
   std::function<void(const TrainingResult&)> write;  // the trained file
 };
 
-TrainReport run_training(const TrainingRun& run, TrainHooks hooks);
+// Tells the caller of each step, validation and checkpoint. Throws ErrorKind::input for a run that does not fit into memory,
+// before anything is written; as RunFolder and run_course do.
+TrainReport run_training(const TrainingRun& run, const Caller& caller);
 
-// Progress and cancelling, as every training has them.
-TrainHooks training_hooks(const CancelToken& cancel);
-
-Path model_path(const TrainOptions& options);
+// While data are read and encoded: notices and cancelling, as every training has them.
+DataHooks data_hooks(const Caller& caller, const TrainingHost& host);
 
 // `settings`: the options' fields as JSON text, with all that was resolved; what decides no byte of the file is left out here.
 Recipe training_recipe(const std::string& verb, const Training& training, const TrainOptions& options,
@@ -39,9 +44,5 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
 
 // What all kinds of training say of themselves in the file's header.
 TrainingFacts training_facts(const Training& training, const TrainOptions& options, const Recipe& recipe, int64_t epochs);
-
-// What --dry-run prints. `what`: {"adapted_layers", 140}.
-std::string describe_training(const MemoryRequest& memory, const TrainOptions& options,
-                              const std::pair<std::string, int64_t>& what, bool as_json);
 
 }  // namespace negativa

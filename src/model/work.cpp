@@ -1,4 +1,4 @@
-#include "pipeline/work.h"
+#include "model/work.h"
 
 namespace negativa {
 

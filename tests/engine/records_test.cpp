@@ -1,9 +1,12 @@
-#include "jobs/records.h"
+#include "engine/records.h"
+
+#include <gtest/gtest.h>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/temporary_folder.h"
+#include "engine/test_engine.h"
 
 namespace negativa {
 
@@ -16,10 +19,9 @@ const std::string goldens = std::string(NEGATIVA_SOURCE_DIR) + "/tests/golden";
 
 // What `generate` writes beside a picture of these options.
 TextChunks text_of(const ModelOptions& model, PictureOptions picture) {
-  Engine engine(model, 1);
-  picture = engine.resolved(picture);
-  const RunInputs inputs = run_inputs(engine, model, {picture});
-  return picture_text(picture, picture_recipe(engine, model, picture, inputs));
+  Session session = test::session(model);
+  picture = session.resolved(picture);
+  return picture_text(picture, picture_recipe(session, picture, run_inputs(session, {picture})));
 }
 
 struct Records : testing::Test {
@@ -56,12 +58,12 @@ TEST_F(Records, ParametersNameSchedulesAsTheWebuiDoes) {
                                                        {"linspace", "Uniform"},
                                                        {"karras", "Karras"},
                                                        {"exponential", "Exponential"}};
-  Engine engine(model, 1);
-  const RunInputs inputs = run_inputs(engine, model, {});
+  Session session = test::session(model);
+  const RunInputs inputs = run_inputs(session, {});
   for (const auto& [schedule, name] : names) {
     picture.schedule = schedule;
-    const auto resolved = engine.resolved(picture);
-    const auto text = picture_text(resolved, picture_recipe(engine, model, resolved, inputs));
+    const auto resolved = session.resolved(picture);
+    const auto text = picture_text(resolved, picture_recipe(session, resolved, inputs));
     EXPECT_TRUE(contains(text[0].second, std::string("Schedule type: ") + name + ", ")) << text[0].second;
   }
 }
@@ -93,40 +95,6 @@ TEST_F(Records, ARecipeHoldsNoPathHostOrTime) {
   EXPECT_EQ(keys,
             (std::vector<std::string>{"device", "dtype", "inputs", "program_version", "seed", "settings", "threads", "verb"}));
   EXPECT_EQ(recipe["settings"]["lora"], Json({"lora_kohya.safetensors:0.5:negative", "lora_peft:1:both"}));
-}
-
-TEST_F(Records, SettingsFromAPictureGiveItsRecipeAgain) {
-  const TemporaryFolder folder;
-  model.vae = models + "/emoji-xl/vae";
-  picture.lora = {goldens + "/lora_kohya.safetensors:0.5:negative"};
-  picture.original_size = "32x48";
-  EXPECT_FALSE(contains(text_of(model, picture)[1].second, "prediction_type") ||
-               contains(text_of(model, picture)[1].second, "zero_snr"))
-      << "older recipes have neither";
-  model.prediction_type = "v_prediction";
-  for (const bool zero_snr : {false, true}) {
-    model.zero_snr = zero_snr;
-    model.refiner = zero_snr ? "" : models + "/emoji-xl/refiner";  // which was not trained to it
-    const auto chunks = text_of(model, picture);
-    GenerateOptions again;
-    again.output.from = folder / "a.png";
-    write_atomically(again.output.from, encode_png(Image8::filled(8, 8, white), chunks));
-    Fields fields = fields_of(again);
-    set_from_text(*find_field(fields, "lora"), goldens + "/lora_kohya.safetensors", {Source::flag, "--lora"});
-    set_from_picture(fields, again);
-    EXPECT_EQ(again.picture.prompt, picture.prompt);
-    EXPECT_EQ(again.picture.lora, picture.lora);
-    EXPECT_EQ(again.model.prediction_type, "v_prediction");
-    EXPECT_EQ(again.model.zero_snr, zero_snr);
-    EXPECT_EQ(text_of(again.model, again.picture), chunks);
-  }
-}
-
-TEST(LastName, IsThatOfFileOrFolder) {
-  EXPECT_EQ(last_name("a/wrong.safetensors"), "wrong.safetensors");
-  EXPECT_EQ(last_name("a/lora/"), "lora");
-  EXPECT_EQ(last_name("a/lora/."), "lora");
-  EXPECT_EQ(last_name("."), fs::current_path().filename());
 }
 
 }  // namespace negativa

@@ -1,17 +1,12 @@
-#include "jobs/training_run.h"
+#include "train/training_run.h"
 
 #include <chrono>
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
-#include "base/progress.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "io/models_folder.h"
-#include "jobs/describe.h"
-#include "jobs/records.h"
-#include "jobs/train_pictures.h"
+#include "model/recipe_inputs.h"
 
 namespace negativa {
 
@@ -32,37 +27,41 @@ std::map<std::string, int64_t> tag_frequency(const Dataset& dataset) {
   return counts;
 }
 
-MemoryRequest with_previews(MemoryRequest request, const TrainOptions& options) {
-  request.preview_bytes = preview_bytes(options);
-  return request;
-}
+double gibibytes(int64_t bytes) { return static_cast<double>(bytes) / double(1 << 30); }
 
 // Refuses rather than spills: a machine that swaps takes days for hours.
-void check_memory(const TrainingRun& training) {
-  const MemoryRequest request = with_previews(training.memory, training.options);
-  const MemoryPlan memory = plan_memory(request);
-  notice("predicted peak memory {:.2f} GiB (weights {:.2f}, activations {:.2f}), available {:.2f} GiB", gibibytes(memory.peak()),
-         gibibytes(memory.weights), gibibytes(memory.activations), gibibytes(memory.available));
+void check_memory(const TrainingRun& training, EventSink& events) {
+  const MemoryPlan memory = plan_memory(training.memory);
+  events.on_notice(fmt::format("predicted peak memory {:.2f} GiB (weights {:.2f}, activations {:.2f}), available {:.2f} GiB",
+                               gibibytes(memory.peak()), gibibytes(memory.weights), gibibytes(memory.activations),
+                               gibibytes(memory.available)));
   if (memory.fits() || training.options.run.force) return;
-  const auto advice = memory_advice(request);
+  const auto advice = memory_advice(training.memory);
   fail(ErrorKind::input, "[memory] the run needs about {:.1f} GiB and {:.1f} are available; try {}, or --force",
        gibibytes(memory.peak()), gibibytes(memory.available), advice.empty() ? "a smaller model" : joined(advice, " or "));
 }
 
-void add_progress(const TrainingRun& training, RunFolder& run, TrainHooks& hooks) {
-  const auto progress = std::make_shared<Progress>("train", static_cast<int>(training.options.step.steps));
-  hooks.on_step = [progress, counted = false](const StepReport& step) mutable {
-    progress->tick(counted ? 1 : static_cast<int>(step.step));  // a resumed run starts where it stopped
+TrainHooks hooks_of(const TrainingRun& training, RunFolder& run, const Caller& caller) {
+  TrainHooks hooks;
+  hooks.data = data_hooks(caller, training.host);
+  auto& events = caller.events;
+  const auto progress = std::make_shared<Stage>(events, "train", training.options.step.steps);
+  hooks.on_step = [progress, &events, counted = false](const StepReport& step) mutable {
+    events.on_loss({step.step, step.steps, step.loss, step.learning_rate, step.gradient_norm});
+    progress->tick(counted ? 1 : step.step);  // a resumed run starts where it stopped
     counted = true;
   };
-  const auto& options = training.options;
-  hooks.on_preview = [&run, &options, cancel = hooks.data.cancel](int64_t step, const std::shared_ptr<const UNet>& unet,
-                                                                  const Trained& trained) {
-    const Image8 image = draw_preview(options, unet, trained, *cancel);
+  hooks.on_validation = [&events](int64_t step, double loss) { events.on_validation({step, loss}); };
+  hooks.on_checkpoint = [&events](int64_t step) { events.on_checkpoint({step}); };
+  hooks.on_preview = [&run, &training, &events](int64_t step, const std::shared_ptr<const UNet>& unet, const Trained& trained) {
+    const Image8 image = training.draw_preview(unet, trained);
+    const auto& options = training.options;
     run.save_preview(
         step, image,
         {{"Title", options.run.validation_prompt}, {"Description", fmt::format("step {} of {}", step, options.step.steps)}});
+    events.on_preview({0, step, image});
   };
+  return hooks;
 }
 
 // Before there is a run folder.
@@ -74,8 +73,8 @@ void check_trace(const TrainRunOptions& options) {
 }
 
 // A PeftModel's folder has no bytes of its own.
-std::string trained_sha256(const Path& out) {
-  return std::filesystem::is_directory(out) ? lora_input(out).sha256 : sha256_file(out);
+std::string trained_sha256(const std::filesystem::path& out) {
+  return std::filesystem::is_directory(out) ? lora_input(out, {}).sha256 : sha256_file(out);
 }
 
 void add_result(const TrainingResult& result, TrainReport& report) {
@@ -88,24 +87,21 @@ void add_result(const TrainingResult& result, TrainReport& report) {
 
 }  // namespace
 
-TrainHooks training_hooks(const CancelToken& cancel) {
-  TrainHooks hooks;
-  hooks.data.cancel = &cancel;
-  hooks.data.on_notice = [](const std::string& text) { notice("{}", text); };
-  hooks.on_validation = [](int64_t step, double loss) { notice("step {}: validation loss {:.5f}", step, loss); };
+DataHooks data_hooks(const Caller& caller, const TrainingHost& host) {
+  DataHooks hooks;
+  hooks.cancel = &caller.cancel;
+  hooks.on_notice = [&events = caller.events](const std::string& text) { events.on_notice(text); };
+  hooks.cache = host.places.cache;
   return hooks;
 }
 
-Path model_path(const TrainOptions& options) {
-  return options.model.model.empty() ? default_model() : find_model(options.model.model);
-}
-
-TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
+TrainReport run_training(const TrainingRun& training, const Caller& caller) {
   const auto begin = std::chrono::steady_clock::now();
   const auto& options = training.options;
   check_trace(options.run);
   const bool is_new = options.run.resume == "never" || !std::filesystem::exists(RunFolder::beside(options.run.out));
-  if (is_new) check_memory(training);  // a run that is refused leaves no folder, which would refuse the advice that is given
+  if (is_new)
+    check_memory(training, caller.events);  // a run that is refused leaves no folder, which would refuse the advice that is given
   RunFolder run(options.run.out, training.recipe, options.run.resume == "never");
   TrainReport report;
   report.file = options.run.out;
@@ -116,10 +112,9 @@ TrainReport run_training(const TrainingRun& training, TrainHooks hooks) {
     report.sha256 = trained_sha256(options.run.out);
     return report;
   }
-  if (!is_new) check_memory(training);
+  if (!is_new) check_memory(training, caller.events);
   run.save_config(training.config_toml);
-  add_progress(training, run, hooks);
-  const TrainingResult result = training.train(run, hooks);
+  const TrainingResult result = training.train(run, hooks_of(training, run, caller));
   training.write(result);
   add_result(result, report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -141,8 +136,9 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
   recipe.device = training.device.is_cuda() ? "cuda" : "cpu";
   recipe.dtype = dtype_name(training.compute);
   recipe.threads = training.threads;
-  recipe.inputs.push_back(model_input("model", training.files, &cancel));
-  if (!options.model.vae.empty()) recipe.inputs.push_back(vae_input(find_vae(options.model.vae), &cancel));
+  const Hashing hashing{training.host.places.cache, &cancel};
+  recipe.inputs.push_back(model_input("model", training.files(), hashing));
+  if (training.models->vae_files()) recipe.inputs.push_back(vae_input(*training.models->vae_files(), hashing));
   recipe.inputs.push_back(data_input("data", training.pictures));
   if (training.class_pictures) recipe.inputs.push_back(data_input("class_data", *training.class_pictures));
   return recipe;
@@ -151,7 +147,7 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
 TrainingFacts training_facts(const Training& training, const TrainOptions& options, const Recipe& recipe, int64_t epochs) {
   TrainingFacts facts;
   facts.output_name = options.run.out.stem().string();
-  facts.base_model = training.files.name;
+  facts.base_model = training.files().name;
   facts.base_model_sha256 = recipe.inputs.front().sha256;
   facts.learning_rate = options.step.learning_rate;
   facts.lr_scheduler = options.step.lr_scheduler;
@@ -175,38 +171,8 @@ TrainingFacts training_facts(const Training& training, const TrainOptions& optio
   facts.flip = options.data.flip;
   facts.tag_frequency = tag_frequency(training.pictures);
   facts.recipe_json = recipe.to_text();
+  facts.date_s = training.host.places.build_date_s;
   return facts;
-}
-
-std::string describe_training(const MemoryRequest& given, const TrainOptions& options,
-                              const std::pair<std::string, int64_t>& what, bool as_json) {
-  const MemoryRequest request = with_previews(given, options);
-  const Training& training = request.training;
-  const MemoryPlan memory = plan_memory(request);
-  const auto& step = options.step;
-  const int64_t rows = step.batch_size * step.gradient_accumulation * (training.class_pictures ? 2 : 1);
-  const int64_t side = training.resolution_px / training.vae_config.factor();
-  const Json json = {{"model", training.files.name},
-                     {"pictures", training.pictures.examples.size()},
-                     {"class_pictures", training.class_pictures ? training.class_pictures->examples.size() : 0},
-                     {"resolution", training.resolution_px},
-                     {what.first, what.second},
-                     {"rows_a_step", rows},
-                     {"dtype", dtype_name(training.compute)},
-                     {"weights_dtype", training.storage ? dtype_name(*training.storage) : "as in the file"},
-                     {"workers", training.workers},
-                     {"threads_a_worker", training.threads},
-                     {"weights_gib", gibibytes(memory.weights)},
-                     {"adapters_gib", gibibytes(memory.adapters)},
-                     {"activations_gib", gibibytes(memory.activations)},
-                     {"previews_gib", gibibytes(memory.previews)},
-                     {"peak_gib", gibibytes(memory.peak())},
-                     {"available_gib", gibibytes(memory.available)},
-                     {"fits", memory.fits()},
-                     {"seconds", predicted_seconds({training.unet, side, rows * step.steps, training.workers,
-                                                    request.gradient_checkpointing, is_small_unet(training.unet)})},
-                     {"would_help", memory_advice(request)}};
-  return described(json, as_json);
 }
 
 }  // namespace negativa

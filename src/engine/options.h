@@ -2,9 +2,11 @@
 // What a person sets, in three groups: the model (one for a whole run), a picture (may differ from line to line of a prompts
 // file), and where results go. Names are those of the command line (docs: `negativa generate --help`).
 #include <optional>
-#include <set>
 
 #include "base/config.h"
+#include "model/models.h"
+#include "schedule/guidance.h"
+#include "unet/size_cond.h"
 
 namespace negativa {
 
@@ -95,34 +97,21 @@ struct PictureOptions {
 // `fields`: of a struct that holds `picture`, after the sources have written.
 void remember_choices(Fields& fields, PictureOptions& picture);
 
-struct OutputOptions {
-  Path out = "out.png";
-  int64_t batch_count = 1;
-  Path prompts, save_tensors, from;
-  bool show = false;
+struct EmbeddingSpec {
+  std::filesystem::path path;
+  std::optional<std::string> name;  // absent: the file's stem, and the token that the file stores
 
-  static void visit(auto& self, auto& v) {
-    v("out", self.out, flag("-o,--out"), "PNG file; with several pictures its name is numbered, and a folder takes 0000.png …");
-    v("batch_count", self.batch_count, range(1, 100000), "pictures; picture i is the one that seed + i makes alone");
-    v("prompts", self.prompts,
-      "JSONL file, one request a line, its keys over the flags; makes what is missing and metadata.jsonl");
-    v("from", self.from, "PNG made here: the same picture again; other flags change what they name");
-    v("save_tensors", self.save_tensors, "safetensors file for embeddings, latents and picture (one picture)");
-    v("show", self.show, "draw the picture in the terminal");
-  }
+  bool operator==(const EmbeddingSpec&) const = default;
 };
 
-struct GenerateOptions {
-  ModelOptions model;
-  PictureOptions picture;
-  OutputOptions output;
-  std::set<std::string> typed = {};  // names of the options that a person typed: those count as given even at their default
+// FILE[=NAME]; an existing file of the whole text wins.
+EmbeddingSpec parse_embedding_spec(const std::string& text);
 
-  static void visit(auto& self, auto& v) {
-    PictureOptions::visit(self.picture, v);
-    ModelOptions::visit(self.model, v);
-    OutputOptions::visit(self.output, v);
-  }
-};
+// "768x1024" -> {768, 1024}; separator 'x' or ','. Throws ErrorKind::input naming the flag.
+SizePx parse_size(const std::string& text, char separator, std::string_view flag);
+GuidanceInterval parse_interval(const std::string& text);
+
+// What is opened for these options: every "auto" answered. Throws ErrorKind::input, device.
+ModelRequest model_request(const ModelOptions& options, const Places& places);
 
 }  // namespace negativa

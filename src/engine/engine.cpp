@@ -1,0 +1,149 @@
+#include "engine/engine.h"
+
+#include <sys/stat.h>
+
+#include <numeric>
+
+#include "base/file_names.h"
+#include "core/memory.h"
+#include "model/lora_targets.h"
+#include "model/recipe_inputs.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kept_files = 32;  // LoRAs, and embeddings
+
+std::string dtype_text(const std::optional<DType>& dtype) { return dtype ? dtype_name(*dtype) : "auto"; }
+
+std::string whole(const std::optional<fs::path>& path) { return path ? fs::weakly_canonical(*path).string() : ""; }
+
+// All that decides what is opened and how its weights lie in memory.
+std::string key_of(const ModelRequest& request) {
+  std::string parts;
+  for (const auto& [part, dtype] : request.part_storage)
+    parts += fmt::format("{}:{} ", part_name(part), dtype ? dtype_name(*dtype) : "file");
+  const auto& asked = request.prediction;
+  return fmt::format(
+      "{}\n{}\n{}\n{} {} {} {}\n{} {} {} {} {} {}", whole(request.model), whole(request.refiner), whole(request.vae),
+      dtype_name(request.compute), dtype_text(request.vae_compute), dtype_text(request.storage), parts, request.device.str(),
+      asked.type ? static_cast<int>(*asked.type) : -1, asked.zero_snr ? static_cast<int>(*asked.zero_snr) : -1,
+      request.keep_parts ? static_cast<int>(*request.keep_parts) : -1, request.keep_bytes, request.pack_large_unet);
+}
+
+// Sizes and times of a model's files: another file of the same name is another model.
+std::string state_of_files(const Models& models) {
+  std::vector<fs::path> files = models.files().files();
+  const auto add = [&](const std::vector<fs::path>& more) { files.insert(files.end(), more.begin(), more.end()); };
+  if (models.refiner_files()) add(models.refiner_files()->files());
+  if (models.vae_files()) add(models.vae_files()->files);
+  std::string state;
+  for (const auto& file : files) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return file.string() + " is not there";
+    state += fmt::format("{} {} {} {} {}\n", file.string(), status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                         status.st_ino);
+  }
+  return state;
+}
+
+// A file that is gone or cannot be listed is none of the opened one's.
+bool is_unchanged(const std::string& state, const Models& models) {
+  try {
+    return state_of_files(models) == state;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Absent: the file cannot be hashed; what reads it says why.
+template <class Hash>
+std::optional<std::string> hash_or_none(const Hash& hash) {
+  try {
+    return hash();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) throw;
+    return {};
+  }
+}
+
+}  // namespace
+
+Engine::Engine(EngineSettings settings)
+    : settings_(std::move(settings)),
+      budget_bytes_(settings_.memory_budget_bytes.value_or(available_bytes() / 2)),
+      shelf_(std::make_shared<Shelf>()),
+      loras_(kept_files),
+      embeddings_(kept_files) {
+  shelf_->budget_bytes = budget_bytes_;
+}
+
+void Engine::Shelf::make_room(int64_t more_bytes) {
+  int64_t held = std::accumulate(opened.begin(), opened.end(), int64_t{0},
+                                 [](int64_t sum, const Opened& one) { return sum + one.models->held_bytes(); });
+  for (auto one = opened.end(); one != opened.begin();) {
+    --one;
+    if (held + more_bytes <= budget_bytes) return;
+    if (one->models.use_count() > 1) continue;
+    held -= one->models->held_bytes();
+    one->models->release();
+    one = opened.erase(one);
+  }
+}
+
+std::shared_ptr<Models> Engine::open(ModelRequest request) {
+  request.keep_bytes = budget_bytes_;
+  if (!request.while_loading) request.while_loading = settings_.while_loading;
+  const std::string key = key_of(request);
+  const std::lock_guard lock(shelf_->mutex);
+  auto& opened = shelf_->opened;
+  auto found = std::find_if(opened.begin(), opened.end(), [&](const Opened& one) { return one.key == key; });
+  if (found != opened.end() && !is_unchanged(found->files, *found->models)) {
+    opened.erase(found);  // whoever draws with it still holds it
+    found = opened.end();
+  }
+  if (found == opened.end()) {
+    auto models = std::make_shared<Models>(std::move(request), places());
+    shelf_->make_room(models->keeps_parts() ? models->weight_bytes() : 0);
+    opened.push_front({key, state_of_files(*models), std::move(models)});
+  } else {
+    opened.splice(opened.begin(), opened, found);
+  }
+  // The last of those who hold this pointer makes room for others.
+  const auto give_back = [shelf = shelf_, models = opened.front().models](Models*) mutable {
+    models.reset();
+    const std::lock_guard lock(shelf->mutex);
+    shelf->make_room(0);
+  };
+  return {opened.front().models.get(), give_back};
+}
+
+int64_t Engine::held_bytes() const {
+  const std::lock_guard lock(shelf_->mutex);
+  return std::accumulate(shelf_->opened.begin(), shelf_->opened.end(), int64_t{0},
+                         [](int64_t sum, const Opened& one) { return sum + one.models->held_bytes(); });
+}
+
+std::shared_ptr<const LoraFile> Engine::lora(const fs::path& path, const Models& models, bool allow_unmatched,
+                                             const CancelToken* cancel) {
+  const auto read = [&] {
+    return std::make_shared<const LoraFile>(read_lora(path, lora_targets(models.files()), allow_unmatched));
+  };
+  const auto hash = hash_or_none([&] { return lora_input(path, hashing(cancel)).sha256; });
+  if (!hash) return read();
+  return loras_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), key_of(models.request()), allow_unmatched), read);
+}
+
+std::shared_ptr<const Embedding> Engine::embedding(const fs::path& path, const std::optional<std::string>& name,
+                                                   const Models& models, const CancelToken* cancel) {
+  const auto read = [&] { return std::make_shared<const Embedding>(load_embedding(path, name, models.embedding_widths())); };
+  const auto hash = hash_or_none([&] { return cached_sha256_file(path, hashing(cancel)); });
+  if (!hash) return read();
+  return embeddings_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), name.value_or("\n"), key_of(models.request())),
+                         read);
+}
+
+}  // namespace negativa

@@ -1,0 +1,72 @@
+#pragma once
+// One request's view of an engine: a model, what LoRAs and embeddings add to it, and the pictures that are drawn with them.
+#include "engine/engine.h"
+#include "engine/options.h"
+#include "image/events.h"
+#include "lora/attach.h"
+#include "pipeline/text_to_image.h"
+
+namespace negativa {
+
+// How long pictures took.
+struct DrawingTimes {
+  std::optional<double> median_step_s;  // from one step to the next, where one worker drew; absent after fewer than two
+};
+
+// Belongs to one thread; several sessions of one engine may be used at once.
+class Session {
+ public:
+  // Resolves every "auto", opens files; says in a notice which names an embedding file has besides its own.
+  // pictures: how many there will be, which decides the number of workers. keep_parts: as ModelRequest's.
+  // Throws ErrorKind::input, device, file_format.
+  Session(Engine& engine, const ModelOptions& options, const Caller& caller, size_t pictures,
+          std::optional<bool> keep_parts = {});
+
+  Engine& engine() const { return engine_; }
+  const Caller& caller() const { return caller_; }
+  Models& models() const { return *models_; }
+  const ModelOptions& options() const { return options_; }
+  int threads_a_picture() const { return threads_a_picture_; }
+  int workers() const { return workers_; }
+  const std::string& weights_dtype() const { return weights_dtype_; }       // Models::weights_dtype
+  const std::vector<Embedding>& embeddings() const { return embeddings_; }  // in order of --embedding
+  std::string device_name() const { return models_->request().device.is_cuda() ? "cuda" : "cpu"; }
+
+  // Says once what of the file was skipped. Throws as read_lora and parse_lora_spec do.
+  std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path);
+  std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs);
+  // What is worth a line before these pictures are made; as they were asked for, before resolved().
+  std::vector<std::string> notices(const PictureOptions& asked) const;
+  // Every question of a request answered; `width` and others follow the model where they are absent. seed must be set.
+  Plan plan(const PictureOptions& options);
+  // The same answers as options: what a record stores.
+  PictureOptions resolved(const PictureOptions& options) const;
+
+  // Makes all pictures on the engine's workers: several at once for a small model, stage by stage for one that does not keep its
+  // parts. `stage` is what the steps are counted as. on_picture is called from one thread at a time, in the order they finish.
+  // The first error stops all workers and is thrown here.
+  DrawingTimes draw(const std::vector<Plan>& plans, const std::string& stage, const OnPicture& on_picture);
+
+ private:
+  void load_embeddings();
+  void notice_loras_without_effect(const std::vector<std::string>& specs, const Plan& plan);
+  void say(const std::string& text) const { caller_.events.on_notice(text); }
+
+  Engine& engine_;
+  const ModelOptions options_;
+  const Caller caller_;
+  std::shared_ptr<Models> models_;
+  int threads_a_picture_ = 1, workers_ = 1;
+  std::string weights_dtype_;
+  std::vector<Embedding> embeddings_;
+  std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;
+  std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
+};
+
+// What these LoRAs add to a picture: UNet rows and the text encoders of each branch.
+std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& loras);
+
+// Session::notices of all of them.
+void say_notices(const Session& session, const std::vector<PictureOptions>& asked);
+
+}  // namespace negativa

@@ -1,0 +1,24 @@
+#include "model/lora_targets.h"
+
+#include "base/names.h"
+#include "text/text_models.h"
+#include "unet/unet.h"
+
+namespace negativa {
+
+LoraTargets lora_targets(const ModelFiles& files) {
+  LoraTargets targets;
+  UNet unet(UNetConfig::from_json(files.config_json(names::unet), files.name + "/unet/config.json"));
+  targets.add(names::unet, nn::walk(unet));
+  for (const char* part : {names::text_encoder, names::text_encoder_2}) {
+    if (!files.has(part)) continue;
+    CLIPTextModel encoder(text_config(files, part));
+    // Pictures read the last layer but one of either encoder, and the pooled vector of the second, which has passed all its
+    // layers.
+    const std::string last = fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1);
+    targets.add(part, nn::walk(encoder), encoder.text_projection ? "" : last);
+  }
+  return targets;
+}
+
+}  // namespace negativa

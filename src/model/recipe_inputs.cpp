@@ -1,0 +1,40 @@
+#include "model/recipe_inputs.h"
+
+#include "base/file_names.h"
+#include "base/text.h"
+#include "lora/lora_file.h"
+
+namespace negativa {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A list's hash is that of a line a file: its hash, after its name below `folder` where one is given.
+std::string hash_of_list(const std::vector<fs::path>& files, const Hashing& hashing, const fs::path& folder = {}) {
+  std::string listing;
+  for (const auto& file : files)
+    listing +=
+        (folder.empty() ? "" : fs::relative(file, folder).generic_string() + " ") + cached_sha256_file(file, hashing) + "\n";
+  return sha256_hex(listing);
+}
+
+}  // namespace
+
+RecipeInput model_input(const std::string& role, const ModelFiles& files, const Hashing& hashing) {
+  if (files.layout == ModelFiles::single_file) return recipe_input(role, files.path, hashing);
+  return {role, nfc(files.name), hash_of_list(files.files(), hashing, files.path)};
+}
+
+RecipeInput vae_input(const VaeFiles& vae, const Hashing& hashing) {
+  return {"vae", nfc(vae.name),
+          vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), hashing) : hash_of_list(vae.files, hashing)};
+}
+
+RecipeInput lora_input(const fs::path& path, const Hashing& hashing) {
+  const auto files = lora_weights_paths(path);
+  return {"lora", last_name(path),
+          files.size() == 1 ? cached_sha256_file(files.front(), hashing) : hash_of_list(files, hashing, path)};
+}
+
+}  // namespace negativa

@@ -1,0 +1,107 @@
+#include "engine/session.h"
+
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder.h"
+#include "engine/test_engine.h"
+
+namespace negativa {
+
+namespace {
+
+ModelOptions on_cpu() {
+  ModelOptions options;
+  options.device = "cpu";
+  return options;
+}
+
+}  // namespace
+
+TEST(SessionResolved, AnswersWhatIsAbsentFromTheModel) {
+  const Session session = test::session(on_cpu());
+  PictureOptions options;
+  options.cfg_scale = 4;
+  PictureOptions done = session.resolved(options);
+  EXPECT_EQ(done.width, 64);
+  EXPECT_EQ(done.height, 64);
+  EXPECT_EQ(done.sampler, "euler");
+  EXPECT_EQ(done.schedule, "leading");
+  EXPECT_EQ(done.refiner_cfg_scale, 4);
+  EXPECT_EQ(done.original_size, "64x64");
+  EXPECT_EQ(done.crop_top_left, "0,0");
+  EXPECT_FALSE(done.negative_prompt.has_value());
+  options.width = 96;
+  options.sampler = "dpmpp_2m";
+  done = session.resolved(options);
+  EXPECT_EQ(done.original_size, "64x96");
+  EXPECT_EQ(done.target_size, "64x96");
+  EXPECT_EQ(done.sampler, "dpmpp_2m");
+}
+
+TEST(SessionPlan, EmptySecondPromptsFollowTheFirst) {
+  Session session = test::session(on_cpu());
+  PictureOptions options;
+  options.prompt = "lion";
+  options.seed = 1;
+  options.prompt_2 = options.negative_prompt_2 = "";
+  const Plan plan = session.plan(options);
+  EXPECT_EQ(plan.prompt_2, "lion");
+  EXPECT_FALSE(plan.negative_prompt.has_value());
+  EXPECT_FALSE(plan.negative_prompt_2.has_value());
+  EXPECT_FALSE(plan.refiner_start.has_value()) << "there is no refiner";
+}
+
+TEST(SessionStorage, IsAskedForAllPartsOrByPart) {
+  ModelOptions options = on_cpu();
+  for (const char* text : {"fp16", "int8", "text_encoder:fp32,text_encoder_2:fp16,unet:bf16,vae:fp32"}) {
+    options.weights_dtype = text;
+    EXPECT_EQ(test::session(options).weights_dtype(), text);
+  }
+  options.weights_dtype = "unet:fp16";
+  EXPECT_EQ(test::session(options).weights_dtype(), "text_encoder:fp32,text_encoder_2:fp32,unet:fp16,vae:fp32");
+  for (const char* text : {"", "fp8", "unet:", "unet:fp16,", "nnet:fp16", "unet=fp16", "unet:auto"}) {
+    options.weights_dtype = text;
+    EXPECT_TRUE(error_of(ErrorKind::input, [&] { test::session(options); }).starts_with("[--weights-dtype] got ")) << text;
+  }
+}
+
+TEST(SessionDraw, StageByStageAndSideBySideGiveTheSameBytes) {
+  ModelOptions model = on_cpu();
+  model.threads = 2;
+  std::map<size_t, Tensor> made[2];
+  for (const bool keep_parts : {false, true}) {
+    Engine engine({.places = test::places()});
+    Session session(engine, model, test::nobody(), 3, keep_parts);
+    std::vector<Plan> plans;
+    for (uint64_t seed = 0; seed < 3; ++seed) {
+      PictureOptions options;
+      options.prompt = "lion";
+      options.steps = 2;
+      options.seed = seed;
+      plans.push_back(session.plan(options));
+    }
+    session.draw(plans, "denoise", [&](size_t i, ImageResult&& result) { made[keep_parts][i] = result.image; });
+    EXPECT_EQ(session.models().loads(), (std::map<std::string, int>{{"text", 1}, {"unet", 1}, {"vae", 1}}));
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(at::equal(made[0][i], made[1][i])) << i;
+}
+
+TEST(SessionDraw, ThrowsTheFirstErrorOfItsWorkers) {
+  ModelOptions model = on_cpu();
+  model.threads = 2;
+  Session session = test::session(model, 4);
+  PictureOptions options;
+  options.prompt = "lion";
+  options.steps = 1;
+  options.seed = 1;
+  const std::vector<Plan> plans(4, session.plan(options));
+  int made = 0;
+  const auto stop = [&](size_t, ImageResult&&) {
+    ++made;
+    fail(ErrorKind::machine, "the disk is full");
+  };
+  EXPECT_EQ(error_of(ErrorKind::machine, [&] { session.draw(plans, "denoise", stop); }), "the disk is full");
+  EXPECT_LE(made, 2);
+}
+
+}  // namespace negativa

@@ -1,0 +1,32 @@
+#include "pipeline/prediction.h"
+
+#include <gtest/gtest.h>
+
+#include "golden_file.h"
+
+namespace negativa {
+namespace {
+
+TEST(Prediction, TakesTheLargestStageOfAModelThatHoldsOnePartAtATime) {
+  ModelRequest request;
+  request.model = test::bundled_model();
+  Models keeping(request);
+  request.keep_parts = false;
+  Models one_by_one(request);
+  Plan plan;
+  plan.height_px = plan.width_px = 64;
+  plan.steps = 10;
+  plan.sampler = "euler";
+  plan.grid = "leading";
+  const Prediction all = predict(keeping, {plan}, 1), largest = predict(one_by_one, {plan}, 1);
+  EXPECT_LT(largest.weights_bytes, all.weights_bytes);
+  EXPECT_GE(all.weights_bytes, keeping.weight_bytes());
+  EXPECT_GT(largest.activations_bytes, 0);
+  const double guided = picture_flop(keeping, plan);
+  plan.guidance_scale = 1;
+  EXPECT_NEAR(picture_flop(keeping, plan) / guided, 0.5, 0.1);
+  EXPECT_GT(all.seconds(), 0);
+}
+
+}  // namespace
+}  // namespace negativa
