@@ -9,7 +9,6 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "io/models_folder.h"
-#include "jobs/describe.h"
 #include "jobs/records.h"
 #include "jobs/train_pictures.h"
 
@@ -178,35 +177,26 @@ TrainingFacts training_facts(const Training& training, const TrainOptions& optio
   return facts;
 }
 
-std::string describe_training(const MemoryRequest& given, const TrainOptions& options,
-                              const std::pair<std::string, int64_t>& what, bool as_json) {
+TrainingForecast forecast_training(const MemoryRequest& given, const TrainOptions& options) {
   const MemoryRequest request = with_previews(given, options);
   const Training& training = request.training;
-  const MemoryPlan memory = plan_memory(request);
   const auto& step = options.step;
-  const int64_t rows = step.batch_size * step.gradient_accumulation * (training.class_pictures ? 2 : 1);
   const int64_t side = training.resolution_px / training.vae_config.factor();
-  const Json json = {{"model", training.files.name},
-                     {"pictures", training.pictures.examples.size()},
-                     {"class_pictures", training.class_pictures ? training.class_pictures->examples.size() : 0},
-                     {"resolution", training.resolution_px},
-                     {what.first, what.second},
-                     {"rows_a_step", rows},
-                     {"dtype", dtype_name(training.compute)},
-                     {"weights_dtype", training.storage ? dtype_name(*training.storage) : "as in the file"},
-                     {"workers", training.workers},
-                     {"threads_a_worker", training.threads},
-                     {"weights_gib", gibibytes(memory.weights)},
-                     {"adapters_gib", gibibytes(memory.adapters)},
-                     {"activations_gib", gibibytes(memory.activations)},
-                     {"previews_gib", gibibytes(memory.previews)},
-                     {"peak_gib", gibibytes(memory.peak())},
-                     {"available_gib", gibibytes(memory.available)},
-                     {"fits", memory.fits()},
-                     {"seconds", predicted_seconds({training.unet, side, rows * step.steps, training.workers,
-                                                    request.gradient_checkpointing, is_small_unet(training.unet)})},
-                     {"would_help", memory_advice(request)}};
-  return described(json, as_json);
+  TrainingForecast forecast;
+  forecast.model = training.files.name;
+  forecast.pictures = static_cast<int64_t>(training.pictures.examples.size());
+  forecast.class_pictures = training.class_pictures ? static_cast<int64_t>(training.class_pictures->examples.size()) : 0;
+  forecast.resolution_px = training.resolution_px;
+  forecast.rows_a_step = step.batch_size * step.gradient_accumulation * (training.class_pictures ? 2 : 1);
+  forecast.dtype = dtype_name(training.compute);
+  if (training.storage) forecast.weights_dtype = dtype_name(*training.storage);
+  forecast.workers = training.workers;
+  forecast.threads_a_worker = training.threads;
+  forecast.memory = plan_memory(request);
+  forecast.seconds = predicted_seconds({training.unet, side, forecast.rows_a_step * step.steps, training.workers,
+                                        request.gradient_checkpointing, is_small_unet(training.unet)});
+  forecast.would_help = memory_advice(request);
+  return forecast;
 }
 
 }  // namespace negativa

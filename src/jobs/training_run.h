@@ -1,8 +1,8 @@
 #pragma once
 // A training from its plan to its file, whatever it trains: run folder, memory, progress, previews, report.
 #include "base/cancel.h"
+#include "jobs/forecast.h"
 #include "lora/training_metadata.h"
-#include "train/memory_plan.h"
 
 namespace negativa {
 
@@ -40,8 +40,7 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
 // What all kinds of training say of themselves in the file's header.
 TrainingFacts training_facts(const Training& training, const TrainOptions& options, const Recipe& recipe, int64_t epochs);
 
-// What --dry-run prints. `what`: {"adapted_layers", 140}.
-std::string describe_training(const MemoryRequest& memory, const TrainOptions& options,
-                              const std::pair<std::string, int64_t>& what, bool as_json);
+// All of what --dry-run tells but the number of what is trained.
+TrainingForecast forecast_training(const MemoryRequest& memory, const TrainOptions& options);
 
 }  // namespace negativa
