@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/recipe.h"
+#include "forecast_text.h"
 #include "image/terminal.h"
 #include "jobs/without_effect.h"
 #include "options.h"
@@ -25,7 +26,8 @@ int run_compare(const Arguments& args) {
     return 0;
   }
   if (common.dry_run) {
-    std::printf("%s", describe_compare(options, common.json).c_str());
+    const auto forecast = forecast_compare(options);
+    std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
   const CompareReport report = compare(options, interrupt_token());

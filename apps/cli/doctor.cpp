@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "doctor_text.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -19,7 +20,7 @@ int run_doctor(const Arguments& args) {
   Fields fields = fields_of(options);
   if (!parse_command_line({"doctor", "what this machine has and what fits on it", args}, fields)) return 0;
   const DoctorReport report = examine_machine();
-  std::printf("%s", (options.json ? report_json(report) + "\n" : report_text(report)).c_str());
+  std::printf("%s", (options.json ? json_of(report) + "\n" : text_of(report)).c_str());
   return 0;
 }
 

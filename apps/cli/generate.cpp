@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "forecast_text.h"
 #include "image/terminal.h"
 #include "jobs/engine.h"
 #include "jobs/records.h"
@@ -60,7 +61,8 @@ int run_generate(const Arguments& args) {
     return 0;
   }
   if (common.dry_run) {
-    std::printf("%s", describe_generate(options, common.json).c_str());
+    const auto forecast = forecast_generate(options);
+    std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");

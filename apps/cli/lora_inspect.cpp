@@ -1,36 +1,29 @@
+#include "jobs/lora_inspect.h"
+
 #include <cstdio>
 
-#include "jobs/lora_layers.h"
-#include "lora/inspect.h"
+#include "lora_inspect_text.h"
 #include "options.h"
 #include "verbs.h"
 
 namespace negativa::cli {
 
 namespace {
-struct InspectOptions {
-  Path file;
-  std::string model;
+struct Options : LoraInspectOptions {
   bool json = false;
   static void visit(auto& self, auto& v) {
-    v("file", self.file, flag("FILE"), "LoRA file or peft folder");
-    v("model", self.model, flag("-m,--model"),
-      "compare with this model's layers; default: the bundled emoji-xl or full-size SDXL, whichever fits best");
+    LoraInspectOptions::visit(self, v);
     v("json", self.json, "as JSON");
   }
 };
 }  // namespace
 
 int run_lora_inspect(const Arguments& args) {
-  InspectOptions options;
+  Options options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"lora inspect", "what is in a LoRA file and whether it fits a model", args}, fields)) return 0;
-  check(!options.file.empty(), ErrorKind::input, "[lora inspect] a LoRA file is needed");
-  use_one_thread();
-  const LoraLayers layers = lora_layers(options.model, {options.file});
-  LoraReport report = inspect_lora(options.file, &layers.targets, &interrupt_token());
-  report.model = layers.model;
-  std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
+  const LoraReport report = lora_inspect(options, interrupt_token());
+  std::printf("%s\n", (options.json ? json_of(report) : text_of(report)).c_str());
   return 0;
 }
 

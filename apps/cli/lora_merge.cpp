@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "lora_merge_text.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -18,7 +19,7 @@ int run_lora_merge(const Arguments& args) {
   }
   const LoraMergeReport report =
       common.dry_run ? plan_lora_merge(options, interrupt_token()) : lora_merge(options, interrupt_token());
-  std::printf("%s", (common.json ? report_json(report) + "\n" : report_text(report)).c_str());
+  std::printf("%s", (common.json ? json_of(report) + "\n" : text_of(report)).c_str());
   return 0;
 }
 

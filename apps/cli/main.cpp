@@ -94,11 +94,6 @@ int report(const char* message, int code) {
 
 }  // namespace
 
-CancelToken& interrupt_token() {
-  static CancelToken token;
-  return token;
-}
-
 int main_with_errors(const std::string& program, const Arguments& args) {
   try {
     const int code = run(program, args);

@@ -2,6 +2,7 @@
 
 #include "io/models_folder.h"
 #include "jobs/inspect_model.h"
+#include "model_text.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -25,7 +26,7 @@ int run_model_inspect(const Arguments& args) {
   if (!parse_command_line({"model inspect", "parts, parameters, sizes, dtypes and hashes of a model", args}, fields)) return 0;
   const ModelReport report =
       inspect_model(options.model.empty() ? default_model() : find_model(options.model), &interrupt_token());
-  std::printf("%s\n", (options.json ? report_json(report) : report_text(report)).c_str());
+  std::printf("%s\n", (options.json ? json_of(report) : text_of(report)).c_str());
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "forecast_text.h"
 #include "options.h"
 #include "train_report.h"
 #include "verbs.h"
@@ -21,7 +22,8 @@ int run_train_embedding(const Arguments& args) {
     return 0;
   }
   if (common.dry_run) {
-    std::printf("%s", describe_train_embedding(options, common.json).c_str());
+    const auto forecast = forecast_train_embedding(options);
+    std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");

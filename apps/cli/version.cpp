@@ -1,10 +1,8 @@
-#include <ATen/Version.h>
-#include <torch/headeronly/version.h>
+#include "jobs/version.h"
 
 #include <cstdio>
 
 #include "base/json.h"
-#include "base/recipe.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -21,12 +19,10 @@ int run_version(const Arguments& args) {
   VersionOptions options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"version", "which program and libraries these are", args}, fields)) return 0;
-  const Json version = {{"version", Recipe::default_program_version()},
-                        {"build_type", NEGATIVA_BUILD_TYPE},
-                        {"compiler", NEGATIVA_COMPILER},
-                        {"libtorch", TORCH_VERSION},
-                        {"cpu_capability", at::get_cpu_capability()},
-                        {"processor", processor_name()}};
+  const VersionReport report = program_version();
+  const Json version = {
+      {"version", report.version},   {"build_type", report.build_type},         {"compiler", report.compiler},
+      {"libtorch", report.libtorch}, {"cpu_capability", report.cpu_capability}, {"processor", report.processor}};
   if (options.json) {
     std::printf("%s\n", canonical_json(version).c_str());
   } else {

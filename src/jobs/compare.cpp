@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "image/sheet.h"
 #include "io/image_tensor.h"
-#include "jobs/describe.h"
 #include "jobs/engine.h"
 #include "jobs/generate.h"
 #include "jobs/records.h"
@@ -116,7 +115,7 @@ void check_has_prompt(const CompareOptions& options) {
 
 }  // namespace
 
-std::string describe_compare(const CompareOptions& options, bool as_json) {
+CompareForecast forecast_compare(const CompareOptions& options) {
   check_has_prompt(options);
   const std::vector<Row> rows = make_rows(options);
   std::vector<std::string> arms;
@@ -124,7 +123,7 @@ std::string describe_compare(const CompareOptions& options, bool as_json) {
   Engine engine(options.model, arms.size() * rows.size());
   const std::vector<Plan> plans = plans_of(engine, rows);
   note_rows(engine, options, rows, plans);
-  return describe_pictures(engine, plans, {{"file", options.out.string()}, {"arms", arms}, {"rows", rows.size()}}, as_json);
+  return {forecast_pictures(engine, plans), options.out, arms, static_cast<int64_t>(rows.size())};
 }
 
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel) {

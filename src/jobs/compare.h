@@ -2,6 +2,7 @@
 // `negativa compare`: does a negative LoRA help these prompts? Four arms at the same seeds, one labelled sheet.
 #include "base/cancel.h"
 #include "image/image.h"
+#include "jobs/forecast.h"
 #include "jobs/options.h"
 
 namespace negativa {
@@ -39,7 +40,7 @@ struct CompareReport {
 // A LoRA's own branch is overridden by the arm's; its weight holds. Throws as generate does.
 CompareReport compare(const CompareOptions& options, const CancelToken& cancel);
 
-// What --dry-run prints.
-std::string describe_compare(const CompareOptions& options, bool as_json);
+// What --dry-run tells. Throws as compare does, without drawing.
+CompareForecast forecast_compare(const CompareOptions& options);
 
 }  // namespace negativa

@@ -25,7 +25,5 @@ struct DoctorReport {
 };
 
 DoctorReport examine_machine();
-std::string report_text(const DoctorReport& report);
-std::string report_json(const DoctorReport& report);
 
 }  // namespace negativa

@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "io/image_tensor.h"
-#include "jobs/describe.h"
 #include "jobs/lora_notices.h"
 #include "jobs/records.h"
 #include "jobs/run_watch.h"
@@ -230,7 +229,7 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   return report;
 }
 
-std::string describe_generate(const GenerateOptions& options, bool as_json) {
+GenerateForecast forecast_generate(const GenerateOptions& options) {
   const GeneratePlan plan = plan_generate(options);
   Engine engine(options.model, plan.requests.size());
   say_notices(engine, asked_of(plan));
@@ -239,7 +238,7 @@ std::string describe_generate(const GenerateOptions& options, bool as_json) {
   for (const auto& request : plan.requests) plans.push_back(engine.plan(request.options));
   for (size_t i = 0; i < plans.size(); ++i) asked.push_back({plan.requests[i].options, plans[i]});
   note_asked(engine, options.model, asked, options.typed);
-  return describe_pictures(engine, plans, {{"first_file", plan.requests.front().file.string()}}, as_json);
+  return {forecast_pictures(engine, plans), plan.requests.front().file};
 }
 
 }  // namespace negativa

@@ -2,6 +2,7 @@
 // `negativa generate`: requests from flags and a prompts file, pictures with their records.
 #include "base/cancel.h"
 #include "image/image.h"
+#include "jobs/forecast.h"
 #include "jobs/options.h"
 
 namespace negativa {
@@ -42,7 +43,7 @@ struct GenerateReport {
 GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel,
                         const std::function<void(const Path&, const Image8&)>& on_file);
 
-// What --dry-run prints: files, sizes, predicted memory and time, as text or as JSON.
-std::string describe_generate(const GenerateOptions& options, bool as_json);
+// What --dry-run tells. Throws as generate does, without drawing.
+GenerateForecast forecast_generate(const GenerateOptions& options);
 
 }  // namespace negativa

@@ -26,7 +26,4 @@ struct ModelReport {
 // would.
 ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
-std::string report_text(const ModelReport& report);
-std::string report_json(const ModelReport& report);
-
 }  // namespace negativa

@@ -42,7 +42,4 @@ LoraMergeReport lora_merge(const LoraMergeOptions& options, const CancelToken& c
 // All of it but the writing.
 LoraMergeReport plan_lora_merge(const LoraMergeOptions& options, const CancelToken& cancel = {});
 
-std::string report_text(const LoraMergeReport& report);
-std::string report_json(const LoraMergeReport& report);
-
 }  // namespace negativa

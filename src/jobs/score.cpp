@@ -367,4 +367,10 @@ ScoreReport score(const ScoreOptions& options, const CancelToken& cancel) {
   return report;
 }
 
+ScoreForecast forecast_score(const ScoreOptions& options) {
+  ScoreForecast forecast;
+  for (const auto& folder : options.folder) forecast.sets.push_back(read_score_set(folder, true));
+  return forecast;
+}
+
 }  // namespace negativa

@@ -75,6 +75,13 @@ struct ScoreReport {
 // Throws ErrorKind::input for what cannot be scored, in one line. Writes --out and --sheet.
 ScoreReport score(const ScoreOptions& options, const CancelToken& cancel);
 
+struct ScoreForecast {
+  std::vector<ScoreSet> sets;
+};
+
+// What --dry-run tells: the pictures found, none of them decoded. Throws as read_score_set does.
+ScoreForecast forecast_score(const ScoreOptions& options);
+
 std::string score_csv(const ScoreReport& report);
 // Best, worst and (with several sets) most changed pictures; a row a picture, a column a set.
 Image8 score_sheet(const ScoreReport& report);

@@ -36,11 +36,13 @@ TrainReport train_embedding(const TrainEmbeddingOptions& options, const std::str
   return run_training({training.options, recipe, memory_request(training), config_toml, train, write}, hooks);
 }
 
-std::string describe_train_embedding(const TrainEmbeddingOptions& options, bool as_json) {
+TrainingForecast forecast_train_embedding(const TrainEmbeddingOptions& options) {
   for (const auto& line : without_effect(options)) notice("{}", line);
   const EmbeddingTraining training = plan_embedding_training(options, model_path(options));
   note_training_texts(training, options, {training.options.name, training.captions});
-  return describe_training(memory_request(training), options, {"vectors", options.vectors}, as_json);
+  TrainingForecast forecast = forecast_training(memory_request(training), options);
+  forecast.vectors = options.vectors;
+  return forecast;
 }
 
 }  // namespace negativa

@@ -7,7 +7,7 @@ namespace negativa {
 
 TrainReport train_embedding(const TrainEmbeddingOptions& options, const std::string& config_toml, const CancelToken& cancel);
 
-// What --dry-run prints.
-std::string describe_train_embedding(const TrainEmbeddingOptions& options, bool as_json);
+// What --dry-run tells. Throws as train_embedding does, without training.
+TrainingForecast forecast_train_embedding(const TrainEmbeddingOptions& options);
 
 }  // namespace negativa

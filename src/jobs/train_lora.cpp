@@ -48,12 +48,14 @@ TrainReport train_lora(const TrainLoraOptions& options, const std::string& confi
   return run_training({training.options, recipe, memory_request(training), config_toml, train, write}, hooks);
 }
 
-std::string describe_train_lora(const TrainLoraOptions& options, bool as_json) {
+TrainingForecast forecast_train_lora(const TrainLoraOptions& options) {
   for (const auto& line : without_effect(options)) notice("{}", line);
   const LoraTraining training = plan_lora_training(options, model_path(options));
   note_training_texts(training, options);
-  const auto layers = modules_to_train(training.targets, options.targets, options.text_encoders).size();
-  return describe_training(memory_request(training), options, {"adapted_layers", layers}, as_json);
+  TrainingForecast forecast = forecast_training(memory_request(training), options);
+  forecast.adapted_layers =
+      static_cast<int64_t>(modules_to_train(training.targets, options.targets, options.text_encoders).size());
+  return forecast;
 }
 
 }  // namespace negativa

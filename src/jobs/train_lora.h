@@ -7,7 +7,7 @@ namespace negativa {
 
 TrainReport train_lora(const TrainLoraOptions& options, const std::string& config_toml, const CancelToken& cancel);
 
-// What --dry-run prints.
-std::string describe_train_lora(const TrainLoraOptions& options, bool as_json);
+// What --dry-run tells. Throws as train_lora does, without training.
+TrainingForecast forecast_train_lora(const TrainLoraOptions& options);
 
 }  // namespace negativa

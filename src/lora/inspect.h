@@ -41,7 +41,4 @@ struct LoraReport {
 // targets nullptr: no model to compare with. Throws what survey_lora throws.
 LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* targets, const CancelToken* cancel = nullptr);
 
-std::string report_text(const LoraReport& report);
-std::string report_json(const LoraReport& report);  // indented by 2, keys sorted
-
 }  // namespace negativa

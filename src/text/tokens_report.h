@@ -1,5 +1,5 @@
 #pragma once
-// How a prompt is read: what `negativa tokens` prints. Needs tokenizer folders only.
+// How a prompt is read: what `negativa tokens` reports. Needs tokenizer folders only.
 #include "text/weighting.h"
 
 namespace negativa {
@@ -25,10 +25,5 @@ struct Tokenizers {
 Tokenizers load_tokenizers(const std::filesystem::path& model);
 
 TokensReport tokens_report(const Tokenizers& tokenizers, const std::string& prompt, Weighting weighting);
-
-// A table: position, id, weight, piece; the pads of a row in one line.
-std::string tokens_table(const TokensReport& report);
-// {"tokenizer": {"ids": [[77]], "weights": [[77]], "pieces": [[77]]}, "tokenizer_2": {…}, "cut": "…"} and a line end.
-std::string tokens_json(const TokensReport& report);
 
 }  // namespace negativa

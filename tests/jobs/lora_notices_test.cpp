@@ -123,7 +123,7 @@ TEST(AllowUnmatched, ListsWhatItSkippedInEveryVerb) {
   const CancelToken cancel;
   const std::pair<const char*, std::function<void()>> verbs[] = {
       {"generate", [&] { generate(options, cancel, [](const Path&, const Image8&) {}); }},
-      {"generate --dry-run", [&] { describe_generate(options, false); }},
+      {"generate --dry-run", [&] { forecast_generate(options); }},
       {"compare", [&] { compare(comparison, cancel); }},
       {"lora convert", [&] { lora_convert(conversion(place, file)); }},
       {"lora convert --dry-run", [&] { plan_lora_convert(conversion(place, file)); }},

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/temporary_folder.h"
+#include "base/text.h"
 #include "golden_file.h"
 #include "io/models_folder.h"
 #include "io/safetensors_header.h"
@@ -90,7 +91,7 @@ GenerateOptions drawing(const fs::path& model) {
 }
 
 std::string refusal(ErrorKind kind, const GenerateOptions& options) {
-  return error_of(kind, [&] { describe_generate(options, false); });
+  return error_of(kind, [&] { forecast_generate(options); });
 }
 
 std::string training_refusal(ErrorKind kind, const fs::path& model, const fs::path& vae = {}) {
@@ -108,8 +109,8 @@ std::string training_refusal(ErrorKind kind, const fs::path& model, const fs::pa
   set(lora);
   set(embedding);
   embedding.name = "Zorblax";
-  messages[0] = error_of(kind, [&] { describe_train_lora(lora, false); });
-  messages[1] = error_of(kind, [&] { describe_train_embedding(embedding, false); });
+  messages[0] = error_of(kind, [&] { forecast_train_lora(lora); });
+  messages[1] = error_of(kind, [&] { forecast_train_embedding(embedding); });
   EXPECT_EQ(messages[0], messages[1]);
   return messages[0];
 }
@@ -192,7 +193,7 @@ TEST(ModelKinds, EveryTensorOfEveryPartIsLookedAtBeforeTheFirstStep) {
       CompareOptions compared;
       compared.model = options.model;
       compared.picture = options.picture;
-      EXPECT_EQ(error_of(fault.kind, [&] { describe_compare(compared, false); }), message);
+      EXPECT_EQ(error_of(fault.kind, [&] { forecast_compare(compared); }), message);
       if (!place.is_of_refiner) {
         EXPECT_EQ(
             training_refusal(fault.kind, place.is_given_vae ? bundled_model() : model, place.is_given_vae ? part : fs::path()),
@@ -380,14 +381,14 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
   int number = 0;
   for (const auto& [text, remark] : schedulers) {
     const auto report = inspect_model(model_with_scheduler(folder / std::to_string(number++), text));
-    EXPECT_TRUE(contains(report_text(report), remark) && contains(report_json(report), std::string(remark).substr(0, 12)))
-        << report_text(report);
+    EXPECT_TRUE(contains(joined(report.remarks, "\n"), remark)) << joined(report.remarks, "\n");
   }
   const auto v = inspect_model(
       model_with(folder / "v", "scheduler", {{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}));
-  EXPECT_TRUE(
-      contains(report_text(v), "predicts v_prediction (scheduler_config.json)\nzero terminal SNR (scheduler_config.json)\n"))
-      << report_text(v);
+  EXPECT_EQ(v.prediction, "v_prediction");
+  EXPECT_EQ(v.prediction_source, "scheduler_config.json");
+  EXPECT_TRUE(v.zero_snr);
+  EXPECT_EQ(v.zero_snr_source, "scheduler_config.json");
 }
 
 TEST(ModelKinds, KeptInFp8AreRemadeFromTheirRecipe) {
@@ -434,7 +435,7 @@ TEST(ModelKinds, AnEmptyPromptIsAPromptAndAVaeHasAName) {
   compared.model = options.model;
   compared.picture = options.picture;
   compared.seeds = 1;
-  EXPECT_TRUE(contains(describe_compare(compared, false), "rows"));
+  EXPECT_EQ(forecast_compare(compared).rows, 1);
   options.picture.prompt.reset();
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { plan_generate(options); }), "a prompt is needed"));
 

@@ -102,7 +102,6 @@ TEST(TrainingMetadata, IsWhatInspectShows) {
   const auto report = inspect_lora(folder / "wrong.safetensors", nullptr);
   EXPECT_EQ(report.trigger, "wrong");
   EXPECT_EQ(report.metadata.at("sshs_model_hash"), report.data_sha256);
-  EXPECT_EQ(report_text(report).find("were changed"), std::string::npos);
 }
 
 }  // namespace negativa

@@ -1,0 +1,54 @@
+#pragma once
+// What a run of pictures or a training will take, before a weight is loaded: the results of --dry-run.
+#include "jobs/engine.h"
+#include "pipeline/prediction.h"
+#include "train/memory_plan.h"
+
+namespace negativa {
+
+double gibibytes(int64_t bytes);
+
+// What all runs of pictures have; of the first picture where they differ in size.
+struct PicturesForecast {
+  std::string model, device, dtype, weights_dtype;  // weights_dtype: as Engine has it
+  int64_t pictures = 0, width_px = 0, height_px = 0;
+  int64_t steps_total = 0;  // denoising steps of all pictures
+  int workers = 1, threads_a_picture = 1;
+  Prediction predicted;
+};
+
+struct GenerateForecast : PicturesForecast {
+  Path first_file;
+};
+
+struct CompareForecast : PicturesForecast {
+  Path file;                      // the sheet
+  std::vector<std::string> arms;  // labels
+  int64_t rows = 0;
+};
+
+// `plans`: of all pictures, at least one. Measures the machine's rate for a fifth of a second.
+PicturesForecast forecast_pictures(const Engine& engine, const std::vector<Plan>& plans);
+
+struct TrainingForecast {
+  std::string model;
+  int64_t pictures = 0, class_pictures = 0, resolution_px = 0;
+  std::optional<int64_t> adapted_layers, vectors;  // of a LoRA, of an embedding
+  int64_t rows_a_step = 0;
+  std::string dtype;
+  std::optional<std::string> weights_dtype;  // absent: as in the file
+  int64_t workers = 1, threads_a_worker = 1;
+  MemoryPlan memory;
+  double seconds = 0;                   // of computing all steps
+  std::vector<std::string> would_help;  // memory_advice
+};
+
+// Seconds that training of a LoRA or an embedding computes: the UNet's passes of all steps, forward and back.
+struct TrainingWork {
+  const UNetConfig& unet;
+  int64_t latent_side, rows, workers;  // rows: of all steps
+  bool gradient_checkpointing, is_small;
+};
+double predicted_seconds(const TrainingWork& work);
+
+}  // namespace negativa
