@@ -12,11 +12,13 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline
+from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
+                       StableDiffusionXLImg2ImgPipeline)
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import rescale_noise_cfg
 
 CONFIG_KEYS = ["beta_start", "beta_end", "beta_schedule", "steps_offset", "timestep_spacing"]
-SAMPLERS = {"euler": EulerDiscreteScheduler, "euler_ancestral": EulerAncestralDiscreteScheduler, "dpmpp_2m": DPMSolverMultistepScheduler}
+SAMPLERS = {"euler": EulerDiscreteScheduler, "euler_ancestral": EulerAncestralDiscreteScheduler, "dpmpp_2m": DPMSolverMultistepScheduler,
+            "heun": HeunDiscreteScheduler}
 SPACINGS = ["leading", "linspace", "trailing"]
 CURVES = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigmas"}
 STEPS = [1, 2, 4, 10, 25, 30, 48, 50, 61]
@@ -44,13 +46,21 @@ def cases():
             yield sampler, grid
 
 
+def whole_steps(s):
+    """(timesteps, sigmas) of whole steps: Heun's class lists every level but the first twice, for the end of one step and the beginning of the next."""
+    if not isinstance(s, HeunDiscreteScheduler):
+        return s.timesteps, s.sigmas
+    return s.timesteps[::2], torch.cat([s.sigmas[::2], s.sigmas[-1:]])
+
+
 def grids(config):
     rows = []
     for sampler, grid in cases():
         for steps in STEPS:
             s = scheduler(config, sampler, grid)
             s.set_timesteps(steps)
-            rows.append(dict(sampler=sampler, grid=grid, steps=steps, timesteps=numbers(s.timesteps), sigmas=numbers(s.sigmas),
+            timesteps, sigmas = whole_steps(s)
+            rows.append(dict(sampler=sampler, grid=grid, steps=steps, timesteps=numbers(timesteps), sigmas=numbers(sigmas),
                              init_noise_sigma=numbers(s.init_noise_sigma)[0]))
     return rows
 
@@ -63,16 +73,20 @@ def model(x, t):
 def run(s, steps, first):
     """Runs steps first … last and keeps the latents after each of the first three, the last, and one draw from the generator after all."""
     s.set_timesteps(steps)
-    s.set_begin_index(first)
+    count = len(whole_steps(s)[0])
+    begin = first * 2 if isinstance(s, HeunDiscreteScheduler) else first
+    s.set_begin_index(begin)
     generator = torch.Generator("cpu").manual_seed(7)
     x = torch.randn((1, 4, 2, 3), generator=generator) * s.init_noise_sigma
     kept = [numbers(x)]
     draws = {"generator": generator} if type(s).__name__.startswith("Euler") else {}
-    for i in range(first, len(s.timesteps)):
-        t = s.timesteps[i]
-        out = model(s.scale_model_input(x, t), t)
-        x = s.step(out, t, x, **draws).prev_sample
-        if i - first < 3 or i == len(s.timesteps) - 1:
+    calls = iter(s.timesteps[begin:])
+    for i in range(first, count):
+        for _ in range(2 if isinstance(s, HeunDiscreteScheduler) and i < count - 1 else 1):
+            t = next(calls)
+            out = model(s.scale_model_input(x, t), t)
+            x = s.step(out, t, x, **draws).prev_sample
+        if i - first < 3 or i == count - 1:
             kept.append(numbers(x))
     return dict(latents=kept, next_draw=numbers(torch.randn(16, generator=generator))[0])
 
@@ -86,7 +100,8 @@ def trajectories(config):
     for sampler in SAMPLERS:
         rows.append(trajectory(config, sampler, "leading", 50, 40, {}))
         rows.append(trajectory(config, sampler, "leading", 10, 0, {"prediction_type": "v_prediction"}))
-        rows.append(trajectory(config, sampler, "trailing", 10, 0, {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}))
+        if sampler != "heun":  # whose class has no zero SNR
+            rows.append(trajectory(config, sampler, "trailing", 10, 0, {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}))
     for sampler in ["euler", "dpmpp_2m"]:
         for steps in [10, 20]:
             rows.append(trajectory(config, sampler, "leading", steps, 0, {"final_sigmas_type": "sigma_min"}))
@@ -106,7 +121,7 @@ def trajectories(config):
 def saved_schedulers(config):
     """What diffusers writes as scheduler_config.json (with -Infinity, and with keys of other classes that from_config leaves in the file), which
     class draws with it, and what comes out."""
-    euler, ancestral, dpm = SAMPLERS.values()
+    euler, ancestral, dpm, heun = SAMPLERS.values()
     taken = lambda cls, settings: {key: value for key, value in settings.items() if key in inspect.signature(cls.__init__).parameters}
     own = lambda cls, **options: cls(**taken(cls, dict(config, **options)))
     edm_euler = lambda **options: diffusers.EDMEulerScheduler(**options)
@@ -124,18 +139,21 @@ def saved_schedulers(config):
     rows += [(edm_euler(), None), (edm_euler(sigma_schedule="exponential", final_sigmas_type="sigma_min"), None), (edm_euler(**cosxl), None),
              (edm_dpm(), None), (edm_dpm(**cosxl, final_sigmas_type="sigma_min", lower_order_final=False), None)]
     # Classes that another draws for: as from_config makes that of them.
-    for name in ["DDIM", "DDPM", "PNDM", "HeunDiscrete", "KDPM2Discrete", "SASolver"]:
+    for name in ["DDIM", "DDPM", "PNDM", "KDPM2Discrete", "SASolver"]:
         rows += [(own(getattr(diffusers, name + "Scheduler")), euler)]
-    rows += [(own(diffusers.DDIMScheduler, **v, **zero_snr), euler), (own(diffusers.HeunDiscreteScheduler, **karras), euler)]
+    rows += [(own(diffusers.DDIMScheduler, **v, **zero_snr), euler)]
     rows += [(own(diffusers.KDPM2AncestralDiscreteScheduler, **options), ancestral) for options in [{}, karras]]
     for name in ["UniPCMultistep", "DEISMultistep", "DPMSolverSinglestep"]:
         rows += [(own(getattr(diffusers, name + "Scheduler"), **options), dpm) for options in [{}, karras]]
     rows += [(own(diffusers.UniPCMultistepScheduler, **v, **zero_snr, final_sigmas_type="sigma_min"), dpm)]
+    rows += [(own(heun, **options), None) for options in [{}, karras, v]]
+    rows += [(heun.from_config(own(euler, **karras, final_sigmas_type="sigma_min").config), None)]
     result = []
     for saved, drawing in rows:
         s = drawing.from_config(saved.config) if drawing else type(saved).from_config(saved.config)
         trajectory = run(s, 10, 0)
-        result.append(dict(text=saved.to_json_string(), replaced=drawing is not None, steps=10, timesteps=numbers(s.timesteps), sigmas=numbers(s.sigmas), **trajectory))
+        timesteps, sigmas = whole_steps(s)
+        result.append(dict(text=saved.to_json_string(), replaced=drawing is not None, steps=10, timesteps=numbers(timesteps), sigmas=numbers(sigmas), **trajectory))
     return result
 
 
@@ -148,9 +166,12 @@ def class_defaults():
 
 
 def splits(config):
-    """The refiner's count from the img2img pipeline itself; the base's by the rule in the text-to-image pipeline's __call__."""
+    """The refiner's count from the img2img pipeline itself; the base's by the rule in the text-to-image pipeline's __call__. Not of Heun, which
+    the pipelines part in the middle of a step."""
     rows = []
     for sampler, grid in cases():
+        if sampler == "heun":
+            continue
         for steps in SPLIT_STEPS:
             counts = []
             for fraction in FRACTIONS:

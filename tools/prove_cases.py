@@ -41,7 +41,7 @@ def option_cases():
     plain = Case("", "a big lion on a green background", "low quality", steps=20, seed=200)
     other = dict(prompt="small owl", negative_prompt="signature, blurry")
     options = {}
-    for sampler in ("euler", "euler_ancestral", "dpmpp_2m"):
+    for sampler in ("euler", "euler_ancestral", "dpmpp_2m", "heun"):
         for schedule in ("leading", "linspace", "trailing", "karras"):
             # diffusers has no Euler ancestral on Karras sigmas.
             if (sampler, schedule) not in (("euler", "leading"), ("euler_ancestral", "karras")):

@@ -11,13 +11,14 @@ import diffusers
 import torch
 import transformers
 from compel import Compel, CompelForSDXL, ReturnedEmbeddingsType
-from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
+from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
                        StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline)
 
 SAMPLERS = {
     "euler": EulerDiscreteScheduler,
     "euler_ancestral": EulerAncestralDiscreteScheduler,
     "dpmpp_2m": DPMSolverMultistepScheduler,
+    "heun": HeunDiscreteScheduler,
 }
 
 

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "model/models.h"
 #include "schedule/guidance.h"
+#include "schedule/names.h"
 #include "unet/size_cond.h"
 
 namespace negativa {
@@ -76,9 +77,8 @@ struct PictureOptions {
     v("height", self.height, flag("-H,--height"), range(8, 16384), unit("px"), "default: the model's training size");
     v("refiner_start", self.refiner_start, range(0.0, 1.0), "share of the schedule after which the refiner takes over");
     v("refiner_cfg_scale", self.refiner_cfg_scale, range(0.0, 100.0), "guidance of the refiner; default: --cfg-scale");
-    v("sampler", self.sampler, choices({"euler", "euler_ancestral", "dpmpp_2m"}), "default: the model's scheduler_config.json");
-    v("schedule", self.schedule, choices({"leading", "linspace", "trailing", "karras", "exponential"}),
-      "sigma grid; default: the model's scheduler_config.json");
+    v("sampler", self.sampler, choices(sampler_names()), "default: the model's scheduler_config.json");
+    v("schedule", self.schedule, choices(grid_names()), "sigma grid; default: the model's scheduler_config.json");
     v("lora", self.lora, "FILE[:WEIGHT[:BRANCH]], BRANCH both, negative or positive; may be repeated");
     v("weighting", self.weighting, choices({"compel", "none"}), "prompt weighting; none: the text as it stands");
     v("pooled", self.pooled, choices({"raw", "clean"}),

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "io/models_folder.h"
+#include "schedule/names.h"
 
 namespace negativa {
 
@@ -99,19 +100,6 @@ Recipe picture_recipe(const Session& session, const PictureOptions& options, con
 
 namespace {
 
-// The webui's name of a sampler and of its schedule.
-std::string webui_sampler(const std::string& sampler) {
-  if (sampler == "euler_ancestral") return "Euler a";
-  if (sampler == "dpmpp_2m") return "DPM++ 2M";
-  return "Euler";
-}
-std::string webui_schedule(const std::string& schedule) {
-  if (schedule == "karras") return "Karras";
-  if (schedule == "exponential") return "Exponential";
-  if (schedule == "trailing") return "SGM Uniform";
-  return schedule == "leading" ? "DDIM" : "Uniform";
-}
-
 // A value with a comma, colon or line end stands in quotes, JSON-escaped.
 std::string webui_value(const std::string& value) {
   return value.find_first_of(",:\n\"") == std::string::npos ? value
@@ -135,7 +123,7 @@ std::string webui_parameters(const PictureOptions& options, const Recipe& recipe
   }
   text +=
       fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}",
-                  options.steps, webui_sampler(*options.sampler), webui_schedule(*options.schedule), options.cfg_scale,
+                  options.steps, webui_sampler_name(*options.sampler), webui_grid_name(*options.schedule), options.cfg_scale,
                   *options.seed, *options.width, *options.height, short_hash(model->sha256), webui_value(model->name));
   if (const RecipeInput* refiner = find_role(recipe, "refiner"))
     text += fmt::format(", Refiner: {}, Refiner switch at: {}",

@@ -16,13 +16,9 @@ namespace {
 
 PictureReads reads_of(const Models& models, const Plan& plan) {
   const auto course = make_course(models, plan);
-  const StepRange& steps = course.split.base;
-  bool guided = false;
-  for (int64_t i = steps.begin; i < steps.end; ++i)
-    guided = guided || guidance_active(i, course.grid.steps(), plan.guidance_interval);
-  return {.negative = plan.guidance_scale > 1 && guided,
+  return {.negative = is_guided(base_guidance(plan), course.split.base, course.grid.steps()),
           .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative,
-          .base = steps.size() > 0};
+          .base = course.split.base.size() > 0};
 }
 
 // When steps ended, as several workers tell it.

@@ -27,12 +27,6 @@ struct Facts {
   bool guided() const { return base_guided || refiner_guided; }
 };
 
-bool guided(const Plan& plan, const Course& course, const StepRange& range, double scale) {
-  for (int64_t i = range.begin; i < range.end && scale > 1; ++i)
-    if (guidance_active(i, course.grid.steps(), plan.guidance_interval)) return true;
-  return false;
-}
-
 // What is the same for all pictures of a run.
 struct Known {
   bool two_encoders = true;
@@ -53,8 +47,8 @@ Facts facts_of(const Models& models, const Known& known, const AskedPicture& pic
   facts.has_refiner = models.refiner_facts().has_value();
   facts.base_draws = course.split.base.size() > 0;
   facts.refiner_draws = course.split.refiner.size() > 0;
-  facts.base_guided = guided(picture.plan, course, course.split.base, picture.plan.guidance_scale);
-  facts.refiner_guided = guided(picture.plan, course, course.split.refiner, picture.plan.refiner_guidance_scale);
+  facts.base_guided = is_guided(base_guidance(picture.plan), course.split.base, course.grid.steps());
+  facts.refiner_guided = is_guided(refiner_guidance(picture.plan), course.split.refiner, course.grid.steps());
   facts.two_encoders = known.two_encoders;
   facts.zero_negative = models.facts().zero_negative;
   const auto takes = [&](int64_t numbers) {

@@ -1,31 +1,40 @@
 #include "pipeline/denoise.h"
 
+#include <map>
+
 namespace negativa {
 
 namespace {
 
-// A UNet with what stays the same over the steps: the condition's projections, for both rows and for the positive row alone.
+// A UNet with what stays the same over the steps: the condition's projections, for all rows and for the choices of rows asked
+// for.
 class ConditionedUNet {
  public:
-  ConditionedUNet(const Denoising& run) : run_(run), both_(run.unet.prepare(run.condition, run.adapters)) {}
+  explicit ConditionedUNet(const Denoising& run) : run_(run), all_(run.unet.prepare(run.condition, run.adapters)) {}
 
-  Tensor both(const Tensor& input, double timestep) const {
-    return run_.unet.forward(at::cat({input, input}), timestep, both_, run_.adapters);
-  }
-
-  Tensor positive(const Tensor& input, double timestep) {
-    if (!positive_) {
-      positive_ = both_.row(1);
-      positive_adapters_ = run_.adapters.rows({1});
-    }
-    return run_.unet.forward(input, timestep, *positive_, positive_adapters_);
+  // One input [1,C,h,w] for all of `rows` -> what the UNet says with each, [1,C,h,w] in fp32.
+  std::vector<Tensor> forward(const std::vector<int>& rows, const Tensor& input, double timestep) {
+    const auto count = static_cast<int64_t>(rows.size());
+    const Tensor batch = count == 1 ? input : at::cat(std::vector<Tensor>(rows.size(), input));
+    return predict(rows, batch, timestep).to(at::kFloat).chunk(count);
   }
 
  private:
+  struct Rows {
+    PreparedCondition condition;
+    nn::Adapters adapters;
+  };
+
+  Tensor predict(const std::vector<int>& rows, const Tensor& batch, double timestep) {
+    if (batch.size(0) == run_.condition.prompt_embeds.size(0)) return run_.unet.forward(batch, timestep, all_, run_.adapters);
+    auto found = some_.find(rows);
+    if (found == some_.end()) found = some_.emplace(rows, Rows{all_.rows(rows), run_.adapters.rows(rows)}).first;
+    return run_.unet.forward(batch, timestep, found->second.condition, found->second.adapters);
+  }
+
   const Denoising& run_;
-  PreparedCondition both_;
-  std::optional<PreparedCondition> positive_;
-  nn::Adapters positive_adapters_;
+  const PreparedCondition all_;
+  std::map<std::vector<int>, Rows> some_;
 };
 
 }  // namespace
@@ -34,17 +43,13 @@ Tensor denoise(const Denoising& run, Tensor latents, Generator& generator) {
   ConditionedUNet unet(run);
   SamplerState state;
   for (int64_t i = run.steps.begin; i < run.steps.end; ++i) {
-    if (run.cancel) run.cancel->throw_if_cancelled();
-    const Tensor input = run.sampler.scale_model_input(i, run.grid, latents).to(run.compute);
-    const double timestep = run.grid.timesteps[i];
-    Tensor noise_pred;
-    if (run.guidance_scale > 1 && guidance_active(i, run.grid.steps(), run.interval)) {
-      const auto rows = unet.both(input, timestep).to(at::kFloat).chunk(2);
-      noise_pred = guide(rows[0], rows[1], static_cast<float>(run.guidance_scale), static_cast<float>(run.guidance_rescale));
-    } else {
-      noise_pred = unet.positive(input, timestep).to(at::kFloat);
-    }
-    latents = run.sampler.step({i, run.grid, noise_pred, latents}, generator, state);
+    const StepGuidance guidance(run.guidance, i, run.grid.steps());
+    const Predict predict = [&](const Tensor& sample, const NoiseLevel& level) {
+      if (run.cancel) run.cancel->throw_if_cancelled();
+      const Tensor input = run.sampler.scale_model_input(level.sigma, sample).to(run.compute);
+      return guidance.combine(unet.forward(guidance.rows(), input, level.timestep));
+    };
+    latents = run.sampler.step({i, run.grid, latents}, predict, generator, state);
     if (run.on_step) run.on_step();
   }
   return latents;

@@ -3,7 +3,6 @@
 #include "base/cancel.h"
 #include "schedule/guidance.h"
 #include "schedule/sampler.h"
-#include "schedule/split.h"
 #include "unet/unet.h"
 
 namespace negativa {
@@ -13,17 +12,16 @@ struct Denoising {
   const Sampler& sampler;
   const SigmaGrid& grid;
   StepRange steps;
-  UNetCondition condition;  // rows [negative, positive]
+  UNetCondition condition;  // the rows of schedule/guidance.h: reference_row, positive_row, then those of further terms
   const nn::Adapters& adapters;
-  double guidance_scale, guidance_rescale;
-  GuidanceInterval interval;
+  Guidance guidance;
   DType compute;
-  std::function<void()> on_step;
-  const CancelToken* cancel;
+  std::function<void()> on_step;  // after each step, however many predictions it took
+  const CancelToken* cancel;      // asked before each prediction
 };
 
-// latents [1,C,h,w] fp32, as the sampler has them before steps.begin -> after steps.end. Without guidance only the positive row
-// is run.
+// latents [1,C,h,w] fp32, as the sampler has them before steps.begin -> after steps.end. At each step only the rows that its
+// guidance needs are run.
 Tensor denoise(const Denoising& run, Tensor latents, Generator& generator);
 
 }  // namespace negativa

@@ -22,11 +22,13 @@ LatentSize latent_size(const Models& models, const Plan& plan) {
   return {plan.height_px / factor, plan.width_px / factor};
 }
 
-double steps_flop(const UNetConfig& config, const Plan& plan, LatentSize size, StepRange steps, double scale, int64_t all_steps) {
+double steps_flop(const UNetConfig& config, LatentSize size, const Course& course, StepRange steps, const Guidance& guidance) {
   double flop = steps.size() > 0 ? unet_prepare_flop(config, {2, size.height, size.width}) : 0;
   const double row = unet_work(config, {1, size.height, size.width}).flop;
-  for (int64_t i = steps.begin; i < steps.end; ++i)
-    flop += scale > 1 && guidance_active(i, all_steps, plan.guidance_interval) ? 2 * row : row;
+  for (int64_t i = steps.begin; i < steps.end; ++i) {
+    const auto rows = static_cast<int64_t>(StepGuidance(guidance, i, course.grid.steps()).rows().size());
+    flop += static_cast<double>(rows * course.sampler->predictions(i, course.grid)) * row;
+  }
   return flop;
 }
 
@@ -89,10 +91,10 @@ double picture_flop(const Models& models, const Plan& plan) {
   const Course course = make_course(models, plan);
   const auto size = latent_size(models, plan);
   double flop = texts_flop(models.files()) + vae_decode_work(models.vae_config(), size.height, size.width).flop;
-  flop += steps_flop(models.facts().unet, plan, size, course.split.base, plan.guidance_scale, course.grid.steps());
+  flop += steps_flop(models.facts().unet, size, course, course.split.base, base_guidance(plan));
   if (course.split.refiner.size() > 0)
-    flop += texts_flop(*models.refiner_files()) + steps_flop(models.refiner_facts()->unet, plan, size, course.split.refiner,
-                                                             plan.refiner_guidance_scale, course.grid.steps());
+    flop += texts_flop(*models.refiner_files()) +
+            steps_flop(models.refiner_facts()->unet, size, course, course.split.refiner, refiner_guidance(plan));
   return flop;
 }
 

@@ -95,15 +95,14 @@ struct Share {  // of a picture's steps
   StepRange steps;
   const Conditioning& text;
   const nn::Adapters& adapters;
-  double guidance_scale;
+  Guidance guidance;
 };
 
 void run_steps(const UNet& unet, const ModelRequest& request, const Share& share, Drawing& drawing, const RunHooks& hooks) {
   const Plan& plan = drawing.plan;
-  drawing.latents =
-      denoise({unet, share.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request), share.adapters,
-               share.guidance_scale, plan.guidance_rescale, plan.guidance_interval, request.compute, hooks.on_step, hooks.cancel},
-              drawing.latents, drawing.generator);
+  drawing.latents = denoise({unet, share.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request),
+                             share.adapters, share.guidance, request.compute, hooks.on_step, hooks.cancel},
+                            drawing.latents, drawing.generator);
 }
 
 Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
@@ -174,7 +173,7 @@ void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) 
   const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
   if (course.split.base.size() > 0)
     run_steps(*models.unet(hooks.cancel), models.request(),
-              {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, plan.guidance_scale}, drawing, hooks);
+              {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, base_guidance(plan)}, drawing, hooks);
   drawing.kept["base_latents"] = host(drawing.latents);
 }
 
@@ -182,7 +181,7 @@ void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hook
   if (drawing.refiner_text)
     run_steps(*models.refiner_unet(hooks.cancel), models.request(),
               {*drawing.course.refiner_sampler, drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(),
-               drawing.plan.refiner_guidance_scale},
+               refiner_guidance(drawing.plan)},
               drawing, hooks);
   drawing.kept["latents"] = host(drawing.latents);
 }

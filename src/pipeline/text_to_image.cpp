@@ -24,6 +24,14 @@ size_t denoise_for_a_while(Models& models, std::span<Drawing> drawings, size_t f
 
 }  // namespace
 
+Guidance base_guidance(const Plan& plan) {
+  return {classifier_free(plan.guidance_scale, plan.guidance_interval), plan.guidance_rescale};
+}
+
+Guidance refiner_guidance(const Plan& plan) {
+  return {classifier_free(plan.refiner_guidance_scale, plan.guidance_interval), plan.guidance_rescale};
+}
+
 ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks) {
   const c10::InferenceMode inference;
   EncodedTexts of_base, of_refiner;

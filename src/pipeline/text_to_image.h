@@ -35,10 +35,14 @@ struct Plan {
   std::shared_ptr<const PictureAdapters> adapters = std::make_shared<PictureAdapters>();
 };
 
+// What the plan's steps are guided by.
+Guidance base_guidance(const Plan& plan);
+Guidance refiner_guidance(const Plan& plan);
+
 struct RunHooks {
   std::function<void()> on_step;  // after each denoising step; may be called from any worker
   std::function<void(const std::string&)> on_notice;
-  const CancelToken* cancel = nullptr;  // asked before each step
+  const CancelToken* cancel = nullptr;  // asked before each of the UNet's predictions
 };
 
 // All fp32 on the CPU, under the names --save-tensors gives them.
@@ -47,7 +51,7 @@ struct ImageResult {
   std::map<std::string, Tensor> tensors;
 };
 
-// Throws ErrorKind::cancelled between two steps; whatever the parts throw.
+// Throws ErrorKind::cancelled between two predictions of the UNet; whatever the parts throw.
 ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks);
 
 // How many pictures wait for each other, where a part of the models is loaded once for all of them. An interruption loses what

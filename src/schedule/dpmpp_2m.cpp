@@ -15,39 +15,46 @@ struct Level {
   float alpha, sigma, lambda;
 };
 
+struct History {
+  Tensor previous_x0;  // fp32, shape of the sample; undefined before the first step
+};
+
 // DPM-Solver++(2M), midpoint form: Lu et al. 2022, arXiv:2211.01095, algorithm 2.
 class DpmPlusPlus2M : public Sampler {
  public:
   explicit DpmPlusPlus2M(const SchedulerConfig& config) : config_(config) {}
   GridRules grid_rules() const override { return GridRules::dpm_solver; }
   float init_noise_sigma(const SigmaGrid&) const override { return config_.edm ? edm_init_noise_sigma(*config_.edm) : 1; }
-  Tensor scale_model_input(int64_t index, const SigmaGrid& grid, const Tensor& sample) const override {
-    return config_.edm ? edm_model_input(*config_.edm, grid.sigmas.at(index), sample) : sample;
+  Tensor scale_model_input(float sigma, const Tensor& sample) const override {
+    return config_.edm ? edm_model_input(*config_.edm, sigma, sample) : sample;
   }
 
-  Tensor step(const SamplerStep& step, Generator&, SamplerState& state) const override {
+  Tensor step(const SamplerStep& step, const Predict& predict, Generator&, SamplerState& state) const override {
+    auto& history = state.as<History>();
     const Level here = level(step, step.index), next = level(step, step.index + 1);
-    const auto x0 = predicted_x0(step, here);
+    const auto model_output = predict(step.sample, step.from());
+    const auto sample = step.sample.to(at::kFloat), x0 = predicted_x0(here, sample, model_output);
     const float h = next.lambda - here.lambda, weight = next.alpha * (std::exp(-h) - 1);
-    auto moved = step.sample.to(at::kFloat) * (next.sigma / here.sigma) - x0 * weight;
-    if (state.previous_x0.defined() && !first_order_at(step.index, step.grid)) {
+    auto moved = sample * (next.sigma / here.sigma) - x0 * weight;
+    if (history.previous_x0.defined() && !first_order_at(step.index, step.grid)) {
       const Level before = level(step, step.index - 1);
       const float r = (here.lambda - before.lambda) / h;
-      moved = moved - (x0 - state.previous_x0) * (1 / r) * (0.5f * weight);
+      moved = moved - (x0 - history.previous_x0) * (1 / r) * (0.5f * weight);
     }
-    state.previous_x0 = x0;
-    return moved.to(step.model_output.scalar_type());
+    history.previous_x0 = x0;
+    return moved.to(model_output.scalar_type());
   }
 
  private:
-  Level level(const SamplerStep& step, int64_t index) const { return {step.grid.sigmas.at(index), config_.edm.has_value()}; }
+  Level level(const SamplerStep& step, int64_t index) const {
+    return {step.grid.sigmas.at(static_cast<size_t>(index)), config_.edm.has_value()};
+  }
 
-  Tensor predicted_x0(const SamplerStep& step, const Level& here) const {
-    const auto sample = step.sample.to(at::kFloat);
-    if (config_.edm) return edm_x0(config_, here.sigma, sample, step.model_output);
-    if (config_.prediction_type == PredictionType::sample) return step.model_output;
-    if (config_.prediction_type == PredictionType::epsilon) return (sample - step.model_output * here.sigma) / here.alpha;
-    return sample * here.alpha - step.model_output * here.sigma;
+  Tensor predicted_x0(const Level& here, const Tensor& sample, const Tensor& model_output) const {
+    if (config_.edm) return edm_x0(config_, here.sigma, sample, model_output);
+    if (config_.prediction_type == PredictionType::sample) return model_output;
+    if (config_.prediction_type == PredictionType::epsilon) return (sample - model_output * here.sigma) / here.alpha;
+    return sample * here.alpha - model_output * here.sigma;
   }
 
   // At sigma 0 only order 1 is finite (h is infinite); short runs are steadier with it.

@@ -9,9 +9,10 @@ class Euler : public SigmaSpaceSampler {
  public:
   using SigmaSpaceSampler::SigmaSpaceSampler;
 
-  Tensor step(const SamplerStep& step, Generator&, SamplerState&) const override {
-    const float sigma = step.grid.sigmas.at(step.index), sigma_next = step.grid.sigmas.at(step.index + 1);
-    return (step.sample.to(at::kFloat) + derivative(step) * (sigma_next - sigma)).to(step.model_output.scalar_type());
+  Tensor step(const SamplerStep& step, const Predict& predict, Generator&, SamplerState&) const override {
+    const auto model_output = predict(step.sample, step.from());
+    const auto sample = step.sample.to(at::kFloat), slope = derivative(step.sigma(), sample, model_output);
+    return (sample + slope * (step.next_sigma() - step.sigma())).to(model_output.scalar_type());
   }
 };
 }  // namespace

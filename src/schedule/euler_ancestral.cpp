@@ -12,16 +12,19 @@ class EulerAncestral : public SigmaSpaceSampler {
     check(config.prediction_type != PredictionType::sample, ErrorKind::input,
           "[sampler] euler_ancestral does not draw with a model that predicts the sample; try --sampler euler or dpmpp_2m");
   }
-  GridRules grid_rules() const override { return GridRules::euler_ancestral; }
+  // diffusers' EulerAncestralDiscreteScheduler takes no final_sigmas_type.
+  GridRules grid_rules() const override { return GridRules::euler_to_zero; }
 
-  Tensor step(const SamplerStep& step, Generator& generator, SamplerState&) const override {
-    const float from = step.grid.sigmas.at(step.index), to = step.grid.sigmas.at(step.index + 1);
+  Tensor step(const SamplerStep& step, const Predict& predict, Generator& generator, SamplerState&) const override {
+    const float from = step.sigma(), to = step.next_sigma();
     const float sigma_up = std::sqrt(to * to * (from * from - to * to) / (from * from));
     const float sigma_down = std::sqrt(to * to - sigma_up * sigma_up);
-    const auto moved = step.sample.to(at::kFloat) + derivative(step) * (sigma_down - from);
+    const auto model_output = predict(step.sample, step.from());
+    const auto sample = step.sample.to(at::kFloat);
+    const auto moved = sample + derivative(from, sample, model_output) * (sigma_down - from);
     // Drawn at the last step too, where sigma_up is 0: later draws from this generator equal diffusers'.
     const auto noise = generator.randn(shape_of(step.sample)).to(moved.device());
-    return (moved + noise * sigma_up).to(step.model_output.scalar_type());
+    return (moved + noise * sigma_up).to(model_output.scalar_type());
   }
 };
 }  // namespace

@@ -1,6 +1,8 @@
 #pragma once
-// Classifier-free guidance: Ho & Salimans 2022, arXiv:2207.12598.
+// Guidance: how what the UNet says with several prompts, a row of its batch each, becomes one prediction. Classifier-free
+// guidance is Ho & Salimans 2022, arXiv:2207.12598; sums of several such terms are Liu et al. 2022, arXiv:2206.01714.
 #include "core/tensor.h"
+#include "schedule/split.h"
 
 namespace negativa {
 
@@ -10,12 +12,48 @@ struct GuidanceInterval {
 
 // Guidance only in part of the run: Kynkäänniemi et al. 2024, arXiv:2404.07724, who give the part in sigmas; here it is progress
 // through the schedule, index / steps in [0,1), so that it means the same on every grid. Active from `begin` (included) to `end`
-// (excluded); outside, the positive prediction is used as it is. `steps` is the whole schedule's, base and refiner together.
+// (excluded). `steps` is the whole schedule's, base and refiner together.
 bool guidance_active(int64_t index, int64_t steps, const GuidanceInterval& interval);
 
-// uncond + guidance_scale·(text - uncond), all [B,C,h,w]. guidance_rescale in [0,1] mixes in the same prediction with text's
-// standard deviation per picture, against overexposure (Lin et al. 2023, arXiv:2305.08891, section 3.4). Throws ErrorKind::shape
-// when they differ.
-Tensor guide(const Tensor& noise_pred_uncond, const Tensor& noise_pred_text, float guidance_scale, float guidance_rescale);
+// Rows of the UNet's batch that every run has: what guidance leads away from (the negative prompt), and the positive prompt.
+inline constexpr int reference_row = 0, positive_row = 1;
+
+// scale·(row - reference), in part of the run. A negative scale leads away from the row.
+struct GuidanceTerm {
+  int row = positive_row;
+  double scale = 1;
+  GuidanceInterval interval;
+};
+
+// A step's prediction is reference + sum of scale_k·(row_k - reference) over the terms that are active then, where the positive
+// row has scale 1 if no active term is its own: without any, it is the positive row alone. At most one term a row.
+struct Guidance {
+  std::vector<GuidanceTerm> terms;
+  double rescale = 0;  // in [0,1], mixes in the same prediction with the positive row's standard deviation per picture, against
+                       // overexposure (Lin et al. 2023, arXiv:2305.08891, section 3.4)
+};
+
+// reference + scale·(positive - reference); no term for a scale of 1 or less.
+std::vector<GuidanceTerm> classifier_free(double scale, const GuidanceInterval& interval);
+
+// Guidance of one step, `index` of `steps`.
+class StepGuidance {
+ public:
+  StepGuidance(const Guidance& guidance, int64_t index, int64_t steps);
+  // Rows of the batch that the UNet has to run, ascending.
+  const std::vector<int>& rows() const { return rows_; }
+  // What it says of each of rows(), [B,C,h,w] -> one prediction [B,C,h,w]. Throws ErrorKind::shape when they differ.
+  Tensor combine(const std::vector<Tensor>& predictions) const;
+
+ private:
+  const Tensor& prediction_of(int row, const std::vector<Tensor>& predictions) const;
+
+  std::vector<GuidanceTerm> active_;
+  std::vector<int> rows_;
+  double rescale_;
+};
+
+// Whether a term is active in one of these steps at the least.
+bool is_guided(const Guidance& guidance, const StepRange& range, int64_t steps);
 
 }  // namespace negativa

@@ -11,21 +11,28 @@ namespace negativa {
 
 namespace {
 struct NamedSampler {
-  std::string_view name;
-  std::unique_ptr<const Sampler> (*make)(const SchedulerConfig&);
+  std::string_view name, webui_name;
+  MakeSampler* make;
 };
 constexpr NamedSampler samplers[] = {
-    {"euler", make_euler},
-    {"euler_ancestral", make_euler_ancestral},
-    {"dpmpp_2m", make_dpmpp_2m},
+    {"euler", "Euler", make_euler},
+    {"euler_ancestral", "Euler a", make_euler_ancestral},
+    {"dpmpp_2m", "DPM++ 2M", make_dpmpp_2m},
+    {"heun", "Heun", make_heun},
 };
+
+const NamedSampler& named(std::string_view name) {
+  for (const auto& sampler : samplers)
+    if (sampler.name == name) return sampler;
+  fail(ErrorKind::input, "[sampler] got \"{}\", expected one of {}", name, fmt::join(sampler_names(), ", "));
+}
 }  // namespace
 
 std::unique_ptr<const Sampler> make_sampler(std::string_view name, const SchedulerConfig& config) {
-  for (const auto& sampler : samplers)
-    if (sampler.name == name) return sampler.make(config);
-  fail(ErrorKind::input, "[sampler] got \"{}\", expected one of {}", name, fmt::join(sampler_names(), ", "));
+  return named(name).make(config);
 }
+
+std::string webui_sampler_name(std::string_view sampler) { return std::string(named(sampler).webui_name); }
 
 std::vector<std::string> sampler_names() {
   std::vector<std::string> names;
@@ -52,8 +59,7 @@ float SigmaSpaceSampler::init_noise_sigma(const SigmaGrid& grid) const {
   return grid.spacing == "leading" ? std::sqrt(sigma_max * sigma_max + 1) : sigma_max;
 }
 
-Tensor SigmaSpaceSampler::scale_model_input(int64_t index, const SigmaGrid& grid, const Tensor& sample) const {
-  const float sigma = grid.sigmas.at(index);
+Tensor SigmaSpaceSampler::scale_model_input(float sigma, const Tensor& sample) const {
   if (config_.edm) return edm_model_input(*config_.edm, sigma, sample);
   return sample / std::sqrt(sigma * sigma + 1);
 }
@@ -66,10 +72,8 @@ Tensor SigmaSpaceSampler::x0(float sigma, const Tensor& sample, const Tensor& mo
   return model_output * (-sigma / std::sqrt(variance)) + sample / variance;
 }
 
-Tensor SigmaSpaceSampler::derivative(const SamplerStep& step) const {
-  const float sigma = step.grid.sigmas.at(step.index);
-  const auto sample = step.sample.to(at::kFloat);
-  return (sample - x0(sigma, sample, step.model_output)) / sigma;
+Tensor SigmaSpaceSampler::derivative(float sigma, const Tensor& sample, const Tensor& model_output) const {
+  return (sample - x0(sigma, sample, model_output)) / sigma;
 }
 
 }  // namespace negativa

@@ -26,6 +26,7 @@ enum Key : unsigned {
   of_dpmpp_2m = 512,  // solver_order, algorithm_type, solver_type, thresholding
   lu_lambdas = 1024,  // use_lu_lambdas
   of_edm = 2048,      // sigma_min, sigma_max, sigma_data, sigma_schedule, rho; and no betas
+  clipped_x0 = 4096,  // clip_sample
 };
 
 struct Betas {
@@ -53,6 +54,7 @@ constexpr Class classes[] = {
     {"EulerAncestralDiscreteScheduler", "euler_ancestral", true, ddim, of_ddpm, linspace},
     {"DPMSolverMultistepScheduler", "dpmpp_2m", true,
      ddim | solver | final_sigma | clipped | lu_lambdas | euler_last | of_dpmpp_2m, of_ddpm, linspace},
+    {"HeunDiscreteScheduler", "heun", true, k_diffusion | clipped_x0, of_heun, linspace},
     {"EDMEulerScheduler", "euler", true, of_edm | final_sigma, of_sdxl, linspace},
     {"EDMDPMSolverMultistepScheduler", "dpmpp_2m", true, of_edm | final_sigma | lower_order | euler_last | of_dpmpp_2m, of_sdxl,
      linspace},
@@ -63,7 +65,6 @@ constexpr Class classes[] = {
     {"DDPMScheduler", "euler", false, ddim, of_ddpm, leading},
     {"DDPMParallelScheduler", "euler", false, ddim, of_ddpm, leading},
     {"PNDMScheduler", "euler", false, spacing, of_ddpm, leading},
-    {"HeunDiscreteScheduler", "euler", false, k_diffusion, of_heun, linspace},
     {"LMSDiscreteScheduler", "euler", false, k_diffusion, of_ddpm, linspace},
     {"KDPM2DiscreteScheduler", "euler", false, k_diffusion, of_heun, linspace},
     {"DPMSolverSDEScheduler", "euler", false, k_diffusion, of_heun, linspace},
@@ -270,9 +271,9 @@ void read_sampler(const Reader& reader, const Class& known, SchedulerConfig& con
                                          advice_for(config.class_name));
   else if ((known.keys & flow) && reader.is_on("use_flow_sigmas"))
     config.sampler_refusal = fmt::format("[{}] use_flow_sigmas is not built: {}", where, advice_for("FlowMatch"));
-  else if (is_own_sampler && reader.is_on("thresholding"))
-    config.sampler_refusal =
-        fmt::format("[{}] thresholding is not built, nor does it suit latents; choose with --sampler", where);
+  for (const auto& [of_class, key] : {std::pair{of_dpmpp_2m, "thresholding"}, {clipped_x0, "clip_sample"}})
+    if (config.sampler_refusal.empty() && (known.keys & of_class) && reader.is_on(key))
+      config.sampler_refusal = fmt::format("[{}] {} is not built, nor does it suit latents; choose with --sampler", where, key);
 }
 
 }  // namespace

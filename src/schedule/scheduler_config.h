@@ -62,7 +62,7 @@ struct PredictionRequest {
 // what the model predicts. Throws ErrorKind::file_format naming the key, ErrorKind::input for a request that cannot be.
 SchedulerConfig scheduler_config_from_json(std::string_view text, const PredictionRequest& asked = {});
 
-// The sampler the config's class stands for: "euler", "euler_ancestral" or "dpmpp_2m". Throws ErrorKind::input for a class that
+// The sampler the config's class stands for, one of sampler_names(). Throws ErrorKind::input for a class that
 // none can stand for.
 std::string default_sampler(const SchedulerConfig& config);
 // The sigma grid the config asks for: "karras", "exponential" or its timestep_spacing. Throws ErrorKind::input for one that is

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "schedule/names.h"
+
 namespace negativa {
 
 namespace {
@@ -150,20 +152,24 @@ Points exponential(const Request& request) {
 }
 
 struct NamedGrid {
-  std::string_view name;
+  std::string_view name, webui_name;
   Points (*make)(const Request&);
 };
 constexpr NamedGrid grids[] = {
-    {"leading", leading}, {"linspace", linspaced}, {"trailing", trailing}, {"karras", karras}, {"exponential", exponential}};
+    {"leading", "DDIM", leading}, {"linspace", "Uniform", linspaced},          {"trailing", "SGM Uniform", trailing},
+    {"karras", "Karras", karras}, {"exponential", "Exponential", exponential},
+};
 
-Points grid_points(const Request& request, std::string_view name) {
+const NamedGrid& named(std::string_view name) {
   for (const auto& grid : grids)
-    if (grid.name == name) return grid.make(request);
+    if (grid.name == name) return grid;
   fail(ErrorKind::input, "[schedule] got \"{}\", expected one of {}", name, fmt::join(grid_names(), ", "));
 }
 
+Points grid_points(const Request& request, std::string_view name) { return named(name).make(request); }
+
 float final_sigma(const Request& request, float last) {
-  if (request.config().final_sigmas_type != "sigma_min" || request.rules == GridRules::euler_ancestral) return 0;
+  if (request.config().final_sigmas_type != "sigma_min" || request.rules == GridRules::euler_to_zero) return 0;
   return request.config().edm ? last : static_cast<float>(request.table(0));
 }
 }  // namespace
@@ -190,6 +196,8 @@ SigmaGrid make_grid(const NoiseSchedule& schedule, GridRules rules, std::string_
 bool has_continuous_timesteps(const SchedulerConfig& config) {
   return config.edm || (config.continuous_timesteps && config.prediction_type == PredictionType::v_prediction);
 }
+
+std::string webui_grid_name(std::string_view grid) { return std::string(named(grid).webui_name); }
 
 std::vector<std::string> grid_names() {
   std::vector<std::string> names;

@@ -38,10 +38,15 @@ void UNet::check_weights(const UNetConfig& config, const Weights& weights, const
   nn::check_weights(part, nn::walk(unet), weights);
 }
 
-PreparedCondition PreparedCondition::row(int64_t index) const {
-  PreparedCondition one{add_embedding.narrow(0, index, 1), {}};
-  for (const auto& kv : key_values) one.key_values.push_back({kv.key.narrow(0, index, 1), kv.value.narrow(0, index, 1)});
-  return one;
+PreparedCondition PreparedCondition::rows(const std::vector<int>& indices) const {
+  const auto chosen = [&](const Tensor& x) {
+    std::vector<Tensor> parts;
+    for (const int row : indices) parts.push_back(x.narrow(0, row, 1));
+    return parts.size() == 1 ? parts.front() : at::cat(parts);
+  };
+  PreparedCondition some{chosen(add_embedding), {}};
+  for (const auto& kv : key_values) some.key_values.push_back({chosen(kv.key), chosen(kv.value)});
+  return some;
 }
 
 namespace {

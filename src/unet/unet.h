@@ -60,7 +60,8 @@ struct UNetCondition {
 struct PreparedCondition {
   Tensor add_embedding;                  // [B, time_embed_dim]
   std::vector<nn::KeyValue> key_values;  // one a transformer block, in order of the walk
-  PreparedCondition row(int64_t index) const;
+  // Of a batch made of these rows only.
+  PreparedCondition rows(const std::vector<int>& indices) const;
 };
 
 class UNet {

@@ -320,7 +320,8 @@ TEST(ModelKinds, ARefinerPredictsWhatItsOwnFilesSayOnTheSameNoiseLevels) {
   const auto step = [&](const Course& course, const Sampler& sampler) {
     Generator unused(0);
     SamplerState state;
-    return sampler.step({4, course.grid, at::ones({1, 4, 2, 2}), at::full({1, 4, 2, 2}, 2.f)}, unused, state);
+    const Predict ones = [](const Tensor& sample, const NoiseLevel&) { return at::ones_like(sample); };
+    return sampler.step({4, course.grid, at::full({1, 4, 2, 2}, 2.f)}, ones, unused, state);
   };
   const auto mixed_models = models_of(v), plain_models = models_of(bundled_model());
   const auto mixed = course_of(mixed_models), plain = course_of(plain_models);

@@ -125,7 +125,7 @@ struct Drawer {
         {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}),
          at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds}), at::stack({ids, ids})});
     const auto& [sampler, grid] = std::tie(drawing.course.sampler, drawing.course.grid);
-    const auto input = [&](const Tensor& latents) { return sampler->scale_model_input(step, grid, latents); };
+    const auto input = [&](const Tensor& latents) { return sampler->scale_model_input(grid.sigmas[step], latents); };
     return models.unet()->forward(at::cat({input(negative), input(positive)}), grid.timesteps[step], prepared);
   }
 };
@@ -169,9 +169,10 @@ class AttachedLora : public ::testing::Test {
     for (int64_t i = 0; i < grid.steps(); ++i) {
       const Tensor from_baked = baked.rows(of_baked, i, first, second), from_plain = plain.rows(of_plain, i, second, first);
       const auto step = [&](const Tensor& uncond, const Tensor& text, const Tensor& latents, SamplerState& state) {
+        const Tensor guided =
+            StepGuidance(base_guidance(plan), i, grid.steps()).combine({uncond.unsqueeze(0), text.unsqueeze(0)});
         return sampler->step(
-            {i, grid, guide(uncond.unsqueeze(0), text.unsqueeze(0), static_cast<float>(plan.guidance_scale), 0), latents}, unused,
-            state);
+            {i, grid, latents}, [&](const Tensor&, const NoiseLevel&) { return guided; }, unused, state);
       };
       const Tensor next = step(from_baked[0], from_plain[1], first, states[0]);
       second = step(from_plain[0], from_baked[1], second, states[1]);

@@ -28,5 +28,24 @@ TEST(Prediction, TakesTheLargestStageOfAModelThatHoldsOnePartAtATime) {
   EXPECT_GT(all.seconds(), 0);
 }
 
+TEST(Prediction, CountsThePredictionsThatASamplerAsksFor) {
+  ModelRequest request;
+  request.model = test::bundled_model();
+  const Models models(request);
+  Plan plan;
+  plan.height_px = plan.width_px = 64;
+  plan.steps = 10;
+  plan.grid = "karras";
+  plan.guidance_interval = {0, 0.3};
+  const auto flop = [&](const char* sampler, int64_t steps) {
+    plan.sampler = sampler;
+    plan.steps = steps;
+    return picture_flop(models, plan);
+  };
+  const double row = flop("euler", 10) - flop("euler", 9);  // 3 of 10 steps are guided, 3 of 9 too
+  EXPECT_NEAR((flop("heun", 10) - flop("euler", 10)) / row, 3 * 2 + 6, 1e-6) << "one more in each step but the last";
+  EXPECT_EQ(denoising_steps(models, plan), 10);
+}
+
 }  // namespace
 }  // namespace negativa

@@ -7,6 +7,7 @@
 #include "lora/attach.h"
 #include "lora/merge_weights.h"
 #include "model/lora_targets.h"
+#include "pipeline/denoise.h"
 #include "text/text_models.h"
 
 namespace negativa {
@@ -127,6 +128,71 @@ TEST(TextToImage, StopsWithinAStepWhenCancelled) {
   };
   EXPECT_THROW(text_to_image(bundled(), small_plan("owl", 50), hooks), Error);
   EXPECT_EQ(steps, 2);
+}
+
+TEST(TextToImage, ReportsOneStepHoweverManyPredictionsItTakes) {
+  Plan plan = small_plan("owl", 4);
+  plan.sampler = "heun";
+  int steps = 0;
+  RunHooks hooks;
+  hooks.on_step = [&] { ++steps; };
+  const Tensor heun = text_to_image(bundled(), plan, hooks).tensors.at("latents");
+  EXPECT_EQ(steps, 4);
+  plan.sampler = "euler";
+  EXPECT_FALSE(at::equal(heun, text_to_image(bundled(), plan, {}).tensors.at("latents")));
+}
+
+// A sampler as it may be: several predictions a step, and a memory of its own.
+class Patient : public Sampler {
+ public:
+  mutable std::vector<std::string> said;
+  std::function<void()> after_prediction = [] {};
+
+  GridRules grid_rules() const override { return GridRules::euler; }
+  float init_noise_sigma(const SigmaGrid&) const override { return 1; }
+  Tensor scale_model_input(float, const Tensor& sample) const override { return sample; }
+  int64_t predictions(int64_t, const SigmaGrid&) const override { return 3; }
+  Tensor step(const SamplerStep& step, const Predict& predict, Generator&, SamplerState& state) const override {
+    int& steps = state.as<int>();
+    for (int i = 0; i < 3; ++i) {
+      predict(step.sample, step.from());
+      said.push_back(fmt::format("step {} prediction {}", steps, i));
+      after_prediction();
+    }
+    ++steps;
+    return step.sample;
+  }
+};
+
+TEST(Denoise, LetsASamplerPredictSeveralTimesAndStopsBetweenTwoPredictions) {
+  const c10::InferenceMode inference;
+  const auto golden_file = golden("unet_emoji");
+  const auto input = [&](const char* name) { return golden_file->load(std::string("base.") + name); };
+  const Tensor latents = input("sample").narrow(0, 0, 1);
+  const SigmaGrid grid{{2, 1}, {2, 1, 0}, "leading"};
+  Patient sampler;
+  Generator generator(0);
+  CancelToken cancel;
+  const auto run = [&] {
+    denoise({bundled().unet(),
+             sampler,
+             grid,
+             {0, 2},
+             {input("prompt_embeds"), input("pooled_prompt_embeds"), input("add_time_ids")},
+             nn::Adapters::none(),
+             {classifier_free(5, {0, 0.5}), 0},
+             at::kFloat,
+             {},
+             &cancel},
+            latents, generator);
+  };
+  run();
+  ASSERT_EQ(sampler.said.size(), 6u);
+  EXPECT_EQ(sampler.said.back(), "step 1 prediction 2");
+  sampler.said.clear();
+  sampler.after_prediction = [&] { cancel.cancel(); };
+  EXPECT_THROW(run(), Error);
+  EXPECT_EQ(sampler.said, std::vector<std::string>{"step 0 prediction 0"});
 }
 
 // A UNet with the LoRA's product added to its weights: what attaching must equal.

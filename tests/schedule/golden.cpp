@@ -13,9 +13,11 @@ SchedulerConfig golden_config(const nlohmann::json& options, const std::string& 
   auto config = golden().at("config");
   config.update(options);
   // With the class named, the keys that only it has are read too.
-  config["_class_name"] = sampler == "euler"             ? "EulerDiscreteScheduler"
-                          : sampler == "euler_ancestral" ? "EulerAncestralDiscreteScheduler"
-                                                         : "DPMSolverMultistepScheduler";
+  const std::map<std::string, const char*> classes = {{"euler", "EulerDiscreteScheduler"},
+                                                      {"euler_ancestral", "EulerAncestralDiscreteScheduler"},
+                                                      {"dpmpp_2m", "DPMSolverMultistepScheduler"},
+                                                      {"heun", "HeunDiscreteScheduler"}};
+  config["_class_name"] = classes.at(sampler);
   return scheduler_config_from_json(config.dump());
 }
 

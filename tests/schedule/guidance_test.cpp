@@ -8,6 +8,11 @@ namespace negativa::test {
 
 namespace {
 float largest_difference(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<float>(); }
+
+// Classifier-free guidance in one step.
+Tensor guide(const Tensor& uncond, const Tensor& text, double scale, double rescale) {
+  return StepGuidance({{{positive_row, scale, {}}}, rescale}, 0, 1).combine({uncond, text});
+}
 }  // namespace
 
 TEST(Guidance, EqualsDiffusersWithAndWithoutRescale) {
@@ -40,6 +45,40 @@ TEST(Guidance, OfScaleOneIsThePositivePrediction) {
 
 TEST(Guidance, RefusesPredictionsOfDifferentShape) {
   EXPECT_THROW(guide(at::zeros({1, 4, 8, 8}), at::zeros({2, 4, 8, 8}), 7, 0), Error);
+}
+
+TEST(Guidance, RefusesPredictionsOfOtherRowsThanItAskedFor) {
+  const StepGuidance guidance({{{positive_row, 7, {}}}, 0}, 0, 1);
+  EXPECT_THROW(guidance.combine({at::zeros({1, 4, 8, 8})}), Error);
+}
+
+TEST(Guidance, AsksForThePositiveRowAloneWhereNoTermIsActive) {
+  const Tensor text = Generator(1).randn({1, 4, 8, 8});
+  const Guidance none{classifier_free(1, {}), 0.7}, early{classifier_free(7, {0, 0.5}), 0.7};
+  EXPECT_TRUE(none.terms.empty());
+  for (const auto& guidance : {StepGuidance(none, 0, 4), StepGuidance(early, 2, 4)}) {
+    EXPECT_EQ(guidance.rows(), std::vector<int>{positive_row});
+    EXPECT_TRUE(guidance.combine({text}).is_same(text));
+  }
+  EXPECT_EQ(StepGuidance(early, 1, 4).rows(), (std::vector<int>{reference_row, positive_row}));
+  EXPECT_TRUE(is_guided(early, {1, 4}, 4));
+  EXPECT_FALSE(is_guided(early, {2, 4}, 4));
+  EXPECT_FALSE(is_guided(none, {0, 4}, 4));
+}
+
+// uncond + 7·(text - uncond) - 0.5·(away - uncond), each term in its own part of the run.
+TEST(Guidance, AddsATermOfAThirdRowInItsOwnInterval) {
+  const int away_row = 2;
+  const Guidance guidance{{{positive_row, 7, {0, 0.5}}, {away_row, -0.5, {0.25, 0.75}}}, 0};
+  const auto uncond = Generator(1).randn({1, 4, 8, 8}), text = Generator(2).randn({1, 4, 8, 8}),
+             away = Generator(3).randn({1, 4, 8, 8});
+  const StepGuidance both(guidance, 1, 4), away_alone(guidance, 2, 4);
+  EXPECT_EQ(StepGuidance(guidance, 0, 4).rows(), (std::vector<int>{reference_row, positive_row}));
+  EXPECT_EQ(both.rows(), (std::vector<int>{reference_row, positive_row, away_row}));
+  EXPECT_EQ(away_alone.rows(), both.rows());
+  EXPECT_EQ(StepGuidance(guidance, 3, 4).rows(), std::vector<int>{positive_row});
+  EXPECT_LT(largest_difference(both.combine({uncond, text, away}), uncond + 7 * (text - uncond) - 0.5 * (away - uncond)), 1e-5f);
+  EXPECT_LT(largest_difference(away_alone.combine({uncond, text, away}), text - 0.5 * (away - uncond)), 1e-5f);
 }
 
 TEST(GuidanceInterval, CoversEveryStepByDefault) {

@@ -10,6 +10,12 @@ namespace {
 // The same stand-in for a UNet as in tools/goldens_schedule.py.
 Tensor stub_model(const Tensor& x, float t) { return x * 0.3f + 0.2f * std::sin(t / 100); }
 
+Predict predict_with(const Sampler& sampler) {
+  return [&](const Tensor& sample, const NoiseLevel& level) {
+    return stub_model(sampler.scale_model_input(level.sigma, sample), level.timestep);
+  };
+}
+
 struct Run {
   const NoiseSchedule& schedule;
   const Sampler& sampler;
@@ -20,11 +26,8 @@ struct Run {
 std::vector<Tensor> latents_after_each_step(const Run& run, Tensor latents, Generator& generator) {
   std::vector<Tensor> all;
   SamplerState state;
-  for (int64_t i = run.first; i < run.grid.steps(); ++i) {
-    const auto model_output = stub_model(run.sampler.scale_model_input(i, run.grid, latents), run.grid.timesteps[i]);
-    latents = run.sampler.step({i, run.grid, model_output, latents}, generator, state);
-    all.push_back(latents);
-  }
+  for (int64_t i = run.first; i < run.grid.steps(); ++i)
+    all.push_back(latents = run.sampler.step({i, run.grid, latents}, predict_with(run.sampler), generator, state));
   return all;
 }
 
@@ -96,9 +99,10 @@ TEST(Sampler, KeepsTheDtypeOfTheModelOutput) {
     Generator generator(0);
     const auto sample = generator.randn({1, 4, 8, 8}).to(at::kBFloat16);
     SamplerState state;
-    const auto next = sampler->step({0, grid, sample * 0.5f, sample}, generator, state);
+    const Predict predict = [](const Tensor& x, const NoiseLevel&) { return (x * 0.5f).to(at::kBFloat16); };
+    const auto next = sampler->step({0, grid, sample}, predict, generator, state);
     EXPECT_EQ(next.scalar_type(), at::kBFloat16) << name;
-    EXPECT_EQ(sampler->scale_model_input(0, grid, sample).scalar_type(), at::kBFloat16) << name;
+    EXPECT_EQ(sampler->scale_model_input(grid.sigmas[0], sample).scalar_type(), at::kBFloat16) << name;
   }
 }
 
@@ -107,16 +111,69 @@ TEST(Sampler, IsPureSoThatAStepRepeatsItself) {
   for (const auto& name : sampler_names()) {
     const auto sampler = make_sampler(name, schedule.config);
     const auto grid = make_grid(schedule, sampler->grid_rules(), "leading", 10);
-    const auto sample = Generator(1).randn({1, 4, 8, 8}), output = Generator(2).randn({1, 4, 8, 8});
-    const auto untouched = sample.clone();
-    const auto once = [&] {
+    const auto sample = Generator(1).randn({1, 4, 8, 8}), untouched = sample.clone();
+    SamplerState before;
+    Generator unused(2);
+    sampler->step({3, grid, sample * 2}, predict_with(*sampler), unused, before);
+    const auto once = [&](SamplerState state) {
       Generator generator(3);
-      SamplerState state{Generator(4).randn({1, 4, 8, 8})};
-      return sampler->step({4, grid, output, sample}, generator, state);
+      return sampler->step({4, grid, sample}, predict_with(*sampler), generator, state);
     };
-    EXPECT_TRUE(at::equal(once(), once())) << name;
+    EXPECT_TRUE(at::equal(once(before), once(before))) << name;
     EXPECT_TRUE(at::equal(sample, untouched)) << name;
   }
+}
+
+TEST(Sampler, AsksForAsManyPredictionsAsItSaysAtNoiseLevelsOfTheGrid) {
+  const auto schedule = sdxl_schedule();
+  for (const auto& name : sampler_names()) {
+    const auto sampler = make_sampler(name, schedule.config);
+    const auto grid = make_grid(schedule, sampler->grid_rules(), "leading", 4);
+    Generator generator(0);
+    auto latents = generator.randn({1, 4, 2, 2});
+    SamplerState state;
+    std::vector<int64_t> asked;
+    for (int64_t i = 0; i < grid.steps(); ++i) {
+      int64_t count = 0;
+      const Predict predict = [&](const Tensor& sample, const NoiseLevel& level) {
+        EXPECT_EQ(level.sigma, grid.sigmas[i + count]) << name;
+        EXPECT_EQ(level.timestep, grid.timesteps[i + count++]) << name;
+        return sample * 0.5f;
+      };
+      latents = sampler->step({i, grid, latents}, predict, generator, state);
+      EXPECT_EQ(count, sampler->predictions(i, grid)) << name;
+      asked.push_back(count);
+    }
+    EXPECT_EQ(asked, name == "heun" ? (std::vector<int64_t>{2, 2, 2, 1}) : (std::vector<int64_t>{1, 1, 1, 1})) << name;
+  }
+}
+
+// With x0 = x/(1 + sigma²), the best guess for a standard normal x0, x grows as sqrt(1 + sigma²).
+TEST(Sampler, OfSecondOrderHasAQuarterOfTheErrorWithHalfTheStride) {
+  const auto schedule = sdxl_schedule();
+  const Predict predict = [](const Tensor& x, const NoiseLevel& level) {  // the noise that this x0 leaves
+    return x * (level.sigma / (1 + level.sigma * level.sigma));
+  };
+  const auto error = [&](const char* name, int64_t steps) {
+    const auto sampler = make_sampler(name, schedule.config);
+    const auto grid = make_grid(schedule, sampler->grid_rules(), "karras", steps);
+    const auto exact = [&](int64_t i) { return std::hypot(1.0, grid.sigmas[i]); };
+    auto x = at::full({1}, exact(0), at::kFloat);
+    Generator unused(0);
+    SamplerState state;
+    const int64_t last = grid.steps() - 1;  // the step to sigma 0 is Euler's in both
+    for (int64_t i = 0; i < last; ++i) x = sampler->step({i, grid, x}, predict, unused, state);
+    return std::abs(x.item<double>() - exact(last));
+  };
+  EXPECT_NEAR(error("euler", 20) / error("euler", 40), 2, 0.3);
+  EXPECT_NEAR(error("heun", 20) / error("heun", 40), 4, 0.6);
+}
+
+TEST(Sampler, HasAWebuiNameAndRefusesToNameAnUnknownOne) {
+  std::vector<std::string> named;
+  for (const auto& sampler : sampler_names()) named.push_back(sampler + ": " + webui_sampler_name(sampler));
+  EXPECT_EQ(named, (std::vector<std::string>{"euler: Euler", "euler_ancestral: Euler a", "dpmpp_2m: DPM++ 2M", "heun: Heun"}));
+  EXPECT_THROW(webui_sampler_name("ddim"), Error);
 }
 
 TEST(Sampler, RefusesAnUnknownNameAndListsTheKnown) {
@@ -125,7 +182,7 @@ TEST(Sampler, RefusesAnUnknownNameAndListsTheKnown) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::input);
-    EXPECT_STREQ(error.what(), "[sampler] got \"ddim\", expected one of euler, euler_ancestral, dpmpp_2m");
+    EXPECT_STREQ(error.what(), "[sampler] got \"ddim\", expected one of euler, euler_ancestral, dpmpp_2m, heun");
   }
 }
 

@@ -60,9 +60,11 @@ TEST(SchedulerConfig, AsDiffusersSavesItDrawsAsDiffusersDoes) {
     // What the first step takes away takes digits with it; see sampler_test.cpp. 3 ULP where the curves above have them.
     const float error = std::max(3e-6f, 0x3p-23f * largest(expected_latents(0)) / largest(expected_latents(1)));
     SamplerState state;
+    const Predict predict = [&](const Tensor& sample, const NoiseLevel& level) {
+      return stub_model(sampler->scale_model_input(level.sigma, sample), level.timestep);
+    };
     for (int64_t i = 0; i < grid.steps(); ++i) {
-      const auto output = stub_model(sampler->scale_model_input(i, grid, latents), grid.timesteps[i]);
-      latents = sampler->step({i, grid, output, latents}, generator, state);
+      latents = sampler->step({i, grid, latents}, predict, generator, state);
       const size_t kept = i < 3 ? i + 1 : expected.size() - 1;
       if (i < 3 || i + 1 == grid.steps()) {
         EXPECT_LT(largest(latents - expected_latents(kept)), error * largest(expected_latents(kept))) << "step " << i;
@@ -102,8 +104,9 @@ TEST(SchedulerConfig, KnowsWhatAbsentAndNullKeysMeanInEveryClass) {
 TEST(SchedulerConfig, OfEveryClassHasTheSamplerThatDrawsForIt) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> drawn = {
       {"euler",
-       {"EulerDiscrete", "EDMEuler", "DDIM", "DDIMParallel", "DDPM", "PNDM", "HeunDiscrete", "LMSDiscrete", "KDPM2Discrete",
-        "DPMSolverSDE", "SASolver", "IPNDM", "Own"}},
+       {"EulerDiscrete", "EDMEuler", "DDIM", "DDIMParallel", "DDPM", "PNDM", "LMSDiscrete", "KDPM2Discrete", "DPMSolverSDE",
+        "SASolver", "IPNDM", "Own"}},
+      {"heun", {"HeunDiscrete"}},
       {"euler_ancestral", {"EulerAncestralDiscrete", "KDPM2AncestralDiscrete"}},
       {"dpmpp_2m", {"DPMSolverMultistep", "EDMDPMSolverMultistep", "UniPCMultistep", "DEISMultistep", "DPMSolverSinglestep"}}};
   for (const auto& [sampler, classes] : drawn)
@@ -193,6 +196,9 @@ TEST(SchedulerConfig, RefusesWhatItsOwnSamplerOrGridWouldNeedOnlyWhenTheyAreTake
   EXPECT_EQ(refused(dpm, {{"use_lu_lambdas", true}}), "[scheduler_config] use_lu_lambdas is not built; choose with --schedule");
   EXPECT_EQ(refused(dpm, {{"thresholding", true}}),
             "[scheduler_config] thresholding is not built, nor does it suit latents; choose with --sampler");
+  EXPECT_EQ(refused("HeunDiscreteScheduler", {{"clip_sample", true}}),
+            "[scheduler_config] clip_sample is not built, nor does it suit latents; choose with --sampler");
+  EXPECT_EQ(refused("DDIMScheduler", {{"clip_sample", true}, {"thresholding", true}}), "") << "Euler draws for it, without";
   EXPECT_TRUE(refused("UniPCMultistepScheduler", {{"use_flow_sigmas", true}})
                   .starts_with("[scheduler_config] use_flow_sigmas is not built: it means a model of flow matching"));
 }

@@ -19,7 +19,8 @@ TEST(SigmaGrid, EqualsDiffusersForEverySamplerAndGrid) {
     SCOPED_TRACE(label_of(row));
     const auto rules = rules_of(row.at("sampler"));
     const auto grid = make_grid(schedule, rules, row.at("grid").get<std::string>(), row.at("steps"));
-    const bool fractional = (row.at("grid") == "karras" || row.at("grid") == "exponential") && rules == GridRules::euler;
+    const bool is_curve = row.at("grid") == "karras" || row.at("grid") == "exponential";
+    const bool fractional = is_curve && rules != GridRules::dpm_solver;
     expect_close(grid.timesteps, row.at("timesteps"), fractional ? 2e-6f : 0.f);
     expect_close(grid.sigmas, row.at("sigmas"), 2.5e-7f);
     const float init = row.at("init_noise_sigma");
@@ -79,10 +80,11 @@ TEST(SigmaGrid, EndsAtTheLowestSigmaWhenTheConfigSaysSo) {
   EXPECT_NEAR(make_grid(schedule, GridRules::euler, "leading", 10).sigmas.back(), .0291675f, 5e-8f);
 }
 
-TEST(SigmaGrid, OfEulerAncestralEndsAtZeroWhateverTheConfigSays) {
+TEST(SigmaGrid, OfEulerAncestralAndHeunEndsAtZeroWhateverTheConfigSays) {
   auto schedule = sdxl_schedule();
   schedule.config.final_sigmas_type = "sigma_min";
-  EXPECT_EQ(make_grid(schedule, GridRules::euler_ancestral, "leading", 10).sigmas.back(), 0);
+  for (const char* sampler : {"euler_ancestral", "heun"})
+    EXPECT_EQ(make_grid(schedule, rules_of(sampler), "leading", 10).sigmas.back(), 0) << sampler;
 }
 
 TEST(SigmaGrid, RefusesUnknownNamesAndImpossibleCounts) {
@@ -103,6 +105,14 @@ TEST(SigmaGrid, RefusesUnknownNamesAndImpossibleCounts) {
   EXPECT_EQ(message(GridRules::dpm_solver, "leading", 1000),
             "[schedule] got 1000 steps, expected at most 999 with this sampler on the leading grid");
   EXPECT_EQ(message(GridRules::euler, "leading", 1000), "no error");
+}
+
+TEST(SigmaGrid, HasAWebuiNameAndRefusesToNameAnUnknownOne) {
+  std::vector<std::string> named;
+  for (const auto& grid : grid_names()) named.push_back(grid + ": " + webui_grid_name(grid));
+  EXPECT_EQ(named, (std::vector<std::string>{"leading: DDIM", "linspace: Uniform", "trailing: SGM Uniform", "karras: Karras",
+                                             "exponential: Exponential"}));
+  EXPECT_THROW(webui_grid_name("beta"), Error);
 }
 
 }  // namespace negativa::test

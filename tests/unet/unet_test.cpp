@@ -82,7 +82,7 @@ TEST(UNet, ARowDoesNotDependOnItsNeighbour) {
   const Case golden_case{.name = "base"};
   const auto prepared = unet.prepare(golden_case.condition());
   const Tensor one =
-      unet.forward(golden_case.at("sample").narrow(0, 1, 1), golden_case.at("timestep").item<float>(), prepared.row(1));
+      unet.forward(golden_case.at("sample").narrow(0, 1, 1), golden_case.at("timestep").item<float>(), prepared.rows({1}));
   EXPECT_LT(relative_error(one, golden_case.at("noise_pred").narrow(0, 1, 1)), 1e-5);
 }
 
