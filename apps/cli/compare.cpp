@@ -3,12 +3,13 @@
 #include <cstdio>
 
 #include "base/json.h"
-#include "base/log.h"
 #include "base/recipe.h"
 #include "forecast_text.h"
+#include "host.h"
 #include "image/terminal.h"
 #include "jobs/without_effect.h"
 #include "options.h"
+#include "stderr.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -25,12 +26,13 @@ int run_compare(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  TerminalEvents events;
   if (common.dry_run) {
-    const auto forecast = forecast_compare(options);
+    const auto forecast = forecast_compare(engine(), options, events, interrupt_token());
     std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
-  const CompareReport report = compare(options, interrupt_token());
+  const CompareReport report = compare(engine(), options, events, interrupt_token());
   if (common.json) {
     std::printf(
         "%s\n",

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "doctor_text.h"
+#include "host.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -19,7 +20,8 @@ int run_doctor(const Arguments& args) {
   DoctorOptions options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"doctor", "what this machine has and what fits on it", args}, fields)) return 0;
-  const DoctorReport report = examine_machine();
+  TerminalEvents events;
+  const DoctorReport report = doctor(engine(), {}, events, interrupt_token());
   std::printf("%s", (options.json ? json_of(report) + "\n" : text_of(report)).c_str());
   return 0;
 }

@@ -4,27 +4,17 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "forecast_text.h"
+#include "host.h"
 #include "image/terminal.h"
-#include "jobs/engine.h"
-#include "jobs/records.h"
 #include "jobs/without_effect.h"
 #include "options.h"
+#include "stderr.h"
 #include "verbs.h"
 
 namespace negativa::cli {
 
 namespace {
-
-// What the model's own files say, below every other source.
-void take_defaults_from_model(Fields& fields, GenerateOptions& options) {
-  const Engine engine(options.model, 1);
-  const PictureOptions resolved = engine.resolved(options.picture);
-  const Json defaults = {
-      {"width", *resolved.width}, {"height", *resolved.height}, {"sampler", *resolved.sampler}, {"schedule", *resolved.schedule}};
-  set_from_json(fields, defaults, {Source::model, engine.models().files().name});
-}
 
 void print_report(const GenerateReport& report, bool json) {
   if (json) {
@@ -52,27 +42,28 @@ int run_generate(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"generate", "draws pictures", args}, fields, common)) return 0;
-  if (!options.output.from.empty()) set_from_picture(fields, options, &interrupt_token());
+  if (!options.output.from.empty()) set_from_picture(fields, options, engine(), &interrupt_token());
   remember_choices(fields, options.picture);
   options.typed = typed_names(fields);
   if (common.print_config) {
-    take_defaults_from_model(fields, options);
+    set_from_model(fields, options, engine());
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  TerminalEvents events;
   if (common.dry_run) {
-    const auto forecast = forecast_generate(options);
+    const auto forecast = forecast_generate(engine(), options, events, interrupt_token());
     std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
-  const auto on_file = [&](const Path& file, const Image8& image) {
+  events.picture = [&](const PictureEvent& event) {
     if (common.json) return;  // one document at the end
-    if (options.output.show) std::printf("%s", half_blocks(image, 80).c_str());
-    std::printf("%s\n", file.c_str());
+    if (options.output.show) std::printf("%s", half_blocks(event.image, 80).c_str());
+    std::printf("%s\n", event.file.c_str());
     std::fflush(stdout);
   };
-  print_report(generate(options, interrupt_token(), on_file), common.json);
+  print_report(generate(engine(), options, events, interrupt_token()), common.json);
   return 0;
 }
 

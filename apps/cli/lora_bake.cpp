@@ -3,9 +3,10 @@
 #include <cstdio>
 
 #include "base/json.h"
-#include "base/log.h"
 #include "base/recipe.h"
+#include "host.h"
 #include "options.h"
+#include "stderr.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -44,10 +45,13 @@ int run_lora_bake(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"lora bake", "a model with LoRAs in its weights", args}, fields, common)) return 0;
+  TerminalEvents events;
   if (common.print_config)
     std::printf("%s", print_config(fields).c_str());
   else
-    print_report(common.dry_run ? plan_lora_bake(options) : lora_bake(options, interrupt_token()), common.dry_run, common.json);
+    print_report(common.dry_run ? plan_lora_bake(engine(), options, events, interrupt_token())
+                                : lora_bake(engine(), options, events, interrupt_token()),
+                 common.dry_run, common.json);
   return 0;
 }
 

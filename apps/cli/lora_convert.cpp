@@ -3,8 +3,9 @@
 #include <cstdio>
 
 #include "base/json.h"
-#include "base/log.h"
+#include "host.h"
 #include "options.h"
+#include "stderr.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -43,10 +44,13 @@ int run_lora_convert(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"lora convert", "the same LoRA in another dialect", args}, fields, common)) return 0;
+  TerminalEvents events;
   if (common.print_config)
     std::printf("%s", print_config(fields).c_str());
   else
-    print_report(common.dry_run ? plan_lora_convert(options) : lora_convert(options), common.dry_run, common.json);
+    print_report(common.dry_run ? plan_lora_convert(engine(), options, events, interrupt_token())
+                                : lora_convert(engine(), options, events, interrupt_token()),
+                 common.dry_run, common.json);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "host.h"
 #include "lora_merge_text.h"
 #include "options.h"
 #include "verbs.h"
@@ -17,8 +18,9 @@ int run_lora_merge(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
-  const LoraMergeReport report =
-      common.dry_run ? plan_lora_merge(options, interrupt_token()) : lora_merge(options, interrupt_token());
+  TerminalEvents events;
+  const LoraMergeReport report = common.dry_run ? plan_lora_merge(engine(), options, events, interrupt_token())
+                                                : lora_merge(engine(), options, events, interrupt_token());
   std::printf("%s", (common.json ? json_of(report) + "\n" : text_of(report)).c_str());
   return 0;
 }

@@ -5,9 +5,11 @@
 #include <new>
 
 #include "base/error.h"
-#include "base/log.h"
+#include "base/files.h"
 #include "base/recipe.h"
 #include "base/text.h"
+#include "interrupt.h"
+#include "stderr.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -118,7 +120,8 @@ int main_with_errors(const std::string& program, const Arguments& args) {
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then a failed write, which has its one-line error
-  negativa::install_interrupt_handler(negativa::cli::interrupt_token());
+  negativa::install_bus_error_handler();
+  negativa::cli::install_interrupt_handler(negativa::cli::interrupt_token());
   return negativa::cli::main_with_errors(argc > 0 ? argv[0] : "negativa",
                                          negativa::cli::Arguments(argv + std::min(argc, 1), argv + argc));
 }

@@ -1,6 +1,6 @@
 #include <cstdio>
 
-#include "io/models_folder.h"
+#include "host.h"
 #include "jobs/inspect_model.h"
 #include "model_text.h"
 #include "options.h"
@@ -9,23 +9,21 @@
 namespace negativa::cli {
 
 namespace {
-struct InspectOptions {
-  std::string model;
+struct Options : ModelInspectOptions {
   bool json = false;
   static void visit(auto& self, auto& v) {
-    v("model", self.model, flag("-m,--model,MODEL"),
-      "diffusers folder, SGM file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    ModelInspectOptions::visit(self, v);
     v("json", self.json, "as JSON");
   }
 };
 }  // namespace
 
 int run_model_inspect(const Arguments& args) {
-  InspectOptions options;
+  Options options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"model inspect", "parts, parameters, sizes, dtypes and hashes of a model", args}, fields)) return 0;
-  const ModelReport report =
-      inspect_model(options.model.empty() ? default_model() : find_model(options.model), &interrupt_token());
+  TerminalEvents events;
+  const ModelReport report = model_inspect(engine(), options, events, interrupt_token());
   std::printf("%s\n", (options.json ? json_of(report) : text_of(report)).c_str());
   return 0;
 }

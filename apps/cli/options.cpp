@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
+#include "stderr.h"
 
 namespace negativa::cli {
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "host.h"
 #include "options.h"
 #include "score_text.h"
 #include "verbs.h"
@@ -19,11 +20,12 @@ int run_score(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  TerminalEvents events;
   if (common.dry_run) {
-    std::printf("%s", text_of(forecast_score(options)).c_str());
+    std::printf("%s", text_of(forecast_score(engine(), options, events, interrupt_token())).c_str());
     return 0;
   }
-  const ScoreReport report = score(options, interrupt_token());
+  const ScoreReport report = score(engine(), options, events, interrupt_token());
   std::printf("%s", (common.json ? json_of(report) + "\n" : text_of(report)).c_str());
   return 0;
 }

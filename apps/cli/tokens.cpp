@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "host.h"
 #include "options.h"
 #include "tokens_text.h"
 #include "verbs.h"
@@ -22,7 +23,8 @@ int run_tokens(const Arguments& args) {
   Options options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"tokens", "how a prompt is read: ids, pieces, weights", args}, fields)) return 0;
-  const TokensReport report = tokens(options);
+  TerminalEvents events;
+  const TokensReport report = tokens(engine(), options, events, interrupt_token());
   std::printf("%s", (options.json ? json_of(report) : text_of(report)).c_str());
   return 0;
 }

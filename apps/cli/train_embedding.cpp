@@ -2,9 +2,10 @@
 
 #include <cstdio>
 
-#include "base/log.h"
 #include "forecast_text.h"
+#include "host.h"
 #include "options.h"
+#include "stderr.h"
 #include "train_report.h"
 #include "verbs.h"
 
@@ -21,14 +22,15 @@ int run_train_embedding(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  TerminalEvents events;
   if (common.dry_run) {
-    const auto forecast = forecast_train_embedding(options);
+    const auto forecast = forecast_train_embedding(engine(), options, events, interrupt_token());
     std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
   outlive_readers();
-  const TrainReport report = train_embedding(options, print_config(fields), interrupt_token());
+  const TrainReport report = train_embedding(engine(), {options, print_config(fields)}, events, interrupt_token());
   print_report(report, common.json);
   const std::string stem = report.file.stem().string(), name = options.name.empty() ? stem : options.name;
   notice("to use it: negativa generate --embedding {}{} and \"{}\" in -p or -n", report.file.string(),

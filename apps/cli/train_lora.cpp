@@ -2,9 +2,10 @@
 
 #include <cstdio>
 
-#include "base/log.h"
 #include "forecast_text.h"
+#include "host.h"
 #include "options.h"
+#include "stderr.h"
 #include "train_report.h"
 #include "verbs.h"
 
@@ -19,14 +20,15 @@ int run_train_lora(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  TerminalEvents events;
   if (common.dry_run) {
-    const auto forecast = forecast_train_lora(options);
+    const auto forecast = forecast_train_lora(engine(), options, events, interrupt_token());
     std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
   if (options.model.model.empty()) notice("no -m: the bundled emoji-xl, a miniature of SDXL that draws 64x64 pictures");
   outlive_readers();
-  print_report(train_lora(options, print_config(fields), interrupt_token()), common.json);
+  print_report(train_lora(engine(), {options, print_config(fields)}, events, interrupt_token()), common.json);
   return 0;
 }
 

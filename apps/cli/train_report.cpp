@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "base/json.h"
-#include "base/log.h"
+#include "stderr.h"
 
 namespace negativa::cli {
 

@@ -1,6 +1,6 @@
 #pragma once
 // What a finished training says on stdout, whatever was trained.
-#include "jobs/training_run.h"
+#include "train/training_run.h"
 
 namespace negativa::cli {
 

@@ -3,14 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "base/cancel.h"
-
 namespace negativa::cli {
 
 using Arguments = std::vector<std::string>;
-
-// Cancelled by Ctrl-C; verbs hand it to what they run.
-CancelToken& interrupt_token();
 
 int run_generate(const Arguments& args);
 int run_compare(const Arguments& args);

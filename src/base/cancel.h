@@ -1,5 +1,5 @@
 #pragma once
-// Stopping a computation from outside: another thread, or Ctrl-C.
+// Stopping a computation from outside: another thread, or a signal handler.
 #include <atomic>
 
 namespace negativa {
@@ -13,9 +13,5 @@ class CancelToken {
  private:
   std::atomic<bool> cancelled_ = false;
 };
-
-// The first SIGINT or SIGTERM cancels the token, which must live as long as the program; the second ends the program at once with
-// exit code 130. SIGHUP, of a terminal that is closed, cancels too, unless it is ignored (nohup).
-void install_interrupt_handler(CancelToken& token);
 
 }  // namespace negativa

@@ -60,6 +60,7 @@ inline constexpr const char* latent_cache = "latents";                        //
 inline constexpr const char* embed_cache = "embeds";                          // likewise
 inline constexpr const char* models_folder = ".local/share/negativa/models";  // in $HOME
 inline constexpr const char* models_variable = "NEGATIVA_MODELS";
+inline constexpr const char* libtorch_variable = "NEGATIVA_LIBTORCH";
 
 // Of a build: the time that files which carry one are to say, in seconds since 1970
 // (reproducible-builds.org/specs/source-date-epoch).

@@ -143,13 +143,13 @@ std::vector<std::string> Session::notices(const PictureOptions& asked) const {
   return lines;
 }
 
-PictureOptions Session::resolved(const PictureOptions& options) const {
+PictureOptions resolved_picture(const Models& models, const PictureOptions& options) {
   PictureOptions done = options;
-  const int64_t side = models_->facts().unet.sample_size * models_->vae_config().factor();
+  const int64_t side = models.facts().unet.sample_size * models.vae_config().factor();
   if (!done.width) done.width = side;
   if (!done.height) done.height = side;
-  if (!done.sampler) done.sampler = default_sampler(models_->facts().scheduler);
-  if (!done.schedule) done.schedule = default_grid(models_->facts().scheduler);
+  if (!done.sampler) done.sampler = default_sampler(models.facts().scheduler);
+  if (!done.schedule) done.schedule = default_grid(models.facts().scheduler);
   if (!done.refiner_cfg_scale) done.refiner_cfg_scale = done.cfg_scale;
   const std::string size = fmt::format("{}x{}", *done.height, *done.width);
   if (!done.original_size) done.original_size = size;
@@ -158,8 +158,8 @@ PictureOptions Session::resolved(const PictureOptions& options) const {
   return done;
 }
 
-Plan Session::plan(const PictureOptions& options) {
-  const PictureOptions done = resolved(options);
+Plan plan_picture(const Models& models, const PictureOptions& options) {
+  const PictureOptions done = resolved_picture(models, options);
   check(done.seed.has_value(), ErrorKind::input, "[seed] a plan needs a seed");
   Plan plan;
   plan.prompt = done.prompt.value_or("");
@@ -178,16 +178,23 @@ Plan Session::plan(const PictureOptions& options) {
   plan.guidance_interval = parse_interval(done.guidance_interval);
   plan.sampler = *done.sampler;
   plan.grid = *done.schedule;
-  if (models_->refiner_facts() && done.refiner_start < 1) plan.refiner_start = done.refiner_start;
+  if (models.refiner_facts() && done.refiner_start < 1) plan.refiner_start = done.refiner_start;
   plan.original_size = parse_size(*done.original_size, 'x', "--original-size");
   plan.crop_top_left = parse_size(*done.crop_top_left, ',', "--crop-top-left");
   plan.target_size = parse_size(*done.target_size, 'x', "--target-size");
   plan.aesthetic_score = done.aesthetic_score;
   plan.negative_aesthetic_score = done.negative_aesthetic_score;
-  plan.adapters = adapters(done.lora);
+  check_plan(models, plan);
+  return plan;
+}
+
+PictureOptions Session::resolved(const PictureOptions& options) const { return resolved_picture(*models_, options); }
+
+Plan Session::plan(const PictureOptions& options) {
+  Plan plan = plan_picture(*models_, options);
+  plan.adapters = adapters(options.lora);
   plan.embeddings = embeddings_;
-  check_plan(*models_, plan);
-  notice_loras_without_effect(done.lora, plan);
+  notice_loras_without_effect(options.lora, plan);
   return plan;
 }
 

@@ -63,6 +63,10 @@ class Session {
   std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
 };
 
+// Session::resolved and Session::plan without LoRAs and embeddings, of any opened model.
+PictureOptions resolved_picture(const Models& models, const PictureOptions& options);
+Plan plan_picture(const Models& models, const PictureOptions& options);
+
 // What these LoRAs add to a picture: UNet rows and the text encoders of each branch.
 std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& loras);
 

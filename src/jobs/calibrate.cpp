@@ -5,14 +5,10 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "base/progress.h"
 #include "base/sha256.h"
 #include "io/image_tensor.h"
 #include "io/models_folder.h"
-#include "jobs/engine.h"
-#include "jobs/records.h"
-#include "jobs/run_watch.h"
-#include "jobs/side_by_side.h"
+#include "model/recipe_inputs.h"
 
 namespace negativa {
 
@@ -31,7 +27,7 @@ struct Shown {
 };
 
 // The reference pictures as the VAE gives them back.
-std::vector<Shown> reference_pictures(const fs::path& model, Engine& engine, int workers, const CancelToken& cancel) {
+std::vector<Shown> reference_pictures(const fs::path& model, const Session& session, int workers) {
   std::vector<Shown> shown;
   std::vector<fs::path> files;
   for (const char* name : {names::reference_folder, names::reference_damaged_folder}) {
@@ -46,18 +42,19 @@ std::vector<Shown> reference_pictures(const fs::path& model, Engine& engine, int
       begin = end + 1;
     }
   }
-  const Vae& vae = engine.models().vae(&cancel);
-  const double scale = engine.models().vae_config().scaling_factor;
-  Progress progress("reference pictures", static_cast<int>(shown.size()));
-  side_by_side(shown.size(), workers, cancel, [&](size_t i) {
+  const Caller& caller = session.caller();
+  const auto vae = session.models().vae(&caller.cancel);
+  const double scale = session.models().vae_config().scaling_factor;
+  Stage progress(caller.events, "reference pictures", static_cast<int64_t>(shown.size()));
+  session.engine().workers().run({shown.size(), workers, 1}, caller.cancel, [&](size_t i) {
     const c10::InferenceMode inference;
-    shown[i].image = tensor_to_images(vae.decode(vae.encode(image_to_tensor(read_image(files[i]))).mean.mul(scale))).front();
+    shown[i].image = tensor_to_images(vae->decode(vae->encode(image_to_tensor(read_image(files[i]))).mean.mul(scale))).front();
     progress.tick();
   });
   return shown;
 }
 
-std::vector<Shown> drawn_pictures(Engine& engine, const World& world, const CancelToken& cancel) {
+std::vector<Shown> drawn_pictures(Session& session, const World& world) {
   std::vector<Shown> shown;
   std::vector<Plan> plans;
   std::vector<std::string> damages = world.damages;
@@ -70,23 +67,23 @@ std::vector<Shown> drawn_pictures(Engine& engine, const World& world, const Canc
       options.steps = steps;
       options.cfg_scale = guidance_scale;
       options.seed = first_seed + i;
-      plans.push_back(engine.plan(options));
+      plans.push_back(session.plan(options));
       shown.push_back({world.calibration[i], damage, {}});
     }
-  RunWatch watch("calibration pictures", engine.models(), plans, cancel);
-  engine.run(plans, watch.hooks(),
-             [&](size_t i, ImageResult&& result) { shown[i].image = tensor_to_images(result.image).front(); });
+  session.draw(plans, "calibration pictures",
+               [&](size_t i, ImageResult&& result) { shown[i].image = tensor_to_images(result.image).front(); });
   return shown;
 }
 
 // [damages]: area under the curve of each damage's probability, pictures with it against those without any.
-std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& pictures, int workers, const CancelToken& cancel) {
+std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& pictures, const Session& session, int workers) {
+  const Caller& caller = session.caller();
   TextMemory texts(*of.judge);
   const MetricRoom room{&texts, &of.world, of.world.damages};
   const auto& damages = of.world.damages;
   std::vector<std::vector<double>> chances(pictures.size());  // of each damage
-  Progress progress("judged by " + of.judge->name(), static_cast<int>(pictures.size()));
-  side_by_side(pictures.size(), workers, cancel, [&](size_t i) {
+  Stage progress(caller.events, "judged by " + of.judge->name(), static_cast<int64_t>(pictures.size()));
+  session.engine().workers().run({pictures.size(), workers, 1}, caller.cancel, [&](size_t i) {
     const UnitVector seen = of.judge->see(pictures[i].image);
     const MeasuredPicture picture{pictures[i].image, pictures[i].caption, &seen, nullptr};
     for (const auto& damage : damages)
@@ -108,15 +105,18 @@ std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& p
 
 }  // namespace
 
-RecipeInput judge_input(const Judge& judge) {
+RecipeInput judge_input(const Judge& judge, const Hashing& hashing) {
   std::string listing;
-  for (const auto& file : judge.files()) listing += file.filename().string() + " " + cached_sha256_file(file) + "\n";
+  for (const auto& file : judge.files()) listing += file.filename().string() + " " + cached_sha256_file(file, hashing) + "\n";
   return {"judge", judge.name(), sha256_hex(listing)};
 }
 
-RecipeInput bundled_model_input() { return model_input("model", open_model(default_model())); }
+RecipeInput bundled_model_input(const Places& places) {
+  return model_input("model", open_model(default_model(places), places), {places.cache});
+}
 
-std::vector<Calibration> calibrate(const std::vector<CalibratedJudge>& judges, int threads, const CancelToken& cancel) {
+std::vector<Calibration> calibrate(Engine& engine, const std::vector<CalibratedJudge>& judges, int threads,
+                                   const Caller& caller) {
   const World& world = judges.front().world;
   for (const auto& other : judges)
     check(other.world.damages == world.damages && other.world.calibration == world.calibration, ErrorKind::input,
@@ -125,16 +125,16 @@ std::vector<Calibration> calibrate(const std::vector<CalibratedJudge>& judges, i
   ModelOptions options;
   options.threads = threads;
   options.device = "cpu";
-  const RecipeInput model = bundled_model_input();
-  Engine engine(options, world.calibration.size() * (world.damages.size() + 1));
+  const RecipeInput model = bundled_model_input(engine.places());
+  Session session(engine, options, caller, world.calibration.size() * (world.damages.size() + 1));
   const int workers = threads > 0 ? threads : hardware_threads();
-  const auto reference = reference_pictures(default_model(), engine, workers, cancel);
-  const auto drawn = drawn_pictures(engine, world, cancel);
+  const auto reference = reference_pictures(default_model(engine.places()), session, workers);
+  const auto drawn = drawn_pictures(session, world);
   std::vector<Calibration> calibrations;
   for (const auto& judge : judges) {
-    const RecipeInput input = judge_input(*judge.judge);
+    const RecipeInput input = judge_input(*judge.judge, engine.hashing(&caller.cancel));
     Calibration calibration{model.name, model.sha256, input.name, input.sha256, {}};
-    const auto of_reference = areas(judge, reference, workers, cancel), of_drawn = areas(judge, drawn, workers, cancel);
+    const auto of_reference = areas(judge, reference, session, workers), of_drawn = areas(judge, drawn, session, workers);
     for (size_t d = 0; d < world.damages.size(); ++d)
       calibration.damages.push_back({world.damages[d], of_reference[d], of_drawn[d]});
     calibrations.push_back(std::move(calibration));

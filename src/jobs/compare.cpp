@@ -2,13 +2,10 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
+#include "core/own_thread.h"
 #include "image/sheet.h"
 #include "io/image_tensor.h"
-#include "jobs/engine.h"
 #include "jobs/generate.h"
-#include "jobs/records.h"
-#include "jobs/run_watch.h"
 #include "jobs/without_effect.h"
 
 namespace negativa {
@@ -85,27 +82,26 @@ std::string caption_of(const std::string& model, const PictureOptions& picture) 
 }
 
 // Row by row, arm by arm.
-std::vector<Plan> plans_of(Engine& engine, const std::vector<Row>& rows) {
+std::vector<Plan> plans_of(Session& session, const std::vector<Row>& rows) {
   std::vector<Plan> plans;
   std::vector<PictureOptions> asked;
   for (const auto& row : rows) asked.push_back(row.arms.front().options);  // arms differ in words and LoRAs alone
-  say_notices(engine, asked);
+  say_notices(session, asked);
   for (const auto& row : rows)
-    for (const auto& arm : row.arms) plans.push_back(engine.plan(arm.options));
+    for (const auto& arm : row.arms) plans.push_back(session.plan(arm.options));
   return plans;
 }
 
 // The arms choose the branches, so one that is written does nothing.
-void note_rows(const Engine& engine, const CompareOptions& options, const std::vector<Row>& rows,
+void note_rows(const Session& session, const CompareOptions& options, const std::vector<Row>& rows,
                const std::vector<Plan>& plans) {
   std::vector<AskedPicture> asked;
   for (size_t i = 0; i < rows.size(); ++i) asked.push_back({rows[i].asked, plans[i * rows.front().arms.size()]});
-  note_asked(engine, options.model, asked, options.typed);
-  std::set<std::string> said;
+  note_asked(session, asked, options.typed);
   for (const auto& row : rows)
     for (const auto& text : row.asked.lora)
-      if (parse_lora_spec(text).branch != LoraBranch::both && said.insert(text).second)
-        notice("--lora {}: its branch has no effect, since each arm has its own", text);
+      if (parse_lora_spec(text).branch != LoraBranch::both)
+        session.caller().events.on_notice(fmt::format("--lora {}: its branch has no effect, since each arm has its own", text));
 }
 
 void check_has_prompt(const CompareOptions& options) {
@@ -113,34 +109,32 @@ void check_has_prompt(const CompareOptions& options) {
         "[-p] a prompt is needed; try -p \"a big lion\"");
 }
 
-}  // namespace
-
-CompareForecast forecast_compare(const CompareOptions& options) {
+CompareForecast forecast_now(Engine& engine, const CompareOptions& options, const Caller& caller) {
   check_has_prompt(options);
   const std::vector<Row> rows = make_rows(options);
   std::vector<std::string> arms;
   for (const auto& arm : rows.front().arms) arms.push_back(arm.label);
-  Engine engine(options.model, arms.size() * rows.size());
-  const std::vector<Plan> plans = plans_of(engine, rows);
-  note_rows(engine, options, rows, plans);
-  return {forecast_pictures(engine, plans), options.out, arms, static_cast<int64_t>(rows.size())};
+  Session session(engine, options.model, caller, arms.size() * rows.size());
+  const std::vector<Plan> plans = plans_of(session, rows);
+  note_rows(session, options, rows, plans);
+  return {forecast_pictures(session, plans), options.out, arms, static_cast<int64_t>(rows.size())};
 }
 
-CompareReport compare(const CompareOptions& options, const CancelToken& cancel) {
+CompareReport compare_now(Engine& engine, const CompareOptions& options, const Caller& caller) {
   check_has_prompt(options);
   check_png_name(options.out);
   check_can_write(options.out);
   const std::vector<Row> rows = make_rows(options);
   const size_t columns = rows.front().arms.size();
-  Engine engine(options.model, columns * rows.size());
-  const std::vector<Plan> plans = plans_of(engine, rows);
-  note_rows(engine, options, rows, plans);
+  Session session(engine, options.model, caller, columns * rows.size());
+  const std::vector<Plan> plans = plans_of(session, rows);
+  note_rows(session, options, rows, plans);
 
   Sheet sheet;
   sheet.cells.assign(rows.size(), std::vector<Image8>(columns));
-  RunWatch watch("compare", engine.models(), plans, cancel);
-  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
-    sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front();
+  session.draw(plans, "compare", [&](size_t i, ImageResult&& result) {
+    Image8& cell = sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front();
+    caller.events.on_picture({i, {}, cell});
   });
   CompareReport report;
   for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
@@ -150,12 +144,24 @@ CompareReport compare(const CompareOptions& options, const CancelToken& cancel) 
     sheet.row_labels.push_back(row.label);
   }
   sheet.title = options.prompts.empty() ? options.picture.prompt.value_or("") : "Negative word and LoRA";
-  sheet.caption = caption_of(engine.models().files().name, rows.front().arms.front().options);
+  sheet.caption = caption_of(session.models().files().name, rows.front().arms.front().options);
   report.arms = sheet.column_labels;
   report.pictures = sheet.cells;
   report.sheet = labelled_sheet(sheet);
   write_atomically(options.out, encode_png(report.sheet, {{"Title", sheet.title}, {"Description", sheet.caption}}));
   return report;
+}
+
+}  // namespace
+
+CompareForecast forecast_compare(Engine& engine, const CompareOptions& options, EventSink& sink, const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
+}
+
+CompareReport compare(Engine& engine, const CompareOptions& options, EventSink& sink, const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return compare_now(engine, options, {events, cancel}); });
 }
 
 }  // namespace negativa

@@ -1,9 +1,8 @@
 #pragma once
 // `negativa compare`: does a negative LoRA help these prompts? Four arms at the same seeds, one labelled sheet.
-#include "base/cancel.h"
-#include "image/image.h"
+#include <set>
+
 #include "jobs/forecast.h"
-#include "jobs/options.h"
 
 namespace negativa {
 
@@ -38,9 +37,9 @@ struct CompareReport {
 
 // Arms: nothing; the word; LoRA and word on both branches; on the negative branch alone. Without LoRAs the first two.
 // A LoRA's own branch is overridden by the arm's; its weight holds. Throws as generate does.
-CompareReport compare(const CompareOptions& options, const CancelToken& cancel);
+CompareReport compare(Engine& engine, const CompareOptions& options, EventSink& events, const CancelToken& cancel);
 
 // What --dry-run tells. Throws as compare does, without drawing.
-CompareForecast forecast_compare(const CompareOptions& options);
+CompareForecast forecast_compare(Engine& engine, const CompareOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

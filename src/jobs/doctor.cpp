@@ -7,8 +7,8 @@
 #include "base/names.h"
 #include "base/proc.h"
 #include "base/recipe.h"
-#include "core/device.h"
 #include "core/memory.h"
+#include "core/own_thread.h"
 #include "io/models_folder.h"
 #include "jobs/lora_layers.h"
 #include "pipeline/prediction.h"
@@ -25,8 +25,8 @@ int64_t largest_weight(Module& module) {
 }
 
 // SDXL's base has its UNet as the largest part; its VAE always works in fp32.
-std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine) {
-  const auto folder = sdxl_layers_folder();
+std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine, const Places& places) {
+  const auto folder = sdxl_layers_folder(places);
   if (!folder) return {};
   const auto config = [&](const char* part) { return read_file(*folder / part / names::config); };
   UNet unet(UNetConfig::from_json(config("unet"), "unet"));
@@ -54,7 +54,8 @@ std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine) {
 
 }  // namespace
 
-DoctorReport examine_machine() {
+DoctorReport doctor(Engine& engine, const DoctorOptions&, EventSink&, const CancelToken&) {
+  const Places& places = engine.places();
   DoctorReport report;
   report.processor = processor_name();
   report.cpu_capability = at::get_cpu_capability();
@@ -62,12 +63,11 @@ DoctorReport examine_machine() {
   report.memory_bytes = bytes_after("/proc/meminfo", "MemTotal");
   report.available_bytes = bytes_after("/proc/meminfo", "MemAvailable");
   std::string why;
-  report.gpu = open_cuda(&why) ? "CUDA device found" : "none: " + why;
-  report.models_folder = user_models_folder().string();
-  report.bundled_model = bundled_models_folder().has_value();
-  set_threads(report.cores);
-  report.gflop_s = matrix_product_rate() / 1e9;
-  report.fits = sdxl_fits(report);
+  report.gpu = open_cuda(places.libtorch, &why) ? "CUDA device found" : "none: " + why;
+  report.models_folder = places.models.string();
+  report.bundled_model = places.bundled.has_value();
+  report.gflop_s = on_own_thread(report.cores, matrix_product_rate) / 1e9;
+  report.fits = sdxl_fits(report, places);
   return report;
 }
 

@@ -4,7 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
+#include "image/events.h"
+
 namespace negativa {
+
+struct DoctorOptions {};
 
 struct DoctorReport {
   std::string processor, cpu_capability;  // the instruction set libtorch's kernels use here
@@ -24,6 +29,7 @@ struct DoctorReport {
   std::vector<Fit> fits;  // SDXL's base, counted from its configurations; empty where those did not come along
 };
 
-DoctorReport examine_machine();
+// Measures the rate of a matrix product for a fifth of a second.
+DoctorReport doctor(Engine& engine, const DoctorOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

@@ -1,22 +1,25 @@
 #include "jobs/forecast.h"
 
+#include "core/own_thread.h"
+
 namespace negativa {
 
 double gibibytes(int64_t bytes) { return static_cast<double>(bytes) / double(1 << 30); }
 
-PicturesForecast forecast_pictures(const Engine& engine, const std::vector<Plan>& plans) {
+PicturesForecast forecast_pictures(const Session& session, const std::vector<Plan>& plans) {
   PicturesForecast forecast;
-  forecast.predicted = predict(engine.models(), plans, engine.workers());
-  forecast.model = engine.models().files().name;
-  forecast.device = engine.device_name();
-  forecast.dtype = dtype_name(engine.models().request().compute);
-  forecast.weights_dtype = engine.weights_dtype();
+  forecast.predicted =
+      on_own_thread(session.threads_a_picture(), [&] { return predict(session.models(), plans, session.workers()); });
+  forecast.model = session.models().files().name;
+  forecast.device = session.device_name();
+  forecast.dtype = dtype_name(session.models().request().compute);
+  forecast.weights_dtype = session.weights_dtype();
   forecast.pictures = static_cast<int64_t>(plans.size());
   forecast.width_px = plans.front().width_px;
   forecast.height_px = plans.front().height_px;
-  for (const auto& picture : plans) forecast.steps_total += denoising_steps(engine.models(), picture);
-  forecast.workers = engine.workers();
-  forecast.threads_a_picture = engine.threads_a_picture();
+  for (const auto& picture : plans) forecast.steps_total += denoising_steps(session.models(), picture);
+  forecast.workers = session.workers();
+  forecast.threads_a_picture = session.threads_a_picture();
   return forecast;
 }
 
@@ -27,6 +30,27 @@ double predicted_seconds(const TrainingWork& work) {
   const double flop =
       unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
   return flop / (matrix_product_rate() * static_cast<double>(work.workers) * efficiency_of(work.is_small));
+}
+
+TrainingForecast forecast_training(const MemoryRequest& request, const TrainOptions& options) {
+  const Training& training = request.training;
+  const auto& step = options.step;
+  const int64_t side = training.resolution_px / training.vae_config().factor();
+  TrainingForecast forecast;
+  forecast.model = training.files().name;
+  forecast.pictures = static_cast<int64_t>(training.pictures.examples.size());
+  forecast.class_pictures = training.class_pictures ? static_cast<int64_t>(training.class_pictures->examples.size()) : 0;
+  forecast.resolution_px = training.resolution_px;
+  forecast.rows_a_step = step.batch_size * step.gradient_accumulation * (training.class_pictures ? 2 : 1);
+  forecast.dtype = dtype_name(training.compute);
+  if (training.storage) forecast.weights_dtype = dtype_name(*training.storage);
+  forecast.workers = training.workers;
+  forecast.threads_a_worker = training.threads;
+  forecast.memory = plan_memory(request);
+  forecast.seconds = predicted_seconds({training.unet(), side, forecast.rows_a_step * step.steps, training.workers,
+                                        request.gradient_checkpointing, training.models->is_small()});
+  forecast.would_help = memory_advice(request);
+  return forecast;
 }
 
 }  // namespace negativa

@@ -1,6 +1,6 @@
 #pragma once
 // What a run of pictures or a training will take, before a weight is loaded: the results of --dry-run.
-#include "jobs/engine.h"
+#include "engine/session.h"
 #include "pipeline/prediction.h"
 #include "train/memory_plan.h"
 
@@ -10,7 +10,7 @@ double gibibytes(int64_t bytes);
 
 // What all runs of pictures have; of the first picture where they differ in size.
 struct PicturesForecast {
-  std::string model, device, dtype, weights_dtype;  // weights_dtype: as Engine has it
+  std::string model, device, dtype, weights_dtype;  // weights_dtype: as Session has it
   int64_t pictures = 0, width_px = 0, height_px = 0;
   int64_t steps_total = 0;  // denoising steps of all pictures
   int workers = 1, threads_a_picture = 1;
@@ -28,7 +28,7 @@ struct CompareForecast : PicturesForecast {
 };
 
 // `plans`: of all pictures, at least one. Measures the machine's rate for a fifth of a second.
-PicturesForecast forecast_pictures(const Engine& engine, const std::vector<Plan>& plans);
+PicturesForecast forecast_pictures(const Session& session, const std::vector<Plan>& plans);
 
 struct TrainingForecast {
   std::string model;
@@ -50,5 +50,8 @@ struct TrainingWork {
   bool gradient_checkpointing, is_small;
 };
 double predicted_seconds(const TrainingWork& work);
+
+// All of what --dry-run tells but the number of what is trained.
+TrainingForecast forecast_training(const MemoryRequest& memory, const TrainOptions& options);
 
 }  // namespace negativa

@@ -3,14 +3,15 @@
 #include <chrono>
 #include <random>
 
+#include "base/file_names.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "core/own_thread.h"
+#include "engine/records.h"
 #include "io/image_tensor.h"
-#include "jobs/lora_notices.h"
-#include "jobs/records.h"
-#include "jobs/run_watch.h"
 #include "jobs/without_effect.h"
+#include "lora/notices.h"
 
 namespace negativa {
 
@@ -156,10 +157,10 @@ std::vector<AskedPicture> asked_of(const GeneratePlan& plan, const std::vector<J
 }
 
 // Earlier recipes say "auto", which is resolved now. A text inside the JSON cannot hold these quotes as they stand.
-std::string with_resolved_dtype(std::string recipe, const Engine& engine) {
+std::string with_resolved_dtype(std::string recipe, const Session& session) {
   constexpr std::string_view unresolved = "\"weights_dtype\":\"auto\"";
   if (const auto at = recipe.find(unresolved); at != std::string::npos)
-    recipe.replace(at, unresolved.size(), "\"weights_dtype\":\"" + engine.weights_dtype() + "\"");
+    recipe.replace(at, unresolved.size(), "\"weights_dtype\":\"" + session.weights_dtype() + "\"");
   return recipe;
 }
 
@@ -170,55 +171,59 @@ std::vector<PictureOptions> asked_of(const GeneratePlan& plan) {
 }
 
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
-std::vector<Job> missing_pictures(Engine& engine, const GenerateOptions& options, GeneratePlan& plan, const CancelToken& cancel) {
+std::vector<Job> missing_pictures(Session& session, const GenerateOptions& options, GeneratePlan& plan) {
   std::vector<Job> jobs;
-  for (const auto& request : plan.requests) jobs.push_back({engine.plan(request.options), {}, &request});
-  note_asked(engine, options.model, asked_of(plan, jobs), options.typed);
+  for (const auto& request : plan.requests) jobs.push_back({session.plan(request.options), {}, &request});
+  note_asked(session, asked_of(plan, jobs), options.typed);
   std::vector<PictureOptions> pictures;
-  for (auto& request : plan.requests) pictures.push_back(request.options = engine.resolved(request.options));
+  for (auto& request : plan.requests) pictures.push_back(request.options = session.resolved(request.options));
   check_output(options, plan);
-  const RunInputs inputs = run_inputs(engine, options.model, pictures, &cancel);
-  for (auto& job : jobs) job.recipe = picture_recipe(engine, options.model, job.request->options, inputs);
+  const RunInputs inputs = run_inputs(session, pictures);
+  for (auto& job : jobs) job.recipe = picture_recipe(session, job.request->options, inputs);
   if (plan.is_set)
     std::erase_if(jobs, [&](const Job& job) {
-      return with_resolved_dtype(recipe_text_of(job.request->file), engine) == job.recipe.to_text();
+      return with_resolved_dtype(recipe_text_of(job.request->file), session) == job.recipe.to_text();
     });
   return jobs;
 }
 
-}  // namespace
+// LoRAs of a picture that is made again.
+void note_changed_meaning(Session& session, const PictureOptions& picture) {
+  for (const auto& text : picture.lora) {
+    const auto path = parse_lora_spec(text).path;
+    for (const auto& line : lines_of_changed_meaning(*session.lora(path), last_name(path)))
+      session.caller().events.on_notice(line);
+  }
+}
 
-GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel,
-                        const std::function<void(const Path&, const Image8&)>& on_file) {
+void draw(Session& session, const GenerateOptions& options, const std::vector<Job>& jobs, GenerateReport& report) {
+  std::vector<Plan> plans;
+  for (const auto& job : jobs) plans.push_back(job.plan);
+  const auto times = session.draw(plans, "denoise", [&](size_t i, ImageResult&& result) {
+    const Job& job = jobs[i];
+    const Image8 image = tensor_to_images(result.image).front();
+    write_atomically(job.request->file, encode_png(image, picture_text(job.request->options, job.recipe)));
+    if (!options.output.save_tensors.empty()) write_safetensors(options.output.save_tensors, result.tensors);
+    ++report.made;
+    session.caller().events.on_picture({i, job.request->file, image});
+  });
+  report.step_seconds = times.median_step_s;
+}
+
+GenerateReport generate_now(Engine& engine, const GenerateOptions& options, const Caller& caller) {
   const auto begin = std::chrono::steady_clock::now();
   GeneratePlan plan = plan_generate(options);
-  Engine engine(options.model, plan.requests.size());
-  say_notices(engine, asked_of(plan));
-  const std::vector<Job> jobs = missing_pictures(engine, options, plan, cancel);
-  if (!options.output.from.empty())
-    for (const auto& spec : plan.requests.front().options.lora)
-      notice_changed_meaning(*engine.lora(parse_lora_spec(spec).path), last_name(parse_lora_spec(spec).path));
+  Session session(engine, options.model, caller, plan.requests.size());
+  say_notices(session, asked_of(plan));
+  const std::vector<Job> jobs = missing_pictures(session, options, plan);
+  if (!options.output.from.empty()) note_changed_meaning(session, plan.requests.front().options);
   GenerateReport report;
   report.kept = static_cast<int64_t>(plan.requests.size() - jobs.size());
   for (const auto& request : plan.requests) {
     report.files.push_back(request.file);
     report.seeds.push_back(*request.options.seed);
   }
-
-  if (!jobs.empty()) {
-    std::vector<Plan> plans;
-    for (const auto& job : jobs) plans.push_back(job.plan);
-    RunWatch watch("denoise", engine.models(), plans, cancel);
-    engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
-      const Job& job = jobs[i];
-      const Image8 image = tensor_to_images(result.image).front();
-      write_atomically(job.request->file, encode_png(image, picture_text(job.request->options, job.recipe)));
-      if (!options.output.save_tensors.empty()) write_safetensors(options.output.save_tensors, result.tensors);
-      ++report.made;
-      if (on_file) on_file(job.request->file, image);
-    });
-    if (engine.workers() == 1) report.step_seconds = watch.median_step();
-  }
+  if (!jobs.empty()) draw(session, options, jobs, report);
   if (plan.is_set) {
     std::string lines;
     for (const auto& request : plan.requests) lines += metadata_line(request);
@@ -229,16 +234,38 @@ GenerateReport generate(const GenerateOptions& options, const CancelToken& cance
   return report;
 }
 
-GenerateForecast forecast_generate(const GenerateOptions& options) {
+GenerateForecast forecast_now(Engine& engine, const GenerateOptions& options, const Caller& caller) {
   const GeneratePlan plan = plan_generate(options);
-  Engine engine(options.model, plan.requests.size());
-  say_notices(engine, asked_of(plan));
+  Session session(engine, options.model, caller, plan.requests.size());
+  say_notices(session, asked_of(plan));
   std::vector<Plan> plans;
   std::vector<AskedPicture> asked;
-  for (const auto& request : plan.requests) plans.push_back(engine.plan(request.options));
+  for (const auto& request : plan.requests) plans.push_back(session.plan(request.options));
   for (size_t i = 0; i < plans.size(); ++i) asked.push_back({plan.requests[i].options, plans[i]});
-  note_asked(engine, options.model, asked, options.typed);
-  return {forecast_pictures(engine, plans), plan.requests.front().file};
+  note_asked(session, asked, options.typed);
+  return {forecast_pictures(session, plans), plan.requests.front().file};
+}
+
+}  // namespace
+
+GenerateReport generate(Engine& engine, const GenerateOptions& options, EventSink& sink, const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return generate_now(engine, options, {events, cancel}); });
+}
+
+GenerateForecast forecast_generate(Engine& engine, const GenerateOptions& options, EventSink& sink, const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
+}
+
+void set_from_model(Fields& fields, const GenerateOptions& options, Engine& engine) {
+  EventSink silence;
+  const CancelToken never;
+  const Session session(engine, options.model, {silence, never}, 1);
+  const PictureOptions resolved = session.resolved(options.picture);
+  const Json defaults = {
+      {"width", *resolved.width}, {"height", *resolved.height}, {"sampler", *resolved.sampler}, {"schedule", *resolved.schedule}};
+  set_from_json(fields, defaults, {Source::model, session.models().files().name});
 }
 
 }  // namespace negativa

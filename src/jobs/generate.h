@@ -1,11 +1,41 @@
 #pragma once
 // `negativa generate`: requests from flags and a prompts file, pictures with their records.
-#include "base/cancel.h"
-#include "image/image.h"
+#include <set>
+
+#include "image/events.h"
 #include "jobs/forecast.h"
-#include "jobs/options.h"
 
 namespace negativa {
+
+struct OutputOptions {
+  Path out = "out.png";
+  int64_t batch_count = 1;
+  Path prompts, save_tensors, from;
+  bool show = false;
+
+  static void visit(auto& self, auto& v) {
+    v("out", self.out, flag("-o,--out"), "PNG file; with several pictures its name is numbered, and a folder takes 0000.png …");
+    v("batch_count", self.batch_count, range(1, 100000), "pictures; picture i is the one that seed + i makes alone");
+    v("prompts", self.prompts,
+      "JSONL file, one request a line, its keys over the flags; makes what is missing and metadata.jsonl");
+    v("from", self.from, "PNG made here: the same picture again; other flags change what they name");
+    v("save_tensors", self.save_tensors, "safetensors file for embeddings, latents and picture (one picture)");
+    v("show", self.show, "draw the picture in the terminal");
+  }
+};
+
+struct GenerateOptions {
+  ModelOptions model;
+  PictureOptions picture;
+  OutputOptions output;
+  std::set<std::string> typed = {};  // names of the options that a person typed: those count as given even at their default
+
+  static void visit(auto& self, auto& v) {
+    PictureOptions::visit(self.picture, v);
+    ModelOptions::visit(self.model, v);
+    OutputOptions::visit(self.output, v);
+  }
+};
 
 // One picture of a run: what is asked and where it goes.
 struct PictureRequest {
@@ -39,11 +69,20 @@ struct GenerateReport {
   uint64_t peak_memory_bytes = 0;
 };
 
-// on_file is called as each picture is written. Pictures written before an interruption stay; nothing is left half-written.
-GenerateReport generate(const GenerateOptions& options, const CancelToken& cancel,
-                        const std::function<void(const Path&, const Image8&)>& on_file);
+// Tells of each picture as it is written. Pictures written before an interruption stay; nothing is left half-written.
+GenerateReport generate(Engine& engine, const GenerateOptions& options, EventSink& events, const CancelToken& cancel);
 
 // What --dry-run tells. Throws as generate does, without drawing.
-GenerateForecast forecast_generate(const GenerateOptions& options);
+GenerateForecast forecast_generate(Engine& engine, const GenerateOptions& options, EventSink& events, const CancelToken& cancel);
+
+// Sets `fields` of `options` to what the PNG at options.output.from carries, below what was typed: a flag changes what it names.
+// A file the recipe names is looked up among those that were typed, then beside them, then among the models. A LoRA or embedding
+// typed without weight or name under a name of the recipe only says where that file lies; typed otherwise, the list replaces the
+// recipe's. Throws ErrorKind::input when the PNG has no recipe, when a file is not found and when one of that name has another
+// hash.
+void set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine, const CancelToken* cancel = nullptr);
+
+// What the model's files say of sizes, sampler and schedule, below every other source: what --print-config shows.
+void set_from_model(Fields& fields, const GenerateOptions& options, Engine& engine);
 
 }  // namespace negativa

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "base/sha256.h"
+#include "io/models_folder.h"
 #include "io/prediction_marks.h"
 #include "model/models.h"
 #include "schedule/sigma_grid.h"
@@ -81,8 +82,9 @@ void describe_scheduler(const ModelFiles& files, ModelReport& report) {
 
 }  // namespace
 
-ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* cancel) {
-  const ModelFiles files = open_model(path);
+ModelReport model_inspect(Engine& engine, const ModelInspectOptions& options, EventSink&, const CancelToken& cancel) {
+  const Places& places = engine.places();
+  const ModelFiles files = open_model(model_or_default(options.model, places), places);
   ModelReport report;
   report.name = files.name;
   report.layout = files.layout == ModelFiles::folder ? "diffusers folder" : "single file";
@@ -104,7 +106,7 @@ ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* 
   for (const auto& file : files.files())
     report.files.emplace_back(
         files.layout == ModelFiles::folder ? file.lexically_relative(files.path).generic_string() : file.filename().string(),
-        cached_sha256_file(file, cancel));
+        cached_sha256_file(file, engine.hashing(&cancel)));
   report.unused_keys = files.unused_keys();
   return report;
 }

@@ -1,8 +1,19 @@
 #pragma once
 // `negativa model inspect`: what a model is made of.
-#include "io/model_files.h"
+#include "base/config.h"
+#include "engine/engine.h"
+#include "image/events.h"
 
 namespace negativa {
+
+struct ModelInspectOptions {
+  std::string model;
+
+  static void visit(auto& self, auto& v) {
+    v("model", self.model, flag("-m,--model,MODEL"),
+      "diffusers folder, SGM file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+  }
+};
 
 struct ModelReport {
   struct Part {
@@ -24,6 +35,6 @@ struct ModelReport {
 
 // Reads headers and configs and checks every key of every part against its config; hashes the files (cached). Throws as loading
 // would.
-ModelReport inspect_model(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
+ModelReport model_inspect(Engine& engine, const ModelInspectOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

@@ -1,9 +1,10 @@
 #include "jobs/lora_bake.h"
 
-#include "base/progress.h"
+#include "base/files.h"
+#include "core/own_thread.h"
 #include "io/models_folder.h"
 #include "jobs/lora_layers.h"
-#include "model/models.h"
+#include "model/lora_targets.h"
 
 namespace negativa {
 
@@ -24,13 +25,13 @@ void check_out(const Path& out) {
   check_can_write_folder(out);
 }
 
-Baking prepare(const LoraBakeOptions& options, const CancelToken* cancel) {
+Baking prepare(const Engine& engine, const LoraBakeOptions& options, const Caller& caller) {
   check(!options.lora.empty(), ErrorKind::input, "[--lora] is needed: FILE[:WEIGHT] of what is to be baked in");
   check_out(options.out);
-  use_one_thread();
   Baking baking;
-  baking.model = open_model(options.model.empty() ? default_model() : find_model(options.model));
-  const auto given = read_loras(options.lora, "--lora", lora_targets(baking.model), options.allow_unmatched, cancel);
+  baking.model = open_model(model_or_default(options.model, engine.places()), engine.places());
+  const auto given = read_loras(options.lora, "--lora", lora_targets(baking.model),
+                                {caller, engine.hashing(&caller.cancel), options.allow_unmatched});
   baking.request.loras = given.loras;
   if (options.weights_dtype != "auto") baking.request.storage = dtype_from_name(options.weights_dtype);
   baking.request.metadata = {{"negativa.baked", loras_json(given)}};
@@ -42,17 +43,23 @@ Baking prepare(const LoraBakeOptions& options, const CancelToken* cancel) {
   return baking;
 }
 
-}  // namespace
-
-LoraBakeReport plan_lora_bake(const LoraBakeOptions& options) { return prepare(options, nullptr).report; }
-
-LoraBakeReport lora_bake(const LoraBakeOptions& options, const CancelToken& cancel) {
-  auto baking = prepare(options, &cancel);
-  Progress progress("bake", baking.report.baked.tensors);
+LoraBakeReport bake_now(const Engine& engine, const LoraBakeOptions& options, const Caller& caller) {
+  auto baking = prepare(engine, options, caller);
+  Stage progress(caller.events, "bake", baking.report.baked.tensors);
   write_folder_atomically(options.out, [&](const fs::path& folder) {
-    baking.report.baked = bake(baking.model, baking.request, folder, cancel, [&] { progress.tick(); });
+    baking.report.baked = bake(baking.model, baking.request, folder, caller.cancel, [&] { progress.tick(); });
   });
   return baking.report;
+}
+
+}  // namespace
+
+LoraBakeReport plan_lora_bake(Engine& engine, const LoraBakeOptions& options, EventSink& events, const CancelToken& cancel) {
+  return on_own_thread(1, [&] { return prepare(engine, options, {events, cancel}).report; });
+}
+
+LoraBakeReport lora_bake(Engine& engine, const LoraBakeOptions& options, EventSink& events, const CancelToken& cancel) {
+  return on_own_thread(1, [&] { return bake_now(engine, options, {events, cancel}); });
 }
 
 }  // namespace negativa

@@ -1,7 +1,8 @@
 #pragma once
 // `negativa lora bake`: a model with LoRAs in its weights.
-#include "base/cancel.h"
 #include "base/config.h"
+#include "engine/engine.h"
+#include "image/events.h"
 #include "lora/bake.h"
 
 namespace negativa {
@@ -31,9 +32,9 @@ struct LoraBakeReport {
 };
 
 // The folder appears when all of it is written. Throws as bake and read_lora do.
-LoraBakeReport lora_bake(const LoraBakeOptions& options, const CancelToken& cancel);
+LoraBakeReport lora_bake(Engine& engine, const LoraBakeOptions& options, EventSink& events, const CancelToken& cancel);
 
 // All of it but the writing: what would be changed and how much written.
-LoraBakeReport plan_lora_bake(const LoraBakeOptions& options);
+LoraBakeReport plan_lora_bake(Engine& engine, const LoraBakeOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

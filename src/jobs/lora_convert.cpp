@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/file_names.h"
+#include "core/own_thread.h"
 #include "jobs/lora_layers.h"
-#include "jobs/lora_notices.h"
-#include "jobs/records.h"
 #include "lora/lora_writer.h"
+#include "lora/notices.h"
 
 namespace negativa {
 
@@ -18,20 +19,19 @@ struct Conversion {
   LoraConvertReport report;
 };
 
-Conversion read(const LoraConvertOptions& options) {
+Conversion read(const Engine& engine, const LoraConvertOptions& options, EventSink& events) {
   check(!options.file.empty(), ErrorKind::input,
         "[lora convert] a LoRA file is needed, as in negativa lora convert FILE -o OUT --format kohya");
   check(!options.out.empty(), ErrorKind::input, "[--out] is needed: the file to write");
   check(!options.format.empty(), ErrorKind::input, "[--format] is needed: diffusers, kohya or peft");
   check_not_an_input(options.out, {options.file});
   check_lora_name(options.out, dialect_from_name(options.format));
-  use_one_thread();
   Conversion conversion;
-  conversion.layers = lora_layers(options.model, {options.file});
+  conversion.layers = lora_layers(options.model, {options.file}, engine.places());
   conversion.lora = read_lora(options.file, conversion.layers.targets, options.allow_unmatched);
   const std::string name = last_name(options.file);
-  notice_skipped(conversion.lora, name);
-  notice_left_out(conversion.lora, name);
+  for (const auto& line : lines_of_skipped(conversion.lora, name)) events.on_notice(line);
+  for (const auto& line : lines_of_left_out(conversion.lora, name)) events.on_notice(line);
   check(!conversion.lora.modules.empty(), ErrorKind::input,
         "[lora convert] {}: all its {} layers are switched off (alpha 0), expected one that is not; there is nothing to write",
         name, conversion.lora.coverage.off.size());
@@ -57,12 +57,8 @@ double largest_change(const LoraFile& written, const LoraFile& lora) {
   return largest;
 }
 
-}  // namespace
-
-LoraConvertReport plan_lora_convert(const LoraConvertOptions& options) { return read(options).report; }
-
-LoraConvertReport lora_convert(const LoraConvertOptions& options) {
-  auto [layers, lora, report] = read(options);
+LoraConvertReport convert_now(const Engine& engine, const LoraConvertOptions& options, EventSink& events) {
+  auto [layers, lora, report] = read(engine, options, events);
   write_lora(options.out, lora, {dialect_from_name(options.format), layers.targets.layout, lora.metadata});
   if (!std::filesystem::is_regular_file(options.out) && !std::filesystem::is_directory(options.out)) return report;  // a device
   report.largest_change = largest_change(read_lora(options.out, layers.targets), lora);
@@ -70,6 +66,16 @@ LoraConvertReport lora_convert(const LoraConvertOptions& options) {
         "[lora convert] {} reads back with a layer changed by {:.1e}, expected at most 1e-6; is the disk sound?",
         options.out.string(), report.largest_change);
   return report;
+}
+
+}  // namespace
+
+LoraConvertReport plan_lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events, const CancelToken&) {
+  return on_own_thread(1, [&] { return read(engine, options, events).report; });
+}
+
+LoraConvertReport lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events, const CancelToken&) {
+  return on_own_thread(1, [&] { return convert_now(engine, options, events); });
 }
 
 }  // namespace negativa

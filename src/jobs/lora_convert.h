@@ -1,6 +1,8 @@
 #pragma once
 // `negativa lora convert`: the same LoRA in another dialect.
 #include "base/config.h"
+#include "engine/engine.h"
+#include "image/events.h"
 #include "lora/lora_file.h"
 
 namespace negativa {
@@ -33,9 +35,10 @@ struct LoraConvertReport {
 
 // Throws as read_lora and write_lora do; nothing is written then. ErrorKind::machine when what was written does not read back
 // within 1e-6.
-LoraConvertReport lora_convert(const LoraConvertOptions& options);
+LoraConvertReport lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events, const CancelToken& cancel);
 
 // All of it but the writing.
-LoraConvertReport plan_lora_convert(const LoraConvertOptions& options);
+LoraConvertReport plan_lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events,
+                                    const CancelToken& cancel);
 
 }  // namespace negativa

@@ -1,7 +1,8 @@
 #pragma once
 // `negativa lora inspect`: what is in a LoRA file and whether it fits a model.
-#include "base/cancel.h"
 #include "base/config.h"
+#include "engine/engine.h"
+#include "image/events.h"
 #include "lora/inspect.h"
 
 namespace negativa {
@@ -18,6 +19,6 @@ struct LoraInspectOptions {
 };
 
 // Throws as lora_layers and inspect_lora do.
-LoraReport lora_inspect(const LoraInspectOptions& options, const CancelToken& cancel);
+LoraReport lora_inspect(Engine& engine, const LoraInspectOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

@@ -2,11 +2,11 @@
 
 #include "base/json.h"
 #include "io/models_folder.h"
-#include "jobs/lora_notices.h"
-#include "jobs/records.h"
 #include "lora/key_index.h"
 #include "lora/lora_spec.h"
-#include "model/models.h"
+#include "lora/notices.h"
+#include "model/lora_targets.h"
+#include "model/recipe_inputs.h"
 
 namespace negativa {
 
@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-LoraLayers layers_of(const Path& model) {
-  const ModelFiles files = open_model(model);
+LoraLayers layers_of(const Path& model, const Places& places) {
+  const ModelFiles files = open_model(model, places);
   return {files.name, lora_targets(files)};
 }
 
@@ -38,19 +38,18 @@ Fit fit_of(const LoraTargets& targets, const std::vector<Path>& files) {
 
 }  // namespace
 
-std::optional<Path> sdxl_layers_folder() {
-  const auto bundled = bundled_models_folder();
-  if (!bundled || !fs::exists(*bundled / "sdxl-layers")) return {};
-  return *bundled / "sdxl-layers";
+std::optional<Path> sdxl_layers_folder(const Places& places) {
+  if (!places.bundled || !fs::exists(*places.bundled / "sdxl-layers")) return {};
+  return *places.bundled / "sdxl-layers";
 }
 
-LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files) {
-  if (!model.empty()) return layers_of(find_model(model));
-  LoraLayers bundled = layers_of(default_model());
-  const auto folder = sdxl_layers_folder();
+LoraLayers lora_layers(const std::string& model, const std::vector<Path>& files, const Places& places) {
+  if (!model.empty()) return layers_of(find_model(model, places), places);
+  LoraLayers bundled = layers_of(default_model(places), places);
+  const auto folder = sdxl_layers_folder(places);
   const Fit of_bundled = fit_of(bundled.targets, files);
   if (!folder || of_bundled.unfit == 0) return bundled;
-  LoraLayers sdxl = layers_of(*folder);
+  LoraLayers sdxl = layers_of(*folder, places);
   return fit_of(sdxl.targets, files).fitting > of_bundled.fitting ? sdxl : bundled;
 }
 
@@ -61,21 +60,24 @@ std::vector<Path> lora_paths(const std::vector<std::string>& specs, const std::s
 }
 
 GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& where, const LoraTargets& targets,
-                      bool allow_unmatched, const CancelToken* cancel) {
+                      const LoraReading& reading) {
+  const auto say = [&](const std::vector<std::string>& lines) {
+    for (const auto& line : lines) reading.caller.events.on_notice(line);
+  };
   GivenLoras given;
   std::map<Path, std::shared_ptr<const LoraFile>> files;
   for (const auto& text : specs) {
     const LoraSpec spec = parse_weighted_lora(text, where);
     auto& file = files[spec.path];
     const bool is_new = !file;
-    if (is_new) file = std::make_shared<const LoraFile>(read_lora(spec.path, targets, allow_unmatched));
+    if (is_new) file = std::make_shared<const LoraFile>(read_lora(spec.path, targets, reading.allow_unmatched));
     given.loras.push_back({file, spec.weight});
-    given.inputs.push_back(lora_input(spec.path, cancel));
+    given.inputs.push_back(lora_input(spec.path, reading.hashing));
     const auto& name = given.inputs.back().name;
-    notice_without_effect({file, spec.weight, LoraBranch::both}, name);
+    say(lines_of_no_effect({file, spec.weight, LoraBranch::both}, name));
     if (!is_new) continue;
-    notice_skipped(*file, name);
-    notice_left_out(*file, name);
+    say(lines_of_skipped(*file, name));
+    say(lines_of_left_out(*file, name));
   }
   return given;
 }
@@ -86,8 +88,6 @@ std::string loras_json(const GivenLoras& given) {
     list.push_back({{"name", given.inputs[i].name}, {"sha256", given.inputs[i].sha256}, {"weight", given.loras[i].weight}});
   return canonical_json(list);
 }
-
-void use_one_thread() { set_threads(1); }
 
 void check_not_an_input(const Path& out, const std::vector<Path>& inputs) {
   for (const auto& input : inputs) {

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <set>
 
+#include "base/file_names.h"
 #include "base/text.h"
+#include "core/own_thread.h"
 #include "jobs/lora_layers.h"
-#include "jobs/records.h"
 #include "lora/lora_writer.h"
 
 namespace negativa {
@@ -50,23 +51,23 @@ void add_totals(LoraMergeReport& report) {
   if (energy > 0) report.error = std::sqrt(error / energy), report.best_error = std::sqrt(best_error / energy);
 }
 
-Merging merge(const LoraMergeOptions& options, const CancelToken& cancel) {
+Merging merge(const Engine& engine, const LoraMergeOptions& options, const Caller& caller) {
   check_options(options);
   const auto paths = lora_paths(options.loras, "lora merge");
   check_not_an_input(options.out, paths);
   if (!options.format.empty()) check_lora_name(options.out, dialect_from_name(options.format));
-  use_one_thread();
   Merging merging;
-  merging.layers = lora_layers(options.model, paths);
-  merging.given = read_loras(options.loras, "lora merge", merging.layers.targets, options.allow_unmatched, &cancel);
+  merging.layers = lora_layers(options.model, paths, engine.places());
+  merging.given = read_loras(options.loras, "lora merge", merging.layers.targets,
+                             {caller, engine.hashing(&caller.cancel), options.allow_unmatched});
   auto& report = merging.report;
   report.out = options.out;
   report.model = merging.layers.model;
   report.format = options.format.empty() ? dialect_name(merging.given.loras[0].file->dialect) : options.format;
   check_lora_name(options.out, dialect_from_name(report.format));
   for (const auto& input : merging.given.inputs) report.names.push_back(input.name);
-  auto merged =
-      merge_loras(merging.given.loras, options.method == "svd" ? MergeMethod::svd : MergeMethod::concat, options.rank, cancel);
+  auto merged = merge_loras(merging.given.loras, options.method == "svd" ? MergeMethod::svd : MergeMethod::concat, options.rank,
+                            caller.cancel);
   merging.lora.modules = std::move(merged.modules);
   report.layers = std::move(merged.layers);
   add_totals(report);
@@ -104,17 +105,21 @@ Metadata metadata_of(const Merging& merging, const LoraMergeOptions& options) {
   return metadata;
 }
 
-}  // namespace
-
-LoraMergeReport plan_lora_merge(const LoraMergeOptions& options, const CancelToken& cancel) {
-  return merge(options, cancel).report;
-}
-
-LoraMergeReport lora_merge(const LoraMergeOptions& options, const CancelToken& cancel) {
-  const auto merging = merge(options, cancel);
+LoraMergeReport merge_now(const Engine& engine, const LoraMergeOptions& options, const Caller& caller) {
+  const auto merging = merge(engine, options, caller);
   write_lora(options.out, merging.lora,
              {dialect_from_name(merging.report.format), merging.layers.targets.layout, metadata_of(merging, options)});
   return merging.report;
+}
+
+}  // namespace
+
+LoraMergeReport plan_lora_merge(Engine& engine, const LoraMergeOptions& options, EventSink& events, const CancelToken& cancel) {
+  return on_own_thread(1, [&] { return merge(engine, options, {events, cancel}).report; });
+}
+
+LoraMergeReport lora_merge(Engine& engine, const LoraMergeOptions& options, EventSink& events, const CancelToken& cancel) {
+  return on_own_thread(1, [&] { return merge_now(engine, options, {events, cancel}); });
 }
 
 }  // namespace negativa

@@ -1,6 +1,8 @@
 #pragma once
 // `negativa lora merge`: several LoRAs as one file, and how much they get into each other's way.
 #include "base/config.h"
+#include "engine/engine.h"
+#include "image/events.h"
 #include "lora/merge.h"
 
 namespace negativa {
@@ -37,9 +39,9 @@ struct LoraMergeReport {
 };
 
 // Throws as read_lora, merge_loras and write_lora do; nothing is written then.
-LoraMergeReport lora_merge(const LoraMergeOptions& options, const CancelToken& cancel = {});
+LoraMergeReport lora_merge(Engine& engine, const LoraMergeOptions& options, EventSink& events, const CancelToken& cancel);
 
 // All of it but the writing.
-LoraMergeReport plan_lora_merge(const LoraMergeOptions& options, const CancelToken& cancel = {});
+LoraMergeReport plan_lora_merge(Engine& engine, const LoraMergeOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

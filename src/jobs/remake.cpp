@@ -2,9 +2,10 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "engine/records.h"
 #include "image/picture_kind.h"
 #include "io/models_folder.h"
-#include "jobs/records.h"
+#include "jobs/generate.h"
 
 namespace negativa {
 
@@ -17,22 +18,23 @@ fs::path plain(const fs::path& path) {
   return whole.has_filename() ? whole : whole.parent_path();
 }
 
-std::string hash_of(const std::string& role, const fs::path& path, const CancelToken* cancel) {
-  if (role == "model" || role == "refiner") return model_input(role, open_model(path), cancel).sha256;
-  if (role == "vae") return vae_input(path, cancel).sha256;
-  return lora_input(path, cancel).sha256;  // embeddings too: one file, and no pickle
+std::string hash_of(const std::string& role, const fs::path& path, const Places& places, const CancelToken* cancel) {
+  const Hashing hashing{places.cache, cancel};
+  if (role == "model" || role == "refiner") return model_input(role, open_model(path, places), hashing).sha256;
+  if (role == "vae") return vae_input(open_vae(path), hashing).sha256;
+  return lora_input(path, hashing).sha256;  // embeddings too: one file, and no pickle
 }
 
 // Looks for the file or folder a recipe names.
 class Search {
  public:
-  Search(const GenerateOptions& given, const CancelToken* cancel) : cancel_(cancel) {
+  Search(const GenerateOptions& given, const Places& places, const CancelToken* cancel) : places_(places), cancel_(cancel) {
     for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
     for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).path);
     for (const auto& model : {given.model.model, given.model.refiner})
-      if (!model.empty()) add(find_model(model));
-    if (!given.model.vae.empty()) add(find_vae(given.model.vae));
-    for (const auto& folder : models_folders()) folders_.push_back(folder);
+      if (!model.empty()) add(find_model(model, places));
+    if (!given.model.vae.empty()) add(find_vae(given.model.vae, places));
+    for (const auto& folder : models_folders(places)) folders_.push_back(folder);
   }
 
   void look_in(const fs::path& folder) { folders_.insert(folders_.begin(), folder); }
@@ -49,7 +51,7 @@ class Search {
     bool other = false;
     for (const auto& path : places(name)) {
       if (!fs::exists(path)) continue;
-      if (hash_of(wanted.role, path, cancel_) == wanted.sha256) return path;
+      if (hash_of(wanted.role, path, places_, cancel_) == wanted.sha256) return path;
       other = true;
     }
     const std::string option = wanted.role == "model" ? "-m" : "--" + wanted.role;
@@ -76,6 +78,7 @@ class Search {
     return paths;
   }
 
+  const Places& places_;
   const CancelToken* cancel_;
   std::vector<fs::path> files_, folders_;
 };
@@ -141,14 +144,14 @@ std::string with_path(const std::string& role, const std::string& record, const 
 
 }  // namespace
 
-void set_from_picture(Fields& fields, const GenerateOptions& options, const CancelToken* cancel) {
+void set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine, const CancelToken* cancel) {
   const std::string where = options.output.from.filename().string();
   const Recipe recipe = read_recipe(options.output.from);
   Json settings = checked_settings(recipe, where);
   const bool new_loras = replaces(fields, "lora", options.picture.lora, recipe);
   const bool new_embeddings = replaces(fields, "embedding", options.model.embedding, recipe);
 
-  Search search(options, cancel);
+  Search search(options, engine.places(), cancel);
   Found found;
   for (const auto& input : recipe.inputs) {
     const bool replaced = input.role == "lora"        ? new_loras

@@ -4,17 +4,14 @@
 #include <chrono>
 #include <set>
 
+#include "base/file_names.h"
 #include "base/files.h"
-#include "base/log.h"
 #include "base/names.h"
-#include "base/progress.h"
 #include "base/text.h"
-#include "core/device.h"
+#include "core/own_thread.h"
 #include "experiment/cmmd.h"
 #include "io/models_folder.h"
 #include "jobs/calibrate.h"
-#include "jobs/records.h"
-#include "jobs/side_by_side.h"
 
 namespace negativa {
 
@@ -27,8 +24,9 @@ constexpr const char* cmmd_biased_name = "cmmd_biased";
 constexpr size_t most_cmmd_pictures = 4000;  // of a set that still gets an interval
 
 struct Run {
+  Engine& engine;
   const ScoreOptions& options;
-  const CancelToken& cancel;
+  const Caller& caller;
   int workers;
   std::vector<ScoreSet> sets;
   std::optional<Judge> judge;
@@ -51,8 +49,8 @@ std::vector<std::string> split_names(const std::string& text) {
 }
 
 // Whether these may be pictures of the bundled model: their recipes say so, or they have none and are of its size.
-std::string foreign_picture(const std::vector<ScoreSet>& sets) {
-  const std::string bundled = last_name(default_model());
+std::string foreign_picture(const std::vector<ScoreSet>& sets, const Places& places) {
+  const std::string bundled = last_name(default_model(places));
   for (const auto& set : sets)
     for (const auto& file : set.files)
       if (!file.model.empty() && file.model != bundled) return fmt::format("{} was drawn by {}", file.path.string(), file.model);
@@ -68,17 +66,17 @@ std::string foreign_picture(const std::vector<ScoreSet>& sets) {
 
 fs::path judge_folder(const Run& run) {
   if (!run.options.judge.empty()) return run.options.judge;
-  const std::string foreign = foreign_picture(run.sets);
+  const std::string foreign = foreign_picture(run.sets, run.engine.places());
   check(foreign.empty(), ErrorKind::input,
         "[--judge] {}, but the bundled judge knows the bundled model's world alone; give --judge FOLDER, a CLIP model's folder",
         foreign);
-  return default_model() / names::judge_folder;
+  return default_model(run.engine.places()) / names::judge_folder;
 }
 
-bool is_bundled_judge(const fs::path& folder) {
+bool is_bundled_judge(const fs::path& folder, const Places& places) {
   std::error_code ignored;
-  return fs::equivalent(folder, default_model() / names::judge_folder, ignored) ||
-         fs::equivalent(folder, default_model() / "judge_select", ignored);
+  return fs::equivalent(folder, default_model(places) / names::judge_folder, ignored) ||
+         fs::equivalent(folder, default_model(places) / "judge_select", ignored);
 }
 
 // The judge itself; with the default one its twin for choosing too, since the drawn pictures serve both.
@@ -89,12 +87,12 @@ std::vector<Calibration> calibrate_judges(const Run& run) {
         run.judge->folder().string(), names::judge_world);
   std::vector<CalibratedJudge> judges{{&*run.judge, *run.world}};
   std::optional<Judge> second;
-  if (const auto select = default_model() / "judge_select"; run.options.judge.empty() && fs::exists(select)) {
-    second.emplace(Judge::load(select, &run.cancel));
+  if (const auto select = default_model(run.engine.places()) / "judge_select"; run.options.judge.empty() && fs::exists(select)) {
+    second.emplace(Judge::load(select, &run.caller.cancel));
     judges.push_back({&*second, find_world(select).value_or(*run.world)});
   }
   for (const auto& judge : judges) check_can_write(judge.judge->folder() / names::judge_calibration);
-  auto calibrations = calibrate(judges, run.options.threads, run.cancel);
+  auto calibrations = calibrate(run.engine, judges, run.options.threads, run.caller);
   for (size_t i = 0; i < judges.size(); ++i)
     write_atomically(judges[i].judge->folder() / names::judge_calibration, calibrations[i].to_text());
   return calibrations;
@@ -102,7 +100,7 @@ std::vector<Calibration> calibrate_judges(const Run& run) {
 
 void open_judge(Run& run, ScoreReport& report) {
   const fs::path folder = judge_folder(run);
-  run.judge.emplace(Judge::load(folder, &run.cancel));
+  run.judge.emplace(Judge::load(folder, &run.caller.cancel));
   run.world = find_world(folder);
   run.texts = std::make_unique<TextMemory>(*run.judge);
   run.room.texts = run.texts.get();
@@ -116,8 +114,9 @@ void open_judge(Run& run, ScoreReport& report) {
     return;
   }
   std::string why;
-  const auto calibration = is_bundled_judge(folder) || run.options.calibrate
-                               ? find_calibration(folder, bundled_model_input().sha256, judge_input(*run.judge).sha256, why)
+  const auto calibration = is_bundled_judge(folder, run.engine.places()) || run.options.calibrate
+                               ? find_calibration(folder, bundled_model_input(run.engine.places()).sha256,
+                                                  judge_input(*run.judge, run.engine.hashing(&run.caller.cancel)).sha256, why)
                                : std::nullopt;
   report.basis = damage_score_basis(run.world->damages, calibration);
   run.room.score_damages = report.basis.damages;
@@ -173,7 +172,7 @@ void measure_picture(Run& run, ScoreReport& report, size_t s, size_t i) {
   const ScoredFile& file = run.sets[s].files[i];
   PictureScores& scores = report.sets[s].pictures[i];
   scores.file = file;
-  const Image8 image = picture_of(file.path);
+  const Image8 image = picture_of(file.path, run.caller.events);
   scores.width = image.width, scores.height = image.height;
   const bool wants_judge = run.wants_cmmd || std::any_of(report.metrics.begin(), report.metrics.end(),
                                                          [](const Metric& metric) { return metric.needs.judge; });
@@ -183,7 +182,7 @@ void measure_picture(Run& run, ScoreReport& report, size_t s, size_t i) {
   Image8 baseline;
   if (wants_baseline && s > 0 && run.partners[s][i]) {
     const auto& partner = run.sets[0].files[*run.partners[s][i]].path;
-    baseline = picture_of(partner);
+    baseline = picture_of(partner, run.caller.events);
   }
   const MeasuredPicture picture{image, file.caption, &run.seen[s][i], baseline.empty() ? nullptr : &baseline};
   for (const Metric& metric : report.metrics) scores.values.push_back(metric.value(picture, run.room));
@@ -196,8 +195,8 @@ void measure(Run& run, ScoreReport& report) {
     run.seen.emplace_back(run.sets[s].files.size());
     for (size_t i = 0; i < run.sets[s].files.size(); ++i) all.emplace_back(s, i);
   }
-  Progress progress("score", static_cast<int>(all.size()));
-  side_by_side(all.size(), run.workers, run.cancel, [&](size_t k) {
+  Stage progress(run.caller.events, "score", static_cast<int64_t>(all.size()));
+  run.engine.workers().run({all.size(), run.workers, 1}, run.caller.cancel, [&](size_t k) {
     measure_picture(run, report, all[k].first, all[k].second);
     progress.tick();
   });
@@ -230,9 +229,9 @@ void compare(ScoreReport& report) {
 std::vector<UnitVector> reference_vectors(const Run& run) {
   const ScoreSet set = read_score_set(run.options.reference, false);
   std::vector<UnitVector> seen(set.files.size());
-  Progress progress("reference", static_cast<int>(seen.size()));
-  side_by_side(seen.size(), run.workers, run.cancel, [&](size_t i) {
-    seen[i] = run.judge->see(picture_of(set.files[i].path));
+  Stage progress(run.caller.events, "reference", static_cast<int64_t>(seen.size()));
+  run.engine.workers().run({seen.size(), run.workers, 1}, run.caller.cancel, [&](size_t i) {
+    seen[i] = run.judge->see(picture_of(set.files[i].path, run.caller.events));
     progress.tick();
   });
   return seen;
@@ -282,7 +281,7 @@ void measure_cmmd(Run& run, ScoreReport& report) {
       return small ? std::optional(bootstrap(order.pictures_of_prompt, statistic, options)) : std::nullopt;
     };
     row.intervals.push_back(interval([&](std::span<const size_t> numbers) {
-      run.cancel.throw_if_cancelled();
+      run.caller.cancel.throw_if_cancelled();
       return own.unbiased(places(order, numbers));
     }));
     if (s == 0) continue;
@@ -293,7 +292,7 @@ void measure_cmmd(Run& run, ScoreReport& report) {
                       run.sets[s].name));
     row.differences.push_back(!comparable ? std::nullopt
                                           : interval([&](std::span<const size_t> numbers) -> std::optional<double> {
-                                              run.cancel.throw_if_cancelled();
+                                              run.caller.cancel.throw_if_cancelled();
                                               const auto second = measures[s].unbiased(places(orders[s], numbers)),
                                                          first = measures[0].unbiased(places(orders[0], numbers));
                                               return first && second ? std::optional(*second - *first) : std::nullopt;
@@ -340,17 +339,14 @@ void note_cut_captions(Run& run, ScoreReport& report) {
         "{} captions are longer than the judge reads; what did not fit was left out, the end token kept", cut.size()));
 }
 
-}  // namespace
-
-ScoreReport score(const ScoreOptions& options, const CancelToken& cancel) {
+ScoreReport score_now(Engine& engine, const ScoreOptions& options, const Caller& caller) {
   const auto begin = std::chrono::steady_clock::now();
   check(!options.folder.empty() || options.calibrate, ErrorKind::input,
         "[score] a folder of pictures is needed; try negativa score FOLDER");
   if (!options.out.empty()) check_can_write(options.out);
   if (!options.sheet.empty()) check_png_name(options.sheet), check_can_write(options.sheet);
   ScoreReport report;
-  Run run{options, cancel, options.threads > 0 ? options.threads : hardware_threads(), {}, {}, {}, {}, {}, false, {}, {}};
-  set_threads(1);
+  Run run{engine, options, caller, options.threads > 0 ? options.threads : hardware_threads(), {}, {}, {}, {}, {}, false, {}, {}};
   for (const auto& folder : options.folder) run.sets.push_back(read_score_set(folder, true));
   open_judge(run, report);
   if (run.sets.empty()) return report;
@@ -362,12 +358,19 @@ ScoreReport score(const ScoreOptions& options, const CancelToken& cancel) {
   measure_cmmd(run, report);
   note_cut_captions(run, report);
   if (!options.out.empty()) write_atomically(options.out, score_csv(report));
-  if (!options.sheet.empty()) write_atomically(options.sheet, encode_png(score_sheet(report)));
+  if (!options.sheet.empty()) write_atomically(options.sheet, encode_png(score_sheet(report, caller.events)));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;
 }
 
-ScoreForecast forecast_score(const ScoreOptions& options) {
+}  // namespace
+
+ScoreReport score(Engine& engine, const ScoreOptions& options, EventSink& sink, const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return score_now(engine, options, {events, cancel}); });
+}
+
+ScoreForecast forecast_score(Engine&, const ScoreOptions& options, EventSink&, const CancelToken&) {
   ScoreForecast forecast;
   for (const auto& folder : options.folder) forecast.sets.push_back(read_score_set(folder, true));
   return forecast;

@@ -3,10 +3,10 @@
 // docs/experiments.md.
 #include <memory>
 
-#include "base/cancel.h"
+#include "engine/engine.h"
 #include "experiment/calibration.h"
 #include "experiment/metrics/metric.h"
-#include "image/image.h"
+#include "image/events.h"
 #include "jobs/score_set.h"
 #include "stats/bootstrap.h"
 #include "stats/compare_sets.h"
@@ -73,17 +73,17 @@ struct ScoreReport {
 };
 
 // Throws ErrorKind::input for what cannot be scored, in one line. Writes --out and --sheet.
-ScoreReport score(const ScoreOptions& options, const CancelToken& cancel);
+ScoreReport score(Engine& engine, const ScoreOptions& options, EventSink& events, const CancelToken& cancel);
 
 struct ScoreForecast {
   std::vector<ScoreSet> sets;
 };
 
 // What --dry-run tells: the pictures found, none of them decoded. Throws as read_score_set does.
-ScoreForecast forecast_score(const ScoreOptions& options);
+ScoreForecast forecast_score(Engine& engine, const ScoreOptions& options, EventSink& events, const CancelToken& cancel);
 
 std::string score_csv(const ScoreReport& report);
 // Best, worst and (with several sets) most changed pictures; a row a picture, a column a set.
-Image8 score_sheet(const ScoreReport& report);
+Image8 score_sheet(const ScoreReport& report, EventSink& events);
 
 }  // namespace negativa

@@ -5,7 +5,6 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/names.h"
 #include "base/recipe.h"
 #include "base/text.h"
@@ -118,9 +117,10 @@ ScoreSet read_score_set(const Path& folder, bool captions) {
   return set;
 }
 
-Image8 picture_of(const Path& file) {
+Image8 picture_of(const Path& file, EventSink& events) {
   SeenPicture seen = see_picture(read_file(file), file.string());
-  if (!seen.profile_fault.empty()) notice("{}: {}; its colours are taken as sRGB", file.string(), seen.profile_fault);
+  if (!seen.profile_fault.empty())
+    events.on_notice(fmt::format("{}: {}; its colours are taken as sRGB", file.string(), seen.profile_fault));
   return std::move(seen.image);
 }
 

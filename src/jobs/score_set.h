@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/config.h"
-#include "image/image.h"
+#include "image/events.h"
 
 namespace negativa {
 
@@ -28,6 +28,6 @@ struct ScoreSet {
 ScoreSet read_score_set(const Path& folder, bool captions);
 
 // The picture as a person sees it. Throws as see_picture does; a colour profile that cannot be applied is a notice.
-Image8 picture_of(const Path& file);
+Image8 picture_of(const Path& file, EventSink& events);
 
 }  // namespace negativa

@@ -44,9 +44,9 @@ void pick(const ScoreReport& report, size_t metric, const std::string& kind, dou
 }
 
 // The picture of that caption and seed, or nothing.
-Image8 partner_of(const SetScores& set, const ScoredFile& file) {
+Image8 partner_of(const SetScores& set, const ScoredFile& file, EventSink& events) {
   for (const auto& picture : set.pictures)
-    if (picture.file.caption == file.caption && picture.file.seed == file.seed) return picture_of(picture.file.path);
+    if (picture.file.caption == file.caption && picture.file.seed == file.seed) return picture_of(picture.file.path, events);
   return {};
 }
 
@@ -66,7 +66,7 @@ std::string score_csv(const ScoreReport& report) {
   return text;
 }
 
-Image8 score_sheet(const ScoreReport& report) {
+Image8 score_sheet(const ScoreReport& report, EventSink& events) {
   const auto leading = leading_metric(report);
   check(leading.has_value(), ErrorKind::input,
         "[--sheet] none of the metrics says what is better; add clip_score or damage to --metrics");
@@ -85,8 +85,8 @@ Image8 score_sheet(const ScoreReport& report) {
   for (const auto& row : picks) {
     sheet.row_labels.push_back(fmt::format("{} ({:.3g}): {}", row.kind, row.value, row.picture->file.caption));
     std::vector<Image8> cells;
-    for (size_t s = 0; s + 1 < report.sets.size(); ++s) cells.push_back(partner_of(report.sets[s], row.picture->file));
-    cells.push_back(picture_of(row.picture->file.path));
+    for (size_t s = 0; s + 1 < report.sets.size(); ++s) cells.push_back(partner_of(report.sets[s], row.picture->file, events));
+    cells.push_back(picture_of(row.picture->file.path, events));
     sheet.cells.push_back(std::move(cells));
   }
   return labelled_sheet(sheet);

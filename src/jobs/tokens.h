@@ -1,6 +1,8 @@
 #pragma once
 // `negativa tokens`: how a prompt is read by the tokenizers of a model.
 #include "base/config.h"
+#include "engine/engine.h"
+#include "image/events.h"
 #include "text/tokens_report.h"
 
 namespace negativa {
@@ -18,6 +20,6 @@ struct TokensOptions {
 
 // Throws ErrorKind::input without a prompt, and as find_model and load_tokenizers do. A notice says what is written in the
 // webui's syntax.
-TokensReport tokens(const TokensOptions& options);
+TokensReport tokens(Engine& engine, const TokensOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

@@ -1,7 +1,7 @@
 #include "jobs/train_lora.h"
 
 #include "base/json.h"
-#include "base/log.h"
+#include "core/own_thread.h"
 #include "jobs/train_pictures.h"
 #include "jobs/without_effect.h"
 #include "lora/lora_writer.h"
@@ -29,33 +29,57 @@ TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64
   return facts;
 }
 
-}  // namespace
-
-TrainReport train_lora(const TrainLoraOptions& options, const std::string& config_toml, const CancelToken& cancel) {
+TrainReport train_now(Engine& engine, const TrainLoraRequest& request, const Caller& caller) {
+  const TrainLoraOptions& options = request.options;
   const LoraDialect dialect = dialect_from_name(options.format);
   check_lora_name(options.run.out, dialect);
-  for (const auto& line : without_effect(options)) notice("{}", line);
-  draw_class_pictures(options, cancel);
-  const TrainHooks hooks = training_hooks(cancel);
-  const LoraTraining training = plan_lora_training(options, model_path(options), hooks.data);
-  note_training_texts(training, options);
-  const Recipe recipe = recipe_of(training, cancel);
-  const auto train = [&](RunFolder& run, const TrainHooks& with) { return train_lora(training, run, with); };
-  const auto write = [&](const TrainingResult& result) {
-    write_lora(options.run.out, result.trained.lora,
-               {dialect, training.targets.layout, training_metadata(facts_of(training, recipe, result.epochs))});
-  };
-  return run_training({training.options, recipe, memory_request(training), config_toml, train, write}, hooks);
+  for (const auto& line : without_effect(options)) caller.events.on_notice(line);
+  draw_class_pictures(engine, options, caller);
+  const TrainingHost host = training_host(engine);
+  const LoraTraining training = plan_lora_training(options, host, data_hooks(caller, host));
+  note_training_texts(training, options, caller.events);
+  const Recipe recipe = recipe_of(training, caller.cancel);
+  MemoryRequest memory = memory_request(training);
+  memory.preview_bytes = preview_bytes(engine, options);
+  return run_training({training.options, host, recipe, memory, request.config_toml,
+                       [&](const std::shared_ptr<const UNet>& unet, const Trained& trained) {
+                         return draw_preview(engine, options, unet, trained, caller.cancel);
+                       },
+                       [&](RunFolder& run, const TrainHooks& hooks) { return train_lora(training, run, hooks); },
+                       [&](const TrainingResult& result) {
+                         write_lora(
+                             options.run.out, result.trained.lora,
+                             {dialect, training.targets.layout, training_metadata(facts_of(training, recipe, result.epochs))});
+                       }},
+                      caller);
 }
 
-TrainingForecast forecast_train_lora(const TrainLoraOptions& options) {
-  for (const auto& line : without_effect(options)) notice("{}", line);
-  const LoraTraining training = plan_lora_training(options, model_path(options));
-  note_training_texts(training, options);
-  TrainingForecast forecast = forecast_training(memory_request(training), options);
+TrainingForecast forecast_now(Engine& engine, const TrainLoraOptions& options, const Caller& caller) {
+  for (const auto& line : without_effect(options)) caller.events.on_notice(line);
+  const TrainingHost host = training_host(engine);
+  DataHooks hooks;
+  hooks.cancel = &caller.cancel;
+  const LoraTraining training = plan_lora_training(options, host, hooks);
+  note_training_texts(training, options, caller.events);
+  MemoryRequest memory = memory_request(training);
+  memory.preview_bytes = preview_bytes(engine, options);
+  TrainingForecast forecast = forecast_training(memory, options);
   forecast.adapted_layers =
       static_cast<int64_t>(modules_to_train(training.targets, options.targets, options.text_encoders).size());
   return forecast;
+}
+
+}  // namespace
+
+TrainReport train_lora(Engine& engine, const TrainLoraRequest& request, EventSink& sink, const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return train_now(engine, request, {events, cancel}); });
+}
+
+TrainingForecast forecast_train_lora(Engine& engine, const TrainLoraOptions& options, EventSink& sink,
+                                     const CancelToken& cancel) {
+  RequestEvents events(sink);
+  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
 }
 
 }  // namespace negativa

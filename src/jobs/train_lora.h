@@ -1,13 +1,19 @@
 #pragma once
 // `negativa train lora`: a folder of pictures becomes a LoRA file, with a run folder beside it that survives every kind of stop.
-#include "jobs/training_run.h"
-#include "train/lora_trainer.h"
+#include "jobs/forecast.h"
+#include "train/training_run.h"
 
 namespace negativa {
 
-TrainReport train_lora(const TrainLoraOptions& options, const std::string& config_toml, const CancelToken& cancel);
+struct TrainLoraRequest {
+  TrainLoraOptions options;
+  std::string config_toml = {};  // print_config's text, which goes into the run folder
+};
 
-// What --dry-run tells. Throws as train_lora does, without training.
-TrainingForecast forecast_train_lora(const TrainLoraOptions& options);
+TrainReport train_lora(Engine& engine, const TrainLoraRequest& request, EventSink& events, const CancelToken& cancel);
+
+// What --dry-run tells.
+TrainingForecast forecast_train_lora(Engine& engine, const TrainLoraOptions& options, EventSink& events,
+                                     const CancelToken& cancel);
 
 }  // namespace negativa

@@ -2,10 +2,9 @@
 
 #include "base/files.h"
 #include "base/names.h"
+#include "engine/records.h"
 #include "io/image_tensor.h"
 #include "jobs/generate.h"
-#include "jobs/records.h"
-#include "jobs/run_watch.h"
 #include "pipeline/prediction.h"
 
 namespace negativa {
@@ -56,7 +55,9 @@ PictureOptions preview_picture(const TrainOptions& options) {
 
 }  // namespace
 
-void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel) {
+TrainingHost training_host(const Engine& engine) { return {engine.places(), engine.settings().while_loading}; }
+
+void draw_class_pictures(Engine& engine, const TrainOptions& options, const Caller& caller) {
   const fs::path& folder = options.data.class_data;
   if (folder.empty() || options.data.class_prompt.empty()) return;
   make_folder(folder);
@@ -71,39 +72,55 @@ void draw_class_pictures(const TrainOptions& options, const CancelToken& cancel)
     pictures.push_back(class_picture(options, number));
     --missing;
   }
-  const ModelOptions model = model_options(options);
-  Engine engine(model, pictures.size());
-  say_notices(engine, {pictures.front()});
-  const RunInputs inputs = run_inputs(engine, model, pictures, &cancel);
+  Session session(engine, model_options(options), caller, pictures.size());
+  say_notices(session, {pictures.front()});
+  const RunInputs inputs = run_inputs(session, pictures);
   std::vector<Plan> plans;
   for (auto& picture : pictures) {
-    picture = engine.resolved(picture);
-    plans.push_back(engine.plan(picture));
+    picture = session.resolved(picture);
+    plans.push_back(session.plan(picture));
   }
-  RunWatch watch("class pictures", engine.models(), plans, cancel);
-  engine.run(plans, watch.hooks(), [&](size_t i, ImageResult&& result) {
-    write_atomically(files[i], encode_png(tensor_to_images(result.image).front(),
-                                          picture_text(pictures[i], picture_recipe(engine, model, pictures[i], inputs))));
+  session.draw(plans, "class pictures", [&](size_t i, ImageResult&& result) {
+    const Image8 image = tensor_to_images(result.image).front();
+    write_atomically(files[i], encode_png(image, picture_text(pictures[i], picture_recipe(session, pictures[i], inputs))));
+    caller.events.on_picture({i, files[i], image});
   });
 }
 
-Image8 draw_preview(const TrainOptions& options, const std::shared_ptr<const UNet>& unet, const Trained& trained,
-                    const CancelToken& cancel) {
-  Engine engine(model_options(options), 1);
-  engine.models().lend_unet(unet);
-  Plan plan = engine.plan(preview_picture(options));
+namespace {
+
+// Models of its own, since the UNet is the training's.
+struct Preview {
+  Models models;
+  Plan plan;
+  Preview(const Engine& engine, const TrainOptions& options)
+      : models(request(engine, options), engine.places()), plan(plan_picture(models, preview_picture(options))) {}
+
+  static ModelRequest request(const Engine& engine, const TrainOptions& options) {
+    ModelRequest request = model_request(model_options(options), engine.places());
+    request.while_loading = engine.settings().while_loading;
+    return request;
+  }
+};
+
+}  // namespace
+
+Image8 draw_preview(const Engine& engine, const TrainOptions& options, const std::shared_ptr<const UNet>& unet,
+                    const Trained& trained, const CancelToken& cancel) {
+  Preview preview(engine, options);
+  preview.models.lend_unet(unet);
   if (!trained.lora.modules.empty())
-    plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
-  plan.embeddings = trained.embeddings;
+    preview.plan.adapters = picture_adapters({{std::make_shared<const LoraFile>(trained.lora), 1.0, LoraBranch::both}});
+  preview.plan.embeddings = trained.embeddings;
   RunHooks hooks;
   hooks.cancel = &cancel;
-  return tensor_to_images(text_to_image(engine.models(), plan, hooks).image).front();
+  return tensor_to_images(text_to_image(preview.models, preview.plan, hooks).image).front();
 }
 
-int64_t preview_bytes(const TrainOptions& options) {
+int64_t preview_bytes(const Engine& engine, const TrainOptions& options) {
   if (options.run.validation_prompt.empty()) return 0;
-  Engine engine(model_options(options), 1);
-  const PictureMemory memory = picture_memory(engine.models(), {engine.plan(preview_picture(options))}, engine.workers(), true);
+  const Preview preview(engine, options);
+  const PictureMemory memory = picture_memory(preview.models, {preview.plan}, 1, true);
   return memory.weights + memory.activations;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "pipeline/stages.h"
@@ -140,9 +139,9 @@ void add_of_picture(const Facts& facts, const std::set<std::string>& typed, Line
 }
 
 // A word that stands in no text.
-void add_of_embeddings(const Engine& engine, const std::vector<std::string>& texts, Lines& lines) {
+void add_of_embeddings(const Session& session, const std::vector<std::string>& texts, Lines& lines) {
   const auto plain = [](const std::string& text) { return lowercase(nfc(valid_utf8(text))); };
-  for (const auto& embedding : engine.embeddings()) {
+  for (const auto& embedding : session.embeddings()) {
     const auto stands = [&](const std::string& name) {
       return !name.empty() && std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
         return plain(text).find(plain(name)) != std::string::npos;
@@ -199,20 +198,21 @@ std::vector<std::string> texts_of(std::span<const AskedPicture> pictures) {
 
 }  // namespace
 
-std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
+std::vector<std::string> without_effect(const Session& session, std::span<const AskedPicture> pictures,
                                         const std::set<std::string>& typed) {
+  const ModelOptions& model = session.options();
   Lines lines;
-  const Known known(engine.models());
+  const Known known(session.models());
   bool refiner_draws = false, has_loras = false;
   for (const auto& picture : pictures) {
-    const Facts facts = facts_of(engine.models(), known, picture);
+    const Facts facts = facts_of(session.models(), known, picture);
     add_of_picture(facts, typed, lines);
     refiner_draws = refiner_draws || facts.refiner_draws;
     has_loras = has_loras || !picture.options.lora.empty();
   }
   if (!model.refiner.empty()) lines.add("--refiner", unless(refiner_draws, "it draws no step, --refiner-start is too large"));
   if (model.allow_unmatched) lines.add("--allow-unmatched", unless(has_loras, "there is no --lora"));
-  add_of_embeddings(engine, texts_of(pictures), lines);
+  add_of_embeddings(session, texts_of(pictures), lines);
   return lines.take();
 }
 
@@ -233,17 +233,17 @@ std::vector<std::string> without_effect(const TrainEmbeddingOptions& options) {
   return lines.take();
 }
 
-void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
-                const std::set<std::string>& typed) {
-  for (const auto& line : without_effect(engine, model, pictures, typed)) notice("{}", line);
+void note_asked(const Session& session, std::span<const AskedPicture> pictures, const std::set<std::string>& typed) {
+  EventSink& events = session.caller().events;
+  for (const auto& line : without_effect(session, pictures, typed)) events.on_notice(line);
   std::vector<std::string> names;
-  for (const auto& embedding : engine.embeddings()) names.insert(names.end(), {embedding.name, embedding.also});
+  for (const auto& embedding : session.embeddings()) names.insert(names.end(), {embedding.name, embedding.also});
   const bool grammar = std::any_of(pictures.begin(), pictures.end(),
                                    [](const AskedPicture& picture) { return picture.plan.weighting != Weighting::none; });
-  if (const auto line = webui_notice(texts_of(pictures), grammar, names); !line.empty()) notice("{}", line);
+  if (const auto line = webui_notice(texts_of(pictures), grammar, names); !line.empty()) events.on_notice(line);
 }
 
-void note_training_texts(const Training& training, const TrainOptions& options, const EmbeddingName& name) {
+void note_training_texts(const Training& training, const TrainOptions& options, EventSink& events, const EmbeddingName& name) {
   std::set<std::string> texts = {options.run.validation_prompt};
   texts.insert(name.captions.begin(), name.captions.end());
   for (const auto* dataset : {&training.pictures, training.class_pictures ? &*training.class_pictures : nullptr,
@@ -251,7 +251,7 @@ void note_training_texts(const Training& training, const TrainOptions& options, 
     if (dataset)
       for (const auto& example : dataset->examples) texts.insert(example.caption);
   const auto line = webui_notice(std::vector(texts.begin(), texts.end()), false, std::vector{name.name});
-  if (!line.empty()) notice("{}", line);
+  if (!line.empty()) events.on_notice(line);
 }
 
 std::set<std::string> typed_names(const Fields& fields) {

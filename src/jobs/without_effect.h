@@ -3,7 +3,7 @@
 #include <set>
 #include <span>
 
-#include "jobs/engine.h"
+#include "engine/session.h"
 #include "train/training.h"
 
 namespace negativa {
@@ -15,7 +15,7 @@ struct AskedPicture {
 
 // Each line once, however many pictures have it. `typed`: names of options that count as given even at their default. Throws
 // ErrorKind::input.
-std::vector<std::string> without_effect(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
+std::vector<std::string> without_effect(const Session& session, std::span<const AskedPicture> pictures,
                                         const std::set<std::string>& typed);
 
 // The same for a training.
@@ -26,14 +26,14 @@ std::vector<std::string> without_effect(const TrainEmbeddingOptions& options);
 std::set<std::string> typed_names(const Fields& fields);
 
 // Says all of it in notices, and where prompts have syntax of the webui's (text/webui_syntax.h).
-void note_asked(const Engine& engine, const ModelOptions& model, std::span<const AskedPicture> pictures,
-                const std::set<std::string>& typed);
+void note_asked(const Session& session, std::span<const AskedPicture> pictures, const std::set<std::string>& typed);
 
 // The webui's syntax in what a training reads. An embedding's name is none, whatever it looks like.
 struct EmbeddingName {
   std::string name;
   std::vector<std::string> captions;  // made for it
 };
-void note_training_texts(const Training& training, const TrainOptions& options, const EmbeddingName& name = {});
+void note_training_texts(const Training& training, const TrainOptions& options, EventSink& events,
+                         const EmbeddingName& name = {});
 
 }  // namespace negativa

@@ -19,9 +19,9 @@ TokensReport::Part part_of(const Tokenizer& tokenizer, std::string name, const s
 
 }  // namespace
 
-Tokenizers load_tokenizers(const std::filesystem::path& model) {
+Tokenizers load_tokenizers(const std::filesystem::path& model, const Places& places) {
   if (!std::filesystem::is_directory(model)) {
-    const ModelFiles files = open_model(model);
+    const ModelFiles files = open_model(model, places);
     const auto load = [&](const char* part) { return Tokenizer::load(files.tokenizer_folder(part)); };
     return {files.has(names::tokenizer) ? std::optional(load(names::tokenizer)) : std::nullopt, load(names::tokenizer_2)};
   }

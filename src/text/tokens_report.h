@@ -1,5 +1,6 @@
 #pragma once
 // How a prompt is read: what `negativa tokens` reports. Needs tokenizer folders only.
+#include "base/places.h"
 #include "text/weighting.h"
 
 namespace negativa {
@@ -22,7 +23,7 @@ struct Tokenizers {
 
 // tokenizer/ (where it exists) and tokenizer_2/ of a model folder, or those that a single file draws with. Throws as
 // Tokenizer::load and open_model do.
-Tokenizers load_tokenizers(const std::filesystem::path& model);
+Tokenizers load_tokenizers(const std::filesystem::path& model, const Places& places = {});
 
 TokensReport tokens_report(const Tokenizers& tokenizers, const std::string& prompt, Weighting weighting);
 

@@ -1,8 +1,8 @@
 #include "options.h"
 
 #include "base/files.h"
-#include "base/log.h"
 #include "base/temporary_folder.h"
+#include "stderr.h"
 
 namespace negativa::cli {
 

@@ -174,7 +174,7 @@ TEST(Denoise, LetsASamplerPredictSeveralTimesAndStopsBetweenTwoPredictions) {
   Generator generator(0);
   CancelToken cancel;
   const auto run = [&] {
-    denoise({bundled().unet(),
+    denoise({*bundled().unet(),
              sampler,
              grid,
              {0, 2},

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-namespace negativa {
+namespace negativa::cli {
 
 enum class ProgressMode { automatic, bar, lines, quiet };  // automatic: bar on a terminal, lines elsewhere, nothing with --quiet
 
@@ -35,4 +35,4 @@ class Progress {
   Clock::time_point shown_at_ = begin_;
 };
 
-}  // namespace negativa
+}  // namespace negativa::cli

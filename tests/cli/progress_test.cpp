@@ -1,11 +1,11 @@
-#include "base/progress.h"
+
+#include "progress.h"
 
 #include <csignal>
 #include <thread>
 #include <vector>
 
 #include "base/cancel.h"
-#include "base/log.h"
 #include "temporary_folder.h"
 
 namespace negativa {

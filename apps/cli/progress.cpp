@@ -1,12 +1,12 @@
-#include "base/progress.h"
+#include "progress.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "stderr.h"
 
-namespace negativa {
+namespace negativa::cli {
 
 namespace {
 
@@ -74,4 +74,4 @@ void Progress::show(Clock::time_point now) {
   shown_done_ = done_;
 }
 
-}  // namespace negativa
+}  // namespace negativa::cli

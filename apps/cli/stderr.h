@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace negativa {
+namespace negativa::cli {
 
 void set_quiet(bool quiet);  // of this process (--quiet): notices and progress are not shown
 bool is_quiet();
@@ -20,4 +20,4 @@ void notice(fmt::format_string<Args...> format, Args&&... args) {
   if (!is_quiet()) write_to_stderr("negativa: " + fmt::format(format, std::forward<Args>(args)...) + "\n", true);
 }
 
-}  // namespace negativa
+}  // namespace negativa::cli

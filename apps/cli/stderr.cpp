@@ -1,4 +1,4 @@
-#include "base/log.h"
+#include "stderr.h"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-namespace negativa {
+namespace negativa::cli {
 
 namespace {
 std::atomic<bool> quiet = false;
@@ -24,4 +24,4 @@ void write_to_stderr(std::string_view text, bool clears_line) {
   if (::write(STDERR_FILENO, whole.data(), whole.size()) < 0) return;  // nobody reads it
 }
 
-}  // namespace negativa
+}  // namespace negativa::cli

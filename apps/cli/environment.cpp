@@ -1,0 +1,52 @@
+#include "environment.h"
+
+#include <charconv>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "io/models_folder.h"
+
+namespace negativa::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t last_second = 253402300799;  // of the year 9999, the last that ISO 8601 has four digits for
+
+std::string_view variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? text : "";
+}
+
+fs::path models_folder() {
+  if (const auto given = variable(names::models_variable); !given.empty()) return given;
+  const auto home = variable("HOME");
+  return fs::path(home.empty() ? "/" : home) / names::models_folder;
+}
+
+fs::path cache_folder() {
+  if (const auto xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return fs::path(xdg) / names::cache_folder;
+  if (const auto home = variable("HOME"); !home.empty()) return fs::path(home) / ".cache" / names::cache_folder;
+  return {};
+}
+
+}  // namespace
+
+int64_t parse_date(std::string_view text) {
+  int64_t seconds = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  check(error == std::errc() && end == text.data() + text.size() && seconds >= 0 && seconds <= last_second, ErrorKind::input,
+        "[{}] got \"{}\", expected seconds since 1970; unset it for no date", names::source_date_variable, text);
+  return seconds;
+}
+
+Places places_of_environment() {
+  Places places{.models = models_folder(), .bundled = bundled_models_folder(), .cache = cache_folder()};
+  places.libtorch = variable(names::libtorch_variable);
+  if (const auto date = variable(names::source_date_variable); !date.empty()) places.build_date_s = parse_date(date);
+  return places;
+}
+
+}  // namespace negativa::cli
