@@ -1,11 +1,11 @@
 #pragma once
 // JSON as we read and write it. Costly to compile: included by .cpp files only (headers take base/json_fwd.h).
 #include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -29,15 +29,15 @@ std::string canonical_json(const Json& value);
 // A value as an error message shows it: at most 40 bytes, one line.
 std::string json_excerpt(const Json& value);
 
-// Whether get<T> would be exact: "12" and 12.5 are no integers, and 300 is no int8_t. A null is nothing.
+// Whether get<T> would be exact: "12" and 12.5 are no integers, and 300 is no uint8_t. A null is nothing.
 template <class T>
 bool json_holds(const Json& value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value.is_boolean();
   } else if constexpr (std::is_integral_v<T>) {
-    if (value.is_number_unsigned()) return value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max());
-    if constexpr (std::is_signed_v<T>) return value.is_number_integer() && value.get<int64_t>() >= std::numeric_limits<T>::min();
-    return value.is_number_integer() && value.get<int64_t>() >= 0;
+    // The JSON parser makes a positive number unsigned; TOML and our own code make it signed.
+    if (value.is_number_unsigned()) return std::in_range<T>(value.get<uint64_t>());
+    return value.is_number_integer() && std::in_range<T>(value.get<int64_t>());
   } else if constexpr (std::is_floating_point_v<T>) {
     return value.is_number();
   } else if constexpr (std::is_same_v<T, std::string>) {

@@ -1,27 +1,31 @@
 #pragma once
-// SHA-256 (FIPS 180-4), with the processor's SHA instructions where it has them.
-#include <array>
+// SHA-256 (FIPS 180-4) by OpenSSL's libcrypto, which uses the processor's SHA instructions where it has them.
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/cancel.h"
 
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
+
 namespace negativa {
 
+// A stream of bytes, hashed as they come. Not copied; one thread at a time. Throws ErrorKind::machine when libcrypto cannot hash.
 class Sha256 {
  public:
+  Sha256();
   void update(std::span<const uint8_t> bytes);
   void update(std::string_view bytes);
-  std::string hex();  // 64 lower-case digits; ends the stream
+  std::string hex();  // 64 lower-case digits; ends the stream: another update or hex throws
 
  private:
-  std::array<uint32_t, 8> state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::array<uint8_t, 64> block_{};
-  uint64_t size_bytes_ = 0;
+  struct FreeContext {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, FreeContext> context_;
 };
 
 std::string sha256_hex(std::span<const uint8_t> bytes);
@@ -40,12 +44,5 @@ struct Hashing {
 // The same, remembered in the cache folder under (path, size, modification time in ns, inode). Small files are simply hashed; a
 // cache that cannot be read or written only costs time.
 std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing);
-
-// True when update() uses the processor's SHA instructions.
-bool sha256_is_accelerated();
-
-namespace detail {  // for the test that both paths agree
-void sha256_blocks_portable(uint32_t* state, const uint8_t* data, size_t blocks);
-}
 
 }  // namespace negativa

@@ -46,8 +46,8 @@ Image8 read_jpeg(const std::filesystem::path& path);
 Image8 read_image(const std::filesystem::path& path, Colour background = white);
 Image8 decode_image(std::string_view bytes, std::string_view where, Colour background = white);
 
-// The same as a person sees it: in sRGB, its colour profile applied (base/colour_profile.h), and turned as its EXIF orientation
-// says (base/exif.h).
+// The same as a person sees it: in sRGB, its colour profile applied (image/colour_profile.h), and turned as its EXIF orientation
+// says (image/exif.h).
 struct SeenPicture {
   Image8 image;
   std::string profile_fault;  // why its profile could not be applied, worth a notice: the colours are taken as sRGB then; empty:

@@ -1,6 +1,6 @@
 #pragma once
 // A picture as its decoder hands it over, before colour profile, transparency and orientation are applied. For the readers of
-// base/image.h.
+// image/image.h.
 #include <cstdint>
 #include <string>
 #include <string_view>

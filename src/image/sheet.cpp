@@ -3,56 +3,47 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/text.h"
-#include "image/font.h"
+#include "image/typesetter.h"
 
 namespace negativa {
 
 namespace {
 
 constexpr Colour dark = {32, 32, 36}, grey = {110, 110, 116}, frame = {222, 222, 226};
-constexpr int default_cell_px = 160;
+constexpr int default_cell_px = 160, least_text_px = 13;
+constexpr int title_lines = 4, column_label_lines = 8, caption_lines = 8;
 
 struct Layout {
-  int rows, columns, upscale, scale;         // scale: px per font pixel
-  int cell_width, cell_height, gap, margin;  // px
-  int row_label_width;                       // px, 0: none
-  int line_height() const { return scale * (font::glyph_height + 2); }
+  int rows, columns, upscale;
+  int text_size, cell_width, cell_height, gap, margin;  // px
+  int row_label_width;                                  // px, 0: none
+  int x(int column) const { return left() + column * (cell_width + gap); }
+  int left() const { return margin + (row_label_width ? row_label_width + 2 * gap : 0); }
+  int width() const { return x(columns) - gap + margin; }
+  int grid_height() const { return rows * (cell_height + gap) - gap; }
 };
 
-// Breaks text into lines of at most max_px: at spaces where possible, inside words where not.
-std::vector<std::string> wrapped(std::string_view text, int max_px, int scale) {
-  const auto per_line = static_cast<size_t>(std::max(1, max_px / (scale * font::glyph_width)));
-  std::u32string rest = code_points(text);
-  std::vector<std::string> lines;
-  while (!rest.empty()) {
-    size_t length = std::min(rest.size(), per_line), skipped = 0;
-    if (const auto newline = rest.find(U'\n'); newline <= length) {
-      length = newline, skipped = 1;
-    } else if (length < rest.size()) {
-      const auto space = rest.rfind(U' ', length);
-      if (space != std::u32string::npos && space > 0) length = space, skipped = 1;
-    }
-    lines.push_back(utf8_from(rest.substr(0, length)));
-    rest.erase(0, length + skipped);
-  }
-  return lines;
+// Lines of one style; those of a paragraph that reads from the right end at the right.
+struct TextBlock {
+  TextStyle style;
+  int width;  // px
+  std::vector<TextLine> lines;
+  int height() const { return static_cast<int>(lines.size()) * line_height_px(style.size_px); }
+};
+
+TextBlock text_block(Typesetter& typesetter, std::string_view text, const TextBox& box, Colour colour) {
+  return {{box.size_px, colour}, box.width_px, typesetter.wrapped(text, box)};
 }
 
-int height_of(const std::vector<std::vector<std::string>>& blocks, int line_height) {
-  size_t lines = 0;
-  for (const auto& block : blocks) lines = std::max(lines, block.size());
-  return static_cast<int>(lines) * line_height;
-}
-
-void draw_block(Image8& image, int x, int y, const std::vector<std::string>& lines, int line_height, const TextStyle& style) {
-  for (const auto& line : lines) {
-    draw_text(image, x, y, line, style);
-    y += line_height;
+void draw_block(Typesetter& typesetter, Image8& image, int x, int y, const TextBlock& block) {
+  for (const auto& line : block.lines) {
+    const int indent = line.right_to_left ? block.width - typesetter.width_px(line, block.style.size_px) : 0;
+    typesetter.draw(image, x + indent, y, line, block.style);
+    y += line_height_px(block.style.size_px);
   }
 }
 
-Layout layout_of(const Sheet& sheet) {
+Layout layout_of(const Sheet& sheet, Typesetter& typesetter) {
   Layout layout{};
   layout.rows = static_cast<int>(sheet.cells.size());
   layout.columns = layout.rows ? static_cast<int>(sheet.cells[0].size()) : 0;
@@ -70,12 +61,12 @@ Layout layout_of(const Sheet& sheet) {
   layout.upscale = sheet.upscale > 0 ? sheet.upscale : std::max(1, (default_cell_px + width - 1) / width);
   layout.cell_width = width * layout.upscale;
   layout.cell_height = height * layout.upscale;
-  layout.scale = std::max(1, layout.cell_width / 256);
-  layout.gap = 8 * layout.scale;
-  layout.margin = 20 * layout.scale;
+  layout.text_size = std::max(least_text_px, layout.cell_width / 20);
+  layout.gap = layout.text_size * 5 / 8;
+  layout.margin = layout.text_size * 3 / 2;
   for (const auto& label : sheet.row_labels)
-    layout.row_label_width = std::max(layout.row_label_width, text_width_px(label, layout.scale));
-  layout.row_label_width = std::min(layout.row_label_width, std::max(layout.cell_width, 18 * font::glyph_width * layout.scale));
+    layout.row_label_width = std::max(layout.row_label_width, typesetter.width_px(text_line(label), layout.text_size));
+  layout.row_label_width = std::min(layout.row_label_width, std::max(layout.cell_width, 10 * layout.text_size));
   return layout;
 }
 
@@ -90,66 +81,50 @@ void draw_picture(Image8& sheet, int x, int y, const Image8& picture, const Layo
     }
 }
 
+void draw_grid(Image8& image, int top, const Sheet& sheet, const Layout& layout) {
+  for (int r = 0; r < layout.rows; ++r)
+    for (int c = 0; c < layout.columns; ++c) {
+      const auto& picture = sheet.cells[static_cast<size_t>(r)][static_cast<size_t>(c)];
+      if (!picture.empty()) draw_picture(image, layout.x(c), top + r * (layout.cell_height + layout.gap), picture, layout);
+    }
+}
+
+void draw_row_labels(Image8& image, int top, const Sheet& sheet, const Layout& layout, Typesetter& typesetter) {
+  const int lines = layout.cell_height / line_height_px(layout.text_size);
+  for (int r = 0; r < static_cast<int>(sheet.row_labels.size()); ++r) {
+    const auto block =
+        text_block(typesetter, sheet.row_labels[static_cast<size_t>(r)], {layout.row_label_width, layout.text_size, lines}, dark);
+    const int middle = top + r * (layout.cell_height + layout.gap) + layout.cell_height / 2;
+    draw_block(typesetter, image, layout.margin, middle - block.height() / 2, block);
+  }
+}
+
 }  // namespace
 
-int text_width_px(std::string_view text, int scale) {
-  return static_cast<int>(code_points(text).size()) * font::glyph_width * scale;
-}
-
-void draw_text(Image8& image, int x, int y, std::string_view text, const TextStyle& style) {
-  for (const char32_t character : code_points(text)) {
-    for (int row = 0; row < font::glyph_height * style.scale; ++row)
-      for (int column = 0; column < font::glyph_width * style.scale; ++column) {
-        const int px = x + column, py = y + row;
-        const bool inside = px >= 0 && px < image.width && py >= 0 && py < image.height;
-        if (inside && (font::glyph_row(character, row / style.scale) & (0x80 >> (column / style.scale))))
-          std::copy_n(style.colour.data(), 3, image.pixel(px, py));
-      }
-    x += font::glyph_width * style.scale;
-  }
-}
-
 Image8 labelled_sheet(const Sheet& sheet) {
-  const Layout layout = layout_of(sheet);
-  const int left = layout.margin + (layout.row_label_width ? layout.row_label_width + 2 * layout.gap : 0);
-  const int grid_width = layout.columns * layout.cell_width + (layout.columns - 1) * layout.gap;
-  const int width = left + grid_width + layout.margin, text_width = width - 2 * layout.margin;
-  const int title_scale = layout.scale + (layout.scale + 1) / 2, title_line = title_scale * (font::glyph_height + 3);
-
-  const auto title = wrapped(sheet.title, text_width, title_scale);
-  const auto caption = wrapped(sheet.caption, text_width, layout.scale);
-  std::vector<std::vector<std::string>> columns;
-  for (const auto& label : sheet.column_labels) columns.push_back(wrapped(label, layout.cell_width, layout.scale));
-
-  const int labels_top = layout.margin + height_of({title}, title_line) + (title.empty() ? 0 : layout.gap);
-  const int labels_height = height_of(columns, layout.line_height());
-  const int top = labels_top + labels_height + (columns.empty() ? 0 : layout.gap / 2);
-  const int grid_height = layout.rows * layout.cell_height + (layout.rows - 1) * layout.gap;
-  const int caption_top = top + grid_height + layout.gap;
-  const int height =
-      caption_top + height_of({caption}, layout.line_height()) + layout.margin - (caption.empty() ? layout.gap : 0);
-
-  Image8 image = Image8::filled(width, height, white);
-  draw_block(image, layout.margin, layout.margin, title, title_line, {title_scale, dark});
-  for (int c = 0; c < layout.columns; ++c) {
-    const int x = left + c * (layout.cell_width + layout.gap);
-    if (!columns.empty()) {  // labels stand on their pictures: short ones begin lower
-      const auto& lines = columns[static_cast<size_t>(c)];
-      draw_block(image, x, labels_top + labels_height - height_of({lines}, layout.line_height()), lines, layout.line_height(),
-                 {layout.scale, dark});
-    }
-    for (int r = 0; r < layout.rows; ++r) {
-      const auto& picture = sheet.cells[static_cast<size_t>(r)][static_cast<size_t>(c)];
-      if (!picture.empty()) draw_picture(image, x, top + r * (layout.cell_height + layout.gap), picture, layout);
-    }
+  Typesetter typesetter;
+  const Layout layout = layout_of(sheet, typesetter);
+  const int text_width = layout.width() - 2 * layout.margin, size = layout.text_size;
+  const auto title = text_block(typesetter, sheet.title, {text_width, size * 7 / 4, title_lines}, dark);
+  const auto caption = text_block(typesetter, sheet.caption, {text_width, size, caption_lines}, grey);
+  std::vector<TextBlock> columns;
+  int labels_height = 0;
+  for (const auto& label : sheet.column_labels) {
+    columns.push_back(text_block(typesetter, label, {layout.cell_width, size, column_label_lines}, dark));
+    labels_height = std::max(labels_height, columns.back().height());
   }
-  for (int r = 0; r < static_cast<int>(sheet.row_labels.size()); ++r) {
-    const auto lines = wrapped(sheet.row_labels[static_cast<size_t>(r)], layout.row_label_width, layout.scale);
-    const int middle = top + r * (layout.cell_height + layout.gap) + layout.cell_height / 2;
-    draw_block(image, layout.margin, middle - height_of({lines}, layout.line_height()) / 2, lines, layout.line_height(),
-               {layout.scale, dark});
-  }
-  draw_block(image, layout.margin, caption_top, caption, layout.line_height(), {layout.scale, grey});
+
+  const int labels_bottom = layout.margin + title.height() + (title.lines.empty() ? 0 : layout.gap) + labels_height;
+  const int top = labels_bottom + (columns.empty() ? 0 : layout.gap / 2);
+  const int caption_top = top + layout.grid_height() + (caption.lines.empty() ? 0 : layout.gap);
+
+  Image8 image = Image8::filled(layout.width(), caption_top + caption.height() + layout.margin, white);
+  draw_block(typesetter, image, layout.margin, layout.margin, title);
+  for (size_t c = 0; c < columns.size(); ++c)  // labels stand on their pictures: short ones begin lower
+    draw_block(typesetter, image, layout.x(static_cast<int>(c)), labels_bottom - columns[c].height(), columns[c]);
+  draw_grid(image, top, sheet, layout);
+  draw_row_labels(image, top, sheet, layout, typesetter);
+  draw_block(typesetter, image, layout.margin, caption_top, caption);
   return image;
 }
 

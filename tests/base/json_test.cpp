@@ -1,7 +1,9 @@
 #include "base/json.h"
 
 #include <cmath>
+#include <limits>
 
+#include "base/config.h"
 #include "temporary_folder.h"
 
 namespace negativa {
@@ -66,6 +68,39 @@ TEST(Json, TypedAccessNamesFileAndKey) {
   EXPECT_THROW(get<int>(config, "name", "c"), Error);
   EXPECT_THROW(get<int>(Json::array(), "name", "c"), Error);
   EXPECT_THROW(get_object(config, "widths", "c"), Error);
+}
+
+namespace {
+// Both ends of an integer type and their neighbours outside it, as text: signed and unsigned numbers of JSON, and TOML's, which
+// are all signed.
+template <class T>
+void expect_exactly_the_range_of() {
+  const auto least = static_cast<__int128>(std::numeric_limits<T>::min()),
+             most = static_cast<__int128>(std::numeric_limits<T>::max());
+  const auto digits = [](__int128 value) { return fmt::format("{}", value); };
+  const auto holds = [](const Json& parsed) { return json_holds<T>(parsed["n"]); };
+  constexpr __int128 toml_least = std::numeric_limits<int64_t>::min(), toml_most = std::numeric_limits<int64_t>::max();
+  for (const __int128 value : {least - 1, least, __int128{0}, most, most + 1}) {
+    const bool inside = least <= value && value <= most;
+    EXPECT_EQ(holds(parse_json("{\"n\": " + digits(value) + "}", "x")), inside) << digits(value);
+    if (toml_least <= value && value <= toml_most) {
+      EXPECT_EQ(holds(parse_toml("n = " + digits(value), "x")), inside) << digits(value) << " from TOML";
+    }
+  }
+}
+}  // namespace
+
+TEST(Json, AnIntegerTypeHoldsItsRangeFromJsonAndFromToml) {
+  expect_exactly_the_range_of<int8_t>();
+  expect_exactly_the_range_of<uint8_t>();
+  expect_exactly_the_range_of<int16_t>();
+  expect_exactly_the_range_of<uint16_t>();
+  expect_exactly_the_range_of<int32_t>();
+  expect_exactly_the_range_of<uint32_t>();
+  expect_exactly_the_range_of<int64_t>();
+  expect_exactly_the_range_of<uint64_t>();
+  for (const char* text : {"\"12\"", "12.5", "12.0", "true", "null", "[12]"})
+    EXPECT_FALSE(json_holds<int>(parse_json(text, "x"))) << text;
 }
 
 }  // namespace negativa
