@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/sha256.h"
