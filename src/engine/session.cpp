@@ -5,6 +5,7 @@
 
 #include "base/file_names.h"
 #include "base/names.h"
+#include "io/image_tensor.h"
 #include "io/prediction_marks.h"
 #include "lora/effect.h"
 #include "lora/notices.h"
@@ -216,7 +217,12 @@ DrawingTimes Session::draw(const std::vector<Plan>& plans, const std::string& st
   } else {
     std::mutex mutex;  // of on_picture
     engine_.workers().run({plans.size(), workers_, threads_a_picture_}, caller_.cancel, [&](size_t i) {
-      ImageResult result = text_to_image(*models_, plans[i], hooks);
+      RunHooks mine = hooks;
+      mine.preview_every = caller_.events.preview_every();
+      mine.on_preview = [&](int64_t step, const Tensor& image) {
+        caller_.events.on_preview({i, step, tensor_to_images(image).front()});
+      };
+      ImageResult result = text_to_image(*models_, plans[i], mine);
       const std::lock_guard lock(mutex);
       on_picture(i, std::move(result));
     });

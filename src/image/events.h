@@ -54,8 +54,8 @@ class EventSink {
   virtual void on_loss(const LossEvent&) {}
   virtual void on_validation(const ValidationEvent&) {}
   virtual void on_checkpoint(const CheckpointEvent&) {}
-  // Latent previews come after every so many steps of a picture; 0: never. They cost a decoding each, and the VAE stays in
-  // memory.
+  // Latent previews come after every so many steps of a picture; 0: never. Each costs a small decoding. A model that holds one
+  // part at a time has none.
   virtual int64_t preview_every() const { return 0; }
 };
 

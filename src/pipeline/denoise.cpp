@@ -44,13 +44,17 @@ Tensor denoise(const Denoising& run, Tensor latents, Generator& generator) {
   SamplerState state;
   for (int64_t i = run.steps.begin; i < run.steps.end; ++i) {
     const StepGuidance guidance(run.guidance, i, run.grid.steps());
+    Tensor x0;
     const Predict predict = [&](const Tensor& sample, const NoiseLevel& level) {
       if (run.cancel) run.cancel->throw_if_cancelled();
       const Tensor input = run.sampler.scale_model_input(level.sigma, sample).to(run.compute);
-      return guidance.combine(unet.forward(guidance.rows(), input, level.timestep));
+      const Tensor prediction = guidance.combine(unet.forward(guidance.rows(), input, level.timestep));
+      if (run.on_x0 && !x0.defined()) x0 = run.sampler.x0(level.sigma, sample, prediction);
+      return prediction;
     };
     latents = run.sampler.step({i, run.grid, latents}, predict, generator, state);
     if (run.on_step) run.on_step();
+    if (run.on_x0) run.on_x0(i + 1, x0);
   }
   return latents;
 }

@@ -18,6 +18,8 @@ struct Denoising {
   DType compute;
   std::function<void()> on_step;  // after each step, however many predictions it took
   const CancelToken* cancel;      // asked before each prediction
+  std::function<void(int64_t step, const Tensor& x0)> on_x0 =
+      {};  // after each step: [1,C,h,w] fp32 as its first prediction has it
 };
 
 // latents [1,C,h,w] fp32, as the sampler has them before steps.begin -> after steps.end. At each step only the rows that its

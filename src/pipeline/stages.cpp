@@ -98,14 +98,29 @@ struct Share {  // of a picture's steps
   Guidance guidance;
 };
 
-void run_steps(const UNet& unet, const ModelRequest& request, const Share& share, Drawing& drawing, const RunHooks& hooks) {
-  const Plan& plan = drawing.plan;
-  drawing.latents = denoise({unet, share.sampler, drawing.course.grid, share.steps, condition(share.text, plan, unet, request),
-                             share.adapters, share.guidance, request.compute, hooks.on_step, hooks.cancel},
-                            drawing.latents, drawing.generator);
+Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
+
+// Small enough that it costs little beside a step.
+Tensor preview_of(Models& models, const Tensor& x0, const RunHooks& hooks) {
+  constexpr int64_t longest_side_px = 256;
+  const int64_t side_px = std::max(x0.size(2), x0.size(3)) * models.vae_config().factor();
+  const int64_t factor = (side_px + longest_side_px - 1) / longest_side_px;
+  const Tensor latents = factor > 1 ? at::avg_pool2d(x0, {factor, factor}) : x0;
+  bool retried = false;
+  return host(decode_finite(*models.vae(hooks.cancel), latents.to(models.request().compute), &retried));
 }
 
-Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
+void run_steps(Models& models, const UNet& unet, const Share& share, Drawing& drawing, const RunHooks& hooks) {
+  const Plan& plan = drawing.plan;
+  const ModelRequest& request = models.request();
+  Denoising run{unet,           share.sampler,  drawing.course.grid, share.steps,   condition(share.text, plan, unet, request),
+                share.adapters, share.guidance, request.compute,     hooks.on_step, hooks.cancel};
+  if (hooks.preview_every > 0 && models.keeps_parts())
+    run.on_x0 = [&](int64_t step, const Tensor& x0) {
+      if (step % hooks.preview_every == 0) hooks.on_preview(step, preview_of(models, x0, hooks));
+    };
+  drawing.latents = denoise(run, drawing.latents, drawing.generator);
+}
 
 }  // namespace
 
@@ -172,14 +187,14 @@ void draw_noise(const Models& models, Drawing& drawing) {
 void denoise_with_base(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const auto& [plan, course] = std::tie(drawing.plan, drawing.course);
   if (course.split.base.size() > 0)
-    run_steps(*models.unet(hooks.cancel), models.request(),
+    run_steps(models, *models.unet(hooks.cancel),
               {*course.sampler, course.split.base, drawing.text, plan.adapters->unet, base_guidance(plan)}, drawing, hooks);
   drawing.kept["base_latents"] = host(drawing.latents);
 }
 
 void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hooks) {
   if (drawing.refiner_text)
-    run_steps(*models.refiner_unet(hooks.cancel), models.request(),
+    run_steps(models, *models.refiner_unet(hooks.cancel),
               {*drawing.course.refiner_sampler, drawing.course.split.refiner, *drawing.refiner_text, nn::Adapters::none(),
                refiner_guidance(drawing.plan)},
               drawing, hooks);

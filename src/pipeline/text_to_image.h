@@ -42,6 +42,10 @@ Guidance refiner_guidance(const Plan& plan);
 struct RunHooks {
   std::function<void()> on_step;  // after each denoising step; may be called from any worker
   std::function<void(const std::string&)> on_notice;
+  // What the latents are going to be: [1,3,h,w] in [-1,1], at most 256 pixels a side. Only of models that keep their parts, since
+  // the VAE is needed beside the UNet.
+  std::function<void(int64_t step, const Tensor& image)> on_preview;
+  int64_t preview_every = 0;            // steps; 0: never
   const CancelToken* cancel = nullptr;  // asked before each of the UNet's predictions
 };
 

@@ -29,6 +29,10 @@ class DpmPlusPlus2M : public Sampler {
     return config_.edm ? edm_model_input(*config_.edm, sigma, sample) : sample;
   }
 
+  Tensor x0(float sigma, const Tensor& sample, const Tensor& prediction) const override {
+    return predicted_x0({sigma, config_.edm.has_value()}, sample.to(at::kFloat), prediction);
+  }
+
   Tensor step(const SamplerStep& step, const Predict& predict, Generator&, SamplerState& state) const override {
     auto& history = state.as<History>();
     const Level here = level(step, step.index), next = level(step, step.index + 1);

@@ -64,12 +64,12 @@ Tensor SigmaSpaceSampler::scale_model_input(float sigma, const Tensor& sample) c
   return sample / std::sqrt(sigma * sigma + 1);
 }
 
-Tensor SigmaSpaceSampler::x0(float sigma, const Tensor& sample, const Tensor& model_output) const {
-  if (config_.edm) return edm_x0(config_, sigma, sample, model_output);
-  if (config_.prediction_type == PredictionType::epsilon) return sample - model_output * sigma;
-  if (config_.prediction_type == PredictionType::sample) return model_output;
+Tensor SigmaSpaceSampler::x0(float sigma, const Tensor& sample, const Tensor& prediction) const {
+  if (config_.edm) return edm_x0(config_, sigma, sample, prediction);
+  if (config_.prediction_type == PredictionType::epsilon) return sample - prediction * sigma;
+  if (config_.prediction_type == PredictionType::sample) return prediction;
   const float variance = sigma * sigma + 1;
-  return model_output * (-sigma / std::sqrt(variance)) + sample / variance;
+  return prediction * (-sigma / std::sqrt(variance)) + sample / variance;
 }
 
 Tensor SigmaSpaceSampler::derivative(float sigma, const Tensor& sample, const Tensor& model_output) const {

@@ -48,6 +48,8 @@ class Sampler {
   virtual float init_noise_sigma(const SigmaGrid& grid) const = 0;
   // The latents as the UNet wants them at this sigma.
   virtual Tensor scale_model_input(float sigma, const Tensor& sample) const = 0;
+  // The latents without their noise, as a prediction at this sigma tells them: x0, unscaled. fp32.
+  virtual Tensor x0(float sigma, const Tensor& sample, const Tensor& prediction) const = 0;
   // How often step `index` calls `predict`: what a run takes follows from it before it begins.
   virtual int64_t predictions(int64_t /*index*/, const SigmaGrid& /*grid*/) const { return 1; }
   // The latents after the step, in the dtype of the prediction. Draws from `generator` exactly as often as diffusers 0.42.1 does;

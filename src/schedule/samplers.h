@@ -19,14 +19,13 @@ class SigmaSpaceSampler : public Sampler {
   GridRules grid_rules() const override { return GridRules::euler; }
   float init_noise_sigma(const SigmaGrid& grid) const override;
   Tensor scale_model_input(float sigma, const Tensor& sample) const override;
+  Tensor x0(float sigma, const Tensor& sample, const Tensor& prediction) const override;
 
  protected:
   // dx/dsigma of the probability-flow ODE, (x - x0)/sigma, fp32 (Karras et al. 2022, arXiv:2206.00364, eq. 1 with sigma(t) = t).
   Tensor derivative(float sigma, const Tensor& sample, const Tensor& model_output) const;
 
  private:
-  Tensor x0(float sigma, const Tensor& sample, const Tensor& model_output) const;
-
   SchedulerConfig config_;
 };
 

@@ -16,7 +16,6 @@ struct DataOrder {
   uint64_t seed = 0;
   std::string stream = "instance";  // "class": an order of its own from the same seed
   int64_t examples = 0;
-  int64_t repeats = 1;        // each picture so often an epoch
   int64_t rows_per_step = 1;  // of an optimiser step: batch size x accumulated batches
   bool flip = false;          // half of the rows take the mirror image
 };
@@ -28,7 +27,7 @@ struct RowChoice {
 };
 
 // The rows of optimiser step `step`, counted from 1. Rows run through epochs without gaps: every epoch is a permutation of its
-// own of all examples and repeats, and a step may take the end of one and the beginning of the next. Throws ErrorKind::input for
+// own of all examples, and a step may take the end of one and the beginning of the next. Throws ErrorKind::input for
 // counts below 1.
 std::vector<RowChoice> rows_of_step(const DataOrder& order, int64_t step);
 

@@ -17,7 +17,6 @@ struct DatasetRequest {
   bool captions = false;  // each has its own: NAME.txt or metadata.jsonl
   int64_t resolution_px = 1024;
   bool skip_broken = false;  // leave out what cannot be used instead of stopping
-  int64_t repeats = 1;       // for the order of the pictures (data_order.h); a folder lists each once
 };
 
 struct Example {

@@ -4,6 +4,7 @@
 
 #include "base/temporary_folder.h"
 #include "engine/test_engine.h"
+#include "io/image_tensor.h"
 
 namespace negativa {
 
@@ -102,6 +103,32 @@ TEST(SessionDraw, ThrowsTheFirstErrorOfItsWorkers) {
   };
   EXPECT_EQ(error_of(ErrorKind::machine, [&] { session.draw(plans, "denoise", stop); }), "the disk is full");
   EXPECT_LE(made, 2);
+}
+
+TEST(SessionDraw, ShowsPreviewsThatComeNearThePictureAndChangeNothing) {
+  const auto draw = [](const std::string& sampler, int64_t every, test::Heard& heard) {
+    heard.every = every;
+    const test::Listening listening(heard);
+    Session session = test::session(on_cpu());
+    PictureOptions options;
+    options.prompt = "a big lion";
+    options.steps = 6;
+    options.sampler = sampler;
+    options.seed = 1;
+    Tensor image;
+    session.draw({session.plan(options)}, "denoise", [&](size_t, ImageResult&& result) { image = result.image; });
+    return image;
+  };
+  for (const char* sampler : {"euler", "euler_ancestral", "dpmpp_2m", "heun"}) {
+    test::Heard silent, heard;
+    const Tensor image = draw(sampler, 2, heard);
+    EXPECT_TRUE(at::equal(draw(sampler, 0, silent), image)) << sampler;
+    EXPECT_TRUE(silent.previews.empty());
+    ASSERT_EQ(heard.previews.size(), 3u) << sampler;
+    const auto distance = [&](const Image8& preview) { return (image_to_tensor(preview) - image).abs().mean().item<double>(); };
+    EXPECT_LT(distance(heard.previews[1]), distance(heard.previews[0])) << sampler;
+    EXPECT_LT(distance(heard.previews[2]), 0.05) << sampler;
+  }
 }
 
 }  // namespace negativa

@@ -1,5 +1,7 @@
 #pragma once
 // An engine on the repository's models, as the tests of several rooms use it.
+#include <utility>
+
 #include "engine/session.h"
 #include "golden_file.h"
 
@@ -23,11 +25,32 @@ struct Heard : EventSink {
   int64_t preview_every() const override { return every; }
 };
 
-// Of whoever does not listen and never stops anything.
-inline Caller nobody() {
+// Who hears the requests of this thread: nobody, unless a Listening lives.
+inline EventSink*& listener() {
   static EventSink silence;
+  thread_local EventSink* current = &silence;
+  return current;
+}
+class Listening {
+ public:
+  explicit Listening(EventSink& events) : before_(std::exchange(listener(), &events)) {}
+  ~Listening() { listener() = before_; }
+  Listening(const Listening&) = delete;
+
+ private:
+  EventSink* before_;
+};
+
+// Never stops anything.
+inline Caller nobody() {
   static const CancelToken never;
-  return {silence, never};
+  return {*listener(), never};
+}
+
+// Any job on the test program's engine.
+template <class Job, class Options>
+auto run(const Job& job, const Options& options, const CancelToken& cancel = nobody().cancel) {
+  return job(engine(), options, *listener(), cancel);
 }
 
 inline Session session(const ModelOptions& model, size_t pictures = 1) { return Session(engine(), model, nobody(), pictures); }

@@ -4,12 +4,12 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/temporary_folder.h"
+#include "engine/test_engine.h"
 #include "jobs/generate.h"
 #include "jobs/lora_bake.h"
 #include "jobs/lora_convert.h"
 #include "jobs/lora_layers.h"
 #include "jobs/lora_merge.h"
-#include "jobs/records.h"
 
 namespace negativa {
 
@@ -26,7 +26,7 @@ Path convert(const Path& file, const Path& out, const std::string& format) {
   options.file = file;
   options.out = out;
   options.format = format;
-  EXPECT_LT(lora_convert(options).largest_change, 1e-6);
+  EXPECT_LT(test::run(lora_convert, options).largest_change, 1e-6);
   return out;
 }
 
@@ -51,8 +51,7 @@ Tensor latents(const TemporaryFolder& folder, const std::string& model, const st
   options.picture.lora = lora;
   options.output.out = folder / "picture.png";
   options.output.save_tensors = folder / "picture.safetensors";
-  const CancelToken cancel;
-  generate(options, cancel, [](const Path&, const Image8&) {});
+  test::run(generate, options);
   return SafetensorsFile::open(options.output.save_tensors)->load("latents");
 }
 
@@ -103,14 +102,14 @@ TEST(LoraConvert, APlanWritesNothing) {
   options.file = kohya;
   options.out = folder / "a.safetensors";
   options.format = "peft";
-  EXPECT_EQ(plan_lora_convert(options).layers,
+  EXPECT_EQ(test::run(plan_lora_convert, options).layers,
             (std::map<std::string, int>{{"unet", 9}, {"text_encoder", 3}, {"text_encoder_2", 3}}));
   EXPECT_EQ(folder.count_files(), 0u);
 }
 
 TEST(LoraMerge, IsWhatTheLorasDoTogether) {
   const TemporaryFolder folder;
-  const auto report = lora_merge(merging({wrong + ":0.7", kohya + ":-0.1"}, folder / "merged.safetensors"));
+  const auto report = test::run(lora_merge, merging({wrong + ":0.7", kohya + ":-0.1"}, folder / "merged.safetensors"));
   EXPECT_EQ(report.layers.size(), 145u);  // 136, of which six are in both, and nine more
   EXPECT_TRUE(report.mean_cosine.has_value());
   const Tensor together = latents(folder, "", {wrong + ":0.7", kohya + ":-0.1"});
@@ -120,7 +119,7 @@ TEST(LoraMerge, IsWhatTheLorasDoTogether) {
 
 TEST(LoraMerge, SaysInTheFileWhatItIsMadeOf) {
   const TemporaryFolder folder;
-  lora_merge(merging({wrong + ":0.7", kohya}, folder / "merged.safetensors"));
+  test::run(lora_merge, merging({wrong + ":0.7", kohya}, folder / "merged.safetensors"));
   const auto metadata = header(folder / "merged.safetensors");
   EXPECT_EQ(metadata.at("modelspec.merged_from"), "wrong.safetensors, lora_kohya.safetensors");
   EXPECT_EQ(metadata.at("modelspec.trigger_phrase"), "wrong");
@@ -136,10 +135,10 @@ TEST(LoraMerge, TheSameMergeIsTheSameBytes) {
   for (const char* method : {"concat", "svd"}) {
     auto options = merging({wrong, kohya + ":0.5"}, folder / "a.safetensors");
     options.method = method;
-    lora_merge(options);
+    test::run(lora_merge, options);
     const std::string first = read_file(options.out);
     set_threads(2);
-    lora_merge(options);
+    test::run(lora_merge, options);
     EXPECT_EQ(read_file(options.out), first) << method;
   }
 }
@@ -149,7 +148,7 @@ TEST(LoraMerge, ReportsErrorsAndInterferenceOfTheWhole) {
   auto options = merging({wrong, wrong + ":-0.5"}, folder / "a.safetensors");
   options.method = "svd";
   options.rank = 1;
-  const auto report = plan_lora_merge(options);
+  const auto report = test::run(plan_lora_merge, options);
   EXPECT_EQ(folder.count_files(), 0u);
   EXPECT_NEAR(*report.mean_cosine, -1, 1e-9);
   EXPECT_NEAR(report.kept_energy, 0.25 / 1.25, 1e-9);
@@ -166,8 +165,7 @@ TEST(LoraBake, DrawsWhatTheAttachedLoraDraws) {
   options.lora = {wrong + ":0.8", kohya + ":0.1"};
   options.out = folder / "baked";
   options.weights_dtype = "fp32";
-  const CancelToken cancel;
-  const auto report = lora_bake(options, cancel);
+  const auto report = test::run(lora_bake, options);
   EXPECT_EQ(report.baked.changed.at("unet"), 139);  // 136 and three that only the second has
   EXPECT_EQ(report.baked.changed.at("text_encoder"), 3);
   const Tensor attached = latents(folder, "", options.lora);
@@ -180,13 +178,12 @@ TEST(LoraBake, LeavesNothingWhenItFails) {
   LoraBakeOptions options;
   options.lora = {wrong + ":1e7"};
   options.out = folder / "baked";
-  const CancelToken cancel;
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { lora_bake(options, cancel); }), "cannot hold"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { test::run(lora_bake, options); }), "cannot hold"));
   CancelToken cancelled;
   cancelled.cancel();
   options.lora = {wrong};
-  error_of(ErrorKind::cancelled, [&] { lora_bake(options, cancelled); });
-  EXPECT_GT(plan_lora_bake(options).baked.bytes, 20'000'000);
+  error_of(ErrorKind::cancelled, [&] { test::run(lora_bake, options, cancelled); });
+  EXPECT_GT(test::run(plan_lora_bake, options).baked.bytes, 20'000'000);
   EXPECT_EQ(folder.count_files(), 0u);
 }
 

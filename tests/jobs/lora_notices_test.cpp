@@ -5,8 +5,8 @@
 #include "base/files.h"
 #include "base/temporary_folder.h"
 #include "core/generator.h"
+#include "engine/test_engine.h"
 #include "jobs/compare.h"
-#include "jobs/engine.h"
 #include "jobs/generate.h"
 #include "jobs/lora_bake.h"
 #include "jobs/lora_convert.h"
@@ -54,24 +54,17 @@ GenerateOptions picture(const Place& place, const std::vector<std::string>& lora
 }
 
 Tensor latents(const GenerateOptions& options) {
-  const CancelToken cancel;
-  generate(options, cancel, [](const Path&, const Image8&) {});
+  test::run(generate, options);
   return SafetensorsFile::open(options.output.save_tensors)->load("latents");
 }
 
-// Lines on stderr.
+// Notices of what f does.
 template <class F>
 std::vector<std::string> said(F f) {
-  testing::internal::CaptureStderr();
+  test::Heard heard;
+  const test::Listening listening(heard);
   f();
-  const std::string text = testing::internal::GetCapturedStderr();
-  std::vector<std::string> lines;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
+  return heard.notices;
 }
 
 int count(const std::vector<std::string>& lines, const std::string& part) {
@@ -120,22 +113,21 @@ TEST(AllowUnmatched, ListsWhatItSkippedInEveryVerb) {
   comparison.model = options.model;
   comparison.out = place / "sheet.png";
   comparison.seeds = 1;
-  const CancelToken cancel;
   const std::pair<const char*, std::function<void()>> verbs[] = {
-      {"generate", [&] { generate(options, cancel, [](const Path&, const Image8&) {}); }},
-      {"generate --dry-run", [&] { forecast_generate(options); }},
-      {"compare", [&] { compare(comparison, cancel); }},
-      {"lora convert", [&] { lora_convert(conversion(place, file)); }},
-      {"lora convert --dry-run", [&] { plan_lora_convert(conversion(place, file)); }},
+      {"generate", [&] { test::run(generate, options); }},
+      {"generate --dry-run", [&] { test::run(forecast_generate, options); }},
+      {"compare", [&] { test::run(compare, comparison); }},
+      {"lora convert", [&] { test::run(lora_convert, conversion(place, file)); }},
+      {"lora convert --dry-run", [&] { test::run(plan_lora_convert, conversion(place, file)); }},
       {"lora merge",
        [&] {
-         lora_merge(merging(place, {file, file}));
+         test::run(lora_merge, merging(place, {file, file}));
        }},
-      {"lora merge --dry-run", [&] { plan_lora_merge(merging(place, {file})); }},
-      {"lora bake", [&] { lora_bake(baking(place, file), cancel); }},
+      {"lora merge --dry-run", [&] { test::run(plan_lora_merge, merging(place, {file})); }},
+      {"lora bake", [&] { test::run(lora_bake, baking(place, file)); }},
       {"lora bake --dry-run",
        [&] {
-         plan_lora_bake([&] {
+         test::run(plan_lora_bake, [&] {
            auto again = baking(place, file);
            again.out = place / "again";
            return again;
@@ -170,27 +162,29 @@ TEST(AlphaZero, IsLeftOutOfWhatIsWrittenWithANoticeAndNothingIsWrittenOfNothing)
   const std::string off = place.lora("off.safetensors", {{acting, 0}}),
                     half = place.lora("half.safetensors", {{acting, {}}, {other, 0}}),
                     alone = place.lora("alone.safetensors", {{acting, {}}});
-  const CancelToken cancel;
   const std::string left_out =
       "half.safetensors: 1 layer is switched off (alpha 0) and left out: unet mid_block.attentions.0.proj_out";
-  EXPECT_EQ(count(said([&] { lora_convert(conversion(place, half)); }), left_out), 1);
+  EXPECT_EQ(count(said([&] { test::run(lora_convert, conversion(place, half)); }), left_out), 1);
   EXPECT_EQ(SafetensorsFile::open(place / "converted.safetensors")->entries().size(), 3u);
-  EXPECT_EQ(count(said([&] { lora_merge(merging(place, {half, off})); }), left_out), 1);
+  EXPECT_EQ(count(said([&] { test::run(lora_merge, merging(place, {half, off})); }), left_out), 1);
   EXPECT_EQ(SafetensorsFile::open(place / "merged.safetensors")->entries().size(), 2u);
-  EXPECT_EQ(count(said([&] { lora_bake(baking(place, half), cancel); }), left_out), 1);
+  EXPECT_EQ(count(said([&] { test::run(lora_bake, baking(place, half)); }), left_out), 1);
   auto baked = picture(place, {});
   baked.model.model = (place / "baked").string();
   const Tensor drawn = latents(baked), attached = latents(picture(place, {alone}));
   EXPECT_LT((drawn - attached).norm().item<double>(), 1e-4 * attached.norm().item<double>());
 
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { lora_convert(conversion(place, off)); }), "there is nothing to write"));
-  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { lora_merge(merging(place, {off})); }), "there is nothing to merge"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { test::run(lora_convert, conversion(place, off)); }),
+                       "there is nothing to write"));
+  EXPECT_TRUE(
+      contains(error_of(ErrorKind::input, [&] { test::run(lora_merge, merging(place, {off})); }), "there is nothing to merge"));
   EXPECT_EQ(count(said([&] {
-                    EXPECT_TRUE(plan_lora_bake([&] {
-                                  auto again = baking(place, off);
-                                  again.out = place / "again";
-                                  return again;
-                                }())
+                    EXPECT_TRUE(test::run(plan_lora_bake,
+                                          [&] {
+                                            auto again = baking(place, off);
+                                            again.out = place / "again";
+                                            return again;
+                                          }())
                                     .baked.changed.empty());
                   }),
                   "off.safetensors has no effect"),
@@ -216,8 +210,9 @@ TEST(NoEffect, IsSaidOnceForAllPicturesOfARun) {
   auto options = picture(place, {file + ":1:negative"});
   const auto described = [&] {
     return said([&] {
-      Engine engine(options.model, 3);
-      for (int i = 0; i < 3; ++i) engine.plan(options.picture);
+      RequestEvents events(*test::listener());
+      Session session(test::engine(), options.model, {events, test::nobody().cancel}, 3);
+      for (int i = 0; i < 3; ++i) session.plan(options.picture);
     });
   };
   EXPECT_EQ(count(described(), "has no effect"), 0);
@@ -240,9 +235,9 @@ TEST(LoraLayers, AreThoseThatMoreOfTheKeysFit) {
     tensors[stem + ".lora_up.weight"] = at::ones({640, 2});
   }
   write_safetensors(place / "sdxl.safetensors", tensors);
-  EXPECT_EQ(lora_layers("", {place / "sdxl.safetensors"}).model, "sdxl-layers");
-  EXPECT_EQ(lora_layers("", {place.lora("mine.safetensors", {{acting, {}}}, {"x", "y", "z"})}).model, "emoji-xl");
-  EXPECT_EQ(lora_layers("", {place.lora("none.safetensors", {}, {"x"})}).model, "emoji-xl");
+  EXPECT_EQ(lora_layers("", {place / "sdxl.safetensors"}, test::places()).model, "sdxl-layers");
+  EXPECT_EQ(lora_layers("", {place.lora("mine.safetensors", {{acting, {}}}, {"x", "y", "z"})}, test::places()).model, "emoji-xl");
+  EXPECT_EQ(lora_layers("", {place.lora("none.safetensors", {}, {"x"})}, test::places()).model, "emoji-xl");
 }
 
 }  // namespace negativa

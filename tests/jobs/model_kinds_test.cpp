@@ -5,13 +5,12 @@
 #include "base/json.h"
 #include "base/temporary_folder.h"
 #include "base/text.h"
-#include "golden_file.h"
+#include "engine/test_engine.h"
 #include "io/models_folder.h"
 #include "io/safetensors_header.h"
 #include "jobs/compare.h"
 #include "jobs/generate.h"
 #include "jobs/inspect_model.h"
-#include "jobs/records.h"
 #include "jobs/train_embedding.h"
 #include "jobs/train_lora.h"
 #include "pipeline/stages.h"
@@ -91,7 +90,7 @@ GenerateOptions drawing(const fs::path& model) {
 }
 
 std::string refusal(ErrorKind kind, const GenerateOptions& options) {
-  return error_of(kind, [&] { forecast_generate(options); });
+  return error_of(kind, [&] { test::run(forecast_generate, options); });
 }
 
 std::string training_refusal(ErrorKind kind, const fs::path& model, const fs::path& vae = {}) {
@@ -109,17 +108,23 @@ std::string training_refusal(ErrorKind kind, const fs::path& model, const fs::pa
   set(lora);
   set(embedding);
   embedding.name = "Zorblax";
-  messages[0] = error_of(kind, [&] { forecast_train_lora(lora); });
-  messages[1] = error_of(kind, [&] { forecast_train_embedding(embedding); });
+  messages[0] = error_of(kind, [&] { test::run(forecast_train_lora, lora); });
+  messages[1] = error_of(kind, [&] { test::run(forecast_train_embedding, embedding); });
   EXPECT_EQ(messages[0], messages[1]);
   return messages[0];
 }
 
+ModelReport inspect(const fs::path& model) {
+  ModelInspectOptions options;
+  options.model = model;
+  return test::run(model_inspect, options);
+}
+
 Tensor latents(const ModelOptions& model) {
-  Engine engine(model, 1);
+  Session session = test::session(model);
   auto options = drawing("").picture;
   options.width = options.height = 32;
-  return text_to_image(engine.models(), engine.plan(options), {}).tensors.at("latents");
+  return text_to_image(session.models(), session.plan(options), {}).tensors.at("latents");
 }
 
 }  // namespace
@@ -193,7 +198,7 @@ TEST(ModelKinds, EveryTensorOfEveryPartIsLookedAtBeforeTheFirstStep) {
       CompareOptions compared;
       compared.model = options.model;
       compared.picture = options.picture;
-      EXPECT_EQ(error_of(fault.kind, [&] { forecast_compare(compared); }), message);
+      EXPECT_EQ(error_of(fault.kind, [&] { test::run(forecast_compare, compared); }), message);
       if (!place.is_of_refiner) {
         EXPECT_EQ(
             training_refusal(fault.kind, place.is_given_vae ? bundled_model() : model, place.is_given_vae ? part : fs::path()),
@@ -274,7 +279,7 @@ TEST(ModelKinds, PredictWhatTheirFilesSayOrWhatIsAskedOverThem) {
   TensorPlans file = {{"model.diffusion_model.label_emb.0.0.weight", {at::kHalf, {1}}}, {"ztsnr", {at::kFloat, {0}}}};
   const auto scheduler_of = [&](const Metadata& metadata, const PredictionRequest& request = {}) {
     write_header(folder / "m.safetensors", file, metadata);
-    return scheduler_config_from_json(open_model(folder / "m.safetensors").config_json("scheduler"), request);
+    return scheduler_config_from_json(open_model(folder / "m.safetensors", test::places()).config_json("scheduler"), request);
   };
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { scheduler_of({}); }), "was trained to zero terminal SNR (tensor ztsnr)"));
   EXPECT_EQ(scheduler_of({}, {PredictionType::v_prediction, {}}).prediction_source, "--prediction-type");
@@ -307,7 +312,7 @@ TEST(ModelKinds, ARefinerPredictsWhatItsOwnFilesSayOnTheSameNoiseLevels) {
     request.model = base;
     request.refiner = bundled_model() / "refiner";
     if (zero_snr) request.prediction.zero_snr = true;
-    return Models(request);
+    return std::make_unique<Models>(request, test::places());
   };
   Plan plan;
   plan.prompt = "lion";
@@ -316,7 +321,7 @@ TEST(ModelKinds, ARefinerPredictsWhatItsOwnFilesSayOnTheSameNoiseLevels) {
   plan.sampler = "euler";
   plan.grid = "leading";
   plan.refiner_start = 0.8;
-  const auto course_of = [&](const Models& models) { return make_course(models, plan); };
+  const auto course_of = [&](const auto& models) { return make_course(*models, plan); };
   const auto step = [&](const Course& course, const Sampler& sampler) {
     Generator unused(0);
     SamplerState state;
@@ -340,21 +345,21 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
   const auto ddim = model_with_scheduler(
       folder / "ddim",
       R"({"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1})");
-  const Engine engine(drawing(ddim).model, 1);
+  const Session session = test::session(drawing(ddim).model);
   PictureOptions asked = drawing(ddim).picture;
-  EXPECT_EQ(engine.resolved(asked).sampler, "euler");
+  EXPECT_EQ(session.resolved(asked).sampler, "euler");
   EXPECT_EQ(
-      engine.notices(asked),
+      session.notices(asked),
       std::vector<std::string>{
           "the model's scheduler is DDIMScheduler, which is not built: euler draws in its place (--sampler chooses another)"});
   asked.sampler = "dpmpp_2m";
-  EXPECT_TRUE(engine.notices(asked).empty());
+  EXPECT_TRUE(session.notices(asked).empty());
 
   const auto lcm = model_with_scheduler(folder / "lcm-model", R"({"_class_name": "LCMScheduler", "use_beta_sigmas": true})");
   GenerateOptions options = drawing(lcm);
   EXPECT_TRUE(contains(refusal(ErrorKind::input, options), "LCMScheduler is not built, and no other stands for it"));
   options.picture.sampler = "euler";
-  Engine chosen(options.model, 1);
+  Session chosen = test::session(options.model);
   EXPECT_EQ(chosen.plan(options.picture).grid, "leading");
   EXPECT_TRUE(chosen.notices(options.picture).empty()) << "steps and cfg are chosen";
   options.picture.chose_steps_or_cfg = false;
@@ -366,12 +371,12 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
 
   const auto turbo = model_with(folder / "my-Turbo", "scheduler", {{"use_karras_sigmas", false}});  // leading as the miniature's
   options.model = drawing(turbo).model;
-  EXPECT_TRUE(contains(Engine(options.model, 1).notices(options.picture).at(0),
+  EXPECT_TRUE(contains(test::session(options.model).notices(options.picture).at(0),
                        "my-Turbo looks distilled to few steps (its name says turbo)"));
-  EXPECT_TRUE(Engine(drawing(bundled_model()).model, 1).notices(options.picture).empty());
+  EXPECT_TRUE(test::session(drawing(bundled_model()).model).notices(options.picture).empty());
 
   // inspect reports whatever there is.
-  EXPECT_EQ(inspect_model(ddim).scheduler, "euler, leading");
+  EXPECT_EQ(inspect(ddim).scheduler, "euler, leading");
   const std::pair<const char*, const char*> schedulers[] = {
       {R"({"_class_name": "LCMScheduler"})", "LCMScheduler is not built"},
       {R"({"_class_name": "NobodysScheduler"})", "NobodysScheduler, which is not built: euler draws in its place"},
@@ -381,11 +386,11 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
       {"[", "is not valid JSON"}};
   int number = 0;
   for (const auto& [text, remark] : schedulers) {
-    const auto report = inspect_model(model_with_scheduler(folder / std::to_string(number++), text));
+    const auto report = inspect(model_with_scheduler(folder / std::to_string(number++), text));
     EXPECT_TRUE(contains(joined(report.remarks, "\n"), remark)) << joined(report.remarks, "\n");
   }
-  const auto v = inspect_model(
-      model_with(folder / "v", "scheduler", {{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}));
+  const auto v =
+      inspect(model_with(folder / "v", "scheduler", {{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}}));
   EXPECT_EQ(v.prediction, "v_prediction");
   EXPECT_EQ(v.prediction_source, "scheduler_config.json");
   EXPECT_TRUE(v.zero_snr);
@@ -394,7 +399,6 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
 
 TEST(ModelKinds, KeptInFp8AreRemadeFromTheirRecipe) {
   const TemporaryFolder folder;
-  const CancelToken cancel;
   for (const auto format : {at::kFloat8_e4m3fn, at::kFloat8_e5m2}) {
     const std::string name = dtype_name(format);
     linked_model(folder / name, {"unet"});
@@ -408,16 +412,16 @@ TEST(ModelKinds, KeptInFp8AreRemadeFromTheirRecipe) {
     options.picture.width = options.picture.height = 32;
     options.model.weights_dtype = "unet:file";
     options.output.out = folder / (name + ".png");
-    generate(options, cancel, nullptr);
+    test::run(generate, options);
 
     GenerateOptions again;
     again.output.from = options.output.out;
     again.output.out = folder / "again.png";
     again.model.model = options.model.model;
     Fields fields = fields_of(again);
-    set_from_picture(fields, again);
+    set_from_picture(fields, again, test::engine());
     EXPECT_EQ(again.model.weights_dtype, "text_encoder:fp32,text_encoder_2:fp32,unet:" + name + ",vae:fp32");
-    generate(again, cancel, nullptr);
+    test::run(generate, again);
     EXPECT_EQ(read_file(again.output.out), read_file(options.output.out));
     options.model.weights_dtype = name;
     EXPECT_TRUE(contains(refusal(ErrorKind::input, options),
@@ -431,27 +435,28 @@ TEST(ModelKinds, AnEmptyPromptIsAPromptAndAVaeHasAName) {
   GenerateOptions options = drawing(bundled_model());
   options.picture.prompt = "";
   EXPECT_EQ(plan_generate(options).requests.size(), 1u);
-  EXPECT_EQ(Engine(options.model, 1).plan(options.picture).prompt, "");
+  EXPECT_EQ(test::session(options.model).plan(options.picture).prompt, "");
   CompareOptions compared;
   compared.model = options.model;
   compared.picture = options.picture;
   compared.seeds = 1;
-  EXPECT_EQ(forecast_compare(compared).rows, 1);
+  EXPECT_EQ(test::run(forecast_compare, compared).rows, 1);
   options.picture.prompt.reset();
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { plan_generate(options); }), "a prompt is needed"));
 
   fs::create_directories(folder / "models");
   fs::create_directory_symlink(bundled_model() / "vae", folder / "models/my-vae");
   fs::create_symlink(bundled_model() / "vae/diffusion_pytorch_model.safetensors", folder / "models/in-a-file.safetensors");
-  setenv("NEGATIVA_MODELS", (folder / "models").c_str(), 1);
+  Places places = test::places();
+  places.models = folder / "models";
+  Engine engine({.places = places});
   options.picture.prompt = "";
   options.model.vae = "my-vae";
-  EXPECT_NO_THROW(Engine(options.model, 1));
-  EXPECT_EQ(find_vae("in-a-file"), folder / "models/in-a-file.safetensors");
+  EXPECT_NO_THROW(Session(engine, options.model, test::nobody(), 1));
+  EXPECT_EQ(find_vae("in-a-file", places), folder / "models/in-a-file.safetensors");
   options.model.vae = "my-vea";
-  EXPECT_TRUE(contains(refusal(ErrorKind::input, options), "[vae] there is no \"my-vea\"") &&
-              contains(refusal(ErrorKind::input, options), "did you mean my-vae?"));
-  unsetenv("NEGATIVA_MODELS");
+  const auto message = error_of(ErrorKind::input, [&] { Session(engine, options.model, test::nobody(), 1); });
+  EXPECT_TRUE(contains(message, "[vae] there is no \"my-vea\"") && contains(message, "did you mean my-vae?")) << message;
 }
 
 }  // namespace negativa

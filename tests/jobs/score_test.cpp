@@ -4,9 +4,9 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/names.h"
 #include "base/temporary_folder.h"
+#include "engine/test_engine.h"
 #include "jobs/calibrate.h"
 
 namespace negativa {
@@ -41,13 +41,11 @@ void write_set(const fs::path& folder, bool changed, const std::string& extensio
 
 ScoreReport scored(
     const std::vector<std::string>& folders, const std::function<void(ScoreOptions&)>& set = [](auto&) {}) {
-  set_quiet(true);
   ScoreOptions options;
   options.folder = folders;
   options.threads = 1;
   set(options);
-  const CancelToken cancel;
-  return score(options, cancel);
+  return test::run(score, options);
 }
 
 const MetricRow& row_of(const ScoreReport& report, const std::string& name) {
@@ -140,7 +138,8 @@ TEST(Score, KeepsACalibrationOfTheBundledModelWithBothItsJudges) {
   for (const char* name : {"judge", "judge_select"}) {
     const Judge judge = Judge::load(model() / name);
     std::string why;
-    const auto calibration = find_calibration(judge.folder(), bundled_model_input().sha256, judge_input(judge).sha256, why);
+    const auto calibration =
+        find_calibration(judge.folder(), bundled_model_input(test::places()).sha256, judge_input(judge, {}).sha256, why);
     ASSERT_TRUE(calibration.has_value()) << name << ": " << why << "; negativa score --calibrate makes it again";
     EXPECT_EQ(calibration->damages.size(), find_world(judge.folder())->damages.size());
   }

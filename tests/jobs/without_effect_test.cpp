@@ -1,6 +1,7 @@
 #include "jobs/without_effect.h"
 
 #include "base/temporary_folder.h"
+#include "engine/test_engine.h"
 #include "io/safetensors.h"
 
 namespace negativa {
@@ -37,21 +38,20 @@ PictureOptions lion() {
   return options;
 }
 
-Lines lines_of(Engine& engine, const ModelOptions& model, const std::vector<PictureOptions>& pictures,
-               const std::set<std::string>& typed = {}) {
+Lines lines_of(Session& session, const std::vector<PictureOptions>& pictures, const std::set<std::string>& typed = {}) {
   std::vector<Plan> plans;
   std::vector<AskedPicture> asked;
-  for (const auto& picture : pictures) plans.push_back(engine.plan(picture));
+  for (const auto& picture : pictures) plans.push_back(session.plan(picture));
   for (size_t i = 0; i < pictures.size(); ++i) asked.push_back({pictures[i], plans[i]});
-  return without_effect(engine, model, asked, typed);
+  return without_effect(session, asked, typed);
 }
 
 void expect_all(const ModelOptions& model, const std::vector<Case>& cases) {
-  Engine engine(model, 1);
+  Session session = test::session(model, 1);
   for (size_t i = 0; i < cases.size(); ++i) {
     PictureOptions picture = lion();
     cases[i].change(picture);
-    EXPECT_EQ(lines_of(engine, model, {picture}), cases[i].expected) << i;
+    EXPECT_EQ(lines_of(session, {picture}), cases[i].expected) << i;
   }
 }
 
@@ -127,39 +127,39 @@ TEST(WithoutEffect, OptionsOfAModelWithOneTextEncoder) {
 
 TEST(WithoutEffect, IsAnErrorWhereThePictureWouldNotBeTheOneAskedFor) {
   const ModelOptions model = on_cpu();
-  Engine engine(model, 1);
+  Session session = test::session(model, 1);
   PictureOptions picture = lion();
   picture.negative_prompt_2 = "bad";
   EXPECT_TRUE(error_of(ErrorKind::input, [&] {
-                lines_of(engine, model, {picture});
+                lines_of(session, {picture});
               }).starts_with("[--negative-prompt-2] has no effect: without --negative-prompt"));
   picture.negative_prompt_2 = "";  // as if it were absent
-  EXPECT_EQ(lines_of(engine, model, {picture}), Lines());
+  EXPECT_EQ(lines_of(session, {picture}), Lines());
   picture.negative_prompt_2 = "bad";
   picture.negative_prompt = "";
-  EXPECT_EQ(lines_of(engine, model, {picture}), Lines());
+  EXPECT_EQ(lines_of(session, {picture}), Lines());
 }
 
 TEST(WithoutEffect, EachLineIsSaidOnceAndDefaultsCountWhereTheyWereTyped) {
   const ModelOptions model = on_cpu();
-  Engine engine(model, 2);
+  Session session = test::session(model, 2);
   PictureOptions unguided = lion();
   unguided.negative_prompt = "wrong";
   unguided.cfg_scale = 1;
-  EXPECT_EQ(lines_of(engine, model, {unguided, lion(), unguided}), Lines{"--negative-prompt" + no_guidance});
-  EXPECT_EQ(lines_of(engine, model, {lion()}, {"refiner_start", "steps", "out"}),
+  EXPECT_EQ(lines_of(session, {unguided, lion(), unguided}), Lines{"--negative-prompt" + no_guidance});
+  EXPECT_EQ(lines_of(session, {lion()}, {"refiner_start", "steps", "out"}),
             Lines{"--refiner-start has no effect: there is no --refiner"});
 }
 
 TEST(WithoutEffect, OptionsOfTheModel) {
   ModelOptions model = on_cpu(models + "/emoji-xl/refiner");
   model.allow_unmatched = true;
-  Engine engine(model, 2);
+  Session session = test::session(model, 2);
   PictureOptions base_alone = lion(), with_lora = lion();
   base_alone.refiner_start = 1;
   with_lora.lora = {lora};
-  EXPECT_EQ(lines_of(engine, model, {base_alone, lion()}), Lines{"--allow-unmatched has no effect: there is no --lora"});
-  EXPECT_EQ(lines_of(engine, model, {base_alone, with_lora}), Lines());
+  EXPECT_EQ(lines_of(session, {base_alone, lion()}), Lines{"--allow-unmatched has no effect: there is no --lora"});
+  EXPECT_EQ(lines_of(session, {base_alone, with_lora}), Lines());
 }
 
 TEST(WithoutEffect, EmbeddingsWhoseWordIsInNoPrompt) {
@@ -168,19 +168,18 @@ TEST(WithoutEffect, EmbeddingsWhoseWordIsInNoPrompt) {
   write_safetensors(folder / "stored.safetensors", {{"<toy>", at::zeros({1, 64})}});
   ModelOptions model = on_cpu();
   model.embedding = {folder / "caf\xc3\xa9.safetensors", folder / "stored.safetensors"};
-  Engine engine(model, 1);
-  EXPECT_EQ(engine.embeddings()[1].also, "<toy>");
+  Session session = test::session(model, 1);
+  EXPECT_EQ(session.embeddings()[1].also, "<toy>");
   PictureOptions picture = lion();
-  EXPECT_EQ(lines_of(engine, model, {picture}),
-            (Lines{"--embedding has no effect: \"cafe\xcc\x81\" is in no prompt",
-                   "--embedding has no effect: neither \"<toy>\" nor \"stored\" is in a prompt"}));
+  EXPECT_EQ(lines_of(session, {picture}), (Lines{"--embedding has no effect: \"cafe\xcc\x81\" is in no prompt",
+                                                 "--embedding has no effect: neither \"<toy>\" nor \"stored\" is in a prompt"}));
   for (const auto& change : std::vector<Change>{
            [](auto& p) { p.prompt = "A CAF\xc3\x89 with a <Toy>"; }, [](auto& p) { p.negative_prompt = "caf\xc3\xa9, stored"; },
            [](auto& p) { p.prompt_2 = "caf\xc3\xa9 stored"; },
            [](auto& p) { p.negative_prompt = "", p.negative_prompt_2 = "cafe\xcc\x81 <toy>"; }}) {
     picture = lion();
     change(picture);
-    EXPECT_EQ(lines_of(engine, model, {picture}), Lines()) << picture.prompt.value_or("no prompt");
+    EXPECT_EQ(lines_of(session, {picture}), Lines()) << picture.prompt.value_or("no prompt");
   }
 }
 
