@@ -42,7 +42,7 @@ void open_files(const TrainOptions& options, const std::filesystem::path& model,
         scheduler.prediction_type == PredictionType::sample ? "the sample" : "v", scheduler.prediction_source);
   check_text_fits(files, {training.unet.cross_attention_dim(), training.unet.projection_class_embeddings_input_dim,
                           training.unet.addition_time_embed_dim});
-  check(files.has("text_encoder") && training.unet.size_numbers(text_config(files, "text_encoder_2").projection_dim) == 6,
+  check(files.has("text_encoder") && training.unet.num_time_ids(text_config(files, "text_encoder_2").projection_dim) == 6,
         ErrorKind::input, "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
   check_parts(training);
 }
