@@ -28,10 +28,10 @@ void open_files(const TrainOptions& options, const std::filesystem::path& model,
   training.files = open_model(model);
   const auto& files = training.files;
   if (!options.model.vae.empty()) training.vae = open_vae(find_vae(options.model.vae));
-  training.unet = UNetConfig::from_json(files.config_json("unet"), files.name + "/unet/config.json");
-  training.vae_config =
-      VaeConfig::from_json(training.vae ? training.vae->config_json : files.config_json("vae"), "vae/config.json");
-  training.scheduler = scheduler_config_from_json(files.config_json("scheduler"));
+  training.unet = UNetConfig::from_json(files.config_json("unet"), files.config_name("unet"));
+  training.vae_config = training.vae ? VaeConfig::from_json(training.vae->config_json, training.vae->config_name)
+                                     : VaeConfig::from_json(files.config_json("vae"), files.config_name("vae"));
+  training.scheduler = scheduler_config_from_json(files.config_json("scheduler"), files.config_name("scheduler"));
   const auto& scheduler = training.scheduler;
   check(!scheduler.edm, ErrorKind::input,
         "[{}] was trained with EDM's preconditioning ({}), expected a plain model that predicts epsilon: others cannot be "

@@ -16,7 +16,7 @@ SchedulerConfig golden_config(const nlohmann::json& options, const std::string& 
   config["_class_name"] = sampler == "euler"             ? "EulerDiscreteScheduler"
                           : sampler == "euler_ancestral" ? "EulerAncestralDiscreteScheduler"
                                                          : "DPMSolverMultistepScheduler";
-  return scheduler_config_from_json(config.dump());
+  return scheduler_config_from_json(config.dump(), "golden");
 }
 
 NoiseSchedule sdxl_schedule() { return make_noise_schedule(golden_config()); }
