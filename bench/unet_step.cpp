@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   constexpr int64_t latent_side = 64, pooled_width = 1280;
   Generator generator(0);
   const UNetCondition condition{generator.randn({2, 77, unet.config.cross_attention_dim()}), generator.randn({2, pooled_width}),
-                                at::full({2, unet.config.size_numbers(pooled_width)}, 512.0f)};
+                                at::full({2, unet.config.num_time_ids(pooled_width)}, 512.0f)};
   const Tensor sample = generator.randn({2, unet.config.in_channels, latent_side, latent_side});
   const auto prepared = unet.prepare(condition);
   std::cout << "ready" << std::endl;

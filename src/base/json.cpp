@@ -216,6 +216,8 @@ const Json& get_list(const Json& object, const std::string& key, std::string_vie
 
 std::string json_excerpt(const Json& value) {
   if (value.is_object()) return "an object";
+  if (value.is_number_float() && std::isnan(value.get<double>())) return "NaN";
+  if (value.is_number_float() && std::isinf(value.get<double>())) return value.get<double>() > 0 ? "inf" : "-inf";
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);  // ASCII only, so cutting it is safe
   return text.size() > 40 ? text.substr(0, 37) + "..." : text;
 }

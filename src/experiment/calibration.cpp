@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/config_reader.h"
 #include "base/files.h"
-#include "base/json.h"
 #include "base/names.h"
 
 namespace negativa {
@@ -22,18 +22,17 @@ std::string Calibration::to_text() const {
 }
 
 Calibration Calibration::from_text(std::string_view text, std::string_view where) {
-  const Json json = parse_json(text, where);
-  Calibration calibration{get<std::string>(json, "model", where),
-                          get<std::string>(json, "model_sha256", where),
-                          get<std::string>(json, "judge", where),
-                          get<std::string>(json, "judge_sha256", where),
+  const ConfigReader reader(text, std::string(where));
+  Calibration calibration{reader.need<std::string>("model"),
+                          reader.need<std::string>("model_sha256"),
+                          reader.need<std::string>("judge"),
+                          reader.need<std::string>("judge_sha256"),
                           {}};
-  for (const Json& one : get_list(json, "damages", where)) {
-    DamageCalibration damage{get<std::string>(one, "damage", where), get<double>(one, "auc_reference", where),
-                             get<double>(one, "auc_drawn", where)};
-    for (const double auc : {damage.auc_reference, damage.auc_drawn})
-      check(auc >= 0 && auc <= 1, ErrorKind::file_format, "[{}] {}: got an area under the curve of {}, expected 0 to 1", where,
-            damage.damage, auc);
+  reader.require("damages", "a list");
+  for (const auto& one : reader.objects("damages")) {
+    DamageCalibration damage{one.need<std::string>("damage"), one.need<double>("auc_reference"), one.need<double>("auc_drawn")};
+    for (const auto& [key, auc] : {std::pair{"auc_reference", damage.auc_reference}, {"auc_drawn", damage.auc_drawn}})
+      one.check(auc >= 0 && auc <= 1, key, "an area under the curve of 0 to 1");
     calibration.damages.push_back(std::move(damage));
   }
   return calibration;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/config_reader.h"
 #include "base/file_names.h"
-#include "base/json.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "io/model_config.h"
@@ -52,12 +52,17 @@ void read_model_index(ModelFiles& model) {
           model.path.string(), names::model_index);
     return;
   }
-  const auto index = read_json_file(path);
-  const auto kind = get_or<std::string>(index, "_class_name", "", path.string());
+  const auto index = ConfigReader::of(read_json_file(path), model.config_name("model_index"));
+  const auto kind = index.get<std::string>("_class_name", "");
   check(kind.empty() || kind.starts_with("StableDiffusionXL"), ErrorKind::input,
         "[{}] is a {}, expected a StableDiffusionXLPipeline; only SDXL models are read", model.path.string(), kind);
-  for (const auto& [component, classes] : index.items())
+  for (const auto& [component, classes] : index.json().items())
     if (classes.is_array() && classes.size() == 2) model.components[component] = !classes[1].is_null();
+  const auto is_name = [](const Json& name) { return name.is_string() || name.is_null(); };
+  for (const std::string part : folder_parts)
+    if (index.has(part))
+      index.check(model.components.contains(part) && is_name(index.value(part)[0]) && is_name(index.value(part)[1]), part,
+                  "the names of its library and class");
 }
 
 void add_regular_files(std::vector<fs::path>& files, const fs::path& folder) {
@@ -69,9 +74,8 @@ void add_regular_files(std::vector<fs::path>& files, const fs::path& folder) {
 std::optional<fs::path> vae_config_beside(const fs::path& file) {
   const auto config = file.parent_path() / names::config;
   if (!file.filename().string().starts_with(weight_stem(names::vae)) || !fs::exists(config)) return {};
-  return get_or<std::string>(read_json_file(config), "_class_name", "", config.string()) == "AutoencoderKL"
-             ? std::optional(config)
-             : std::nullopt;
+  const auto reader = ConfigReader::of(read_json_file(config), config.string());
+  return reader.get<std::string>("_class_name", "") == "AutoencoderKL" ? std::optional(config) : std::nullopt;
 }
 
 VaeFiles open_vae_folder(const fs::path& path) {
@@ -80,10 +84,11 @@ VaeFiles open_vae_folder(const fs::path& path) {
   const auto config = folder / names::config;
   check(fs::exists(config), ErrorKind::input, "[{}] is no VAE: it holds neither {} nor a folder {}", path.string(), names::config,
         names::vae);
-  const auto kind = get_or<std::string>(read_json_file(config), "_class_name", "AutoencoderKL", config.string());
+  const auto kind = ConfigReader::of(read_json_file(config), config.string()).get<std::string>("_class_name", "AutoencoderKL");
   check(kind == "AutoencoderKL", ErrorKind::input, "[{}] is a {}, expected an AutoencoderKL", config.string(), kind);
   const auto files = find_weight_files(folder, weight_stem(names::vae));
-  VaeFiles vae{path, fs::canonical(path).filename(), read_file(config), read_part(names::vae, files), files.shards};
+  VaeFiles vae{path,        fs::canonical(path).filename(), read_file(config), config.string(), read_part(names::vae, files),
+               files.shards};
   vae.files.push_back(config);
   if (!files.index.empty()) vae.files.push_back(files.index);
   std::sort(vae.files.begin(), vae.files.end());
@@ -109,6 +114,11 @@ std::string ModelFiles::config_json(const std::string& part) const {
   const auto config = config_path(*this, part);
   check(fs::exists(config), ErrorKind::missing_key, "[{}] is not there; is the download complete?", config.string());
   return read_file(config);
+}
+
+std::string ModelFiles::config_name(const std::string& part) const {
+  if (part == "model_index") return (fs::path(name) / names::model_index).string();
+  return (fs::path(name) / part / (part == names::scheduler ? names::scheduler_config : names::config)).string();
 }
 
 Weights ModelFiles::weights(const std::string& part) const {
@@ -179,11 +189,12 @@ VaeFiles open_vae(const fs::path& given) {
   check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a VAE's .safetensors file or folder", path.string());
   if (fs::is_directory(path)) return open_vae_folder(path);
   const auto file = SafetensorsFile::open(path);
-  VaeFiles vae{path, fs::canonical(path).filename(), {}, vae_weights(file), {path}};
+  VaeFiles vae{path, fs::canonical(path).filename(), {}, path.string() + ", VAE", vae_weights(file), {path}};
   if (auto given = metadata_config_json(*file, names::vae)) {
     vae.config_json = *given;
   } else if (const auto beside = vae_config_beside(path)) {
     vae.config_json = read_file(*beside);
+    vae.config_name = beside->string();
     vae.files.push_back(*beside);
     std::sort(vae.files.begin(), vae.files.end());
   } else {

@@ -21,6 +21,7 @@ struct ModelFiles {
   // a single file what `negativa.config` in its metadata says, else what the shapes tell (model_config.h). Throws
   // ErrorKind::missing_key.
   std::string config_json(const std::string& part) const;
+  std::string config_name(const std::string& part) const;  // as messages name it: "emoji-xl/unet/config.json"
 
   // Weights of unet, vae, text_encoder or text_encoder_2. Which files of a folder are taken: weight_files.h.
   // Throws ErrorKind::missing_key (no such part, no weights), ErrorKind::file_format (broken file, keys that belong to nothing).
@@ -52,6 +53,7 @@ struct VaeFiles {
   std::filesystem::path path;
   std::string name;
   std::string config_json;
+  std::string config_name;  // as messages name it
   Weights weights;
   std::vector<std::filesystem::path> files;
 };

@@ -29,18 +29,18 @@ std::vector<DoctorReport::Fit> sdxl_fits(const DoctorReport& machine, const Plac
   const auto folder = sdxl_layers_folder(places);
   if (!folder) return {};
   const auto config = [&](const char* part) { return read_file(*folder / part / names::config); };
-  UNet unet(UNetConfig::from_json(config("unet"), "unet"));
-  Vae vae(VaeConfig::from_json(config("vae"), "vae"));
+  UNet unet(UNetConfig::from_json(config("unet"), "sdxl-layers/unet/config.json"));
+  Vae vae(VaeConfig::from_json(config("vae"), "sdxl-layers/vae/config.json"));
   const int64_t unet_parameters = nn::parameter_count(nn::walk(unet)), cast = largest_weight(unet),
-                number = dtype_bytes(at::kFloat);
+                element = dtype_bytes(at::kFloat);
   constexpr int steps = 50;
   std::vector<DoctorReport::Fit> fits;
   for (const int64_t side_px : {512, 1024})
     for (const DType storage : {at::kHalf, at::kFloat}) {
       const int64_t side = side_px / vae.config.factor();
       const Work step = unet_work(unet.config, {2, side, side}), decode = vae_decode_work(vae.config, side, side);
-      const int64_t drawing = unet_parameters * dtype_bytes(storage) + (step.most_numbers + cast) * number;
-      const int64_t decoding = (nn::parameter_count(nn::walk(vae)) + decode.most_numbers) * number;
+      const int64_t drawing = unet_parameters * dtype_bytes(storage) + (step.most_elements + cast) * element;
+      const int64_t decoding = (nn::parameter_count(nn::walk(vae)) + decode.most_elements) * element;
       DoctorReport::Fit fit{fmt::format("SDXL {0}x{0}, weights {1}, computed in fp32", side_px, dtype_name(storage)), 0, 0,
                             false};
       fit.needs_bytes = static_cast<uint64_t>(std::max(drawing, decoding) + resident_bytes());

@@ -29,7 +29,7 @@ std::string unet_facts(const UNetConfig& config) {
 
 // Describes the part and checks that its weights are just those its config asks for.
 std::string check_part(const ModelFiles& files, const std::string& part, const Weights& weights) {
-  const std::string config = files.config_json(part), where = files.name + "/" + part + "/config.json";
+  const std::string config = files.config_json(part), where = files.config_name(part);
   if (part == "unet") {
     const auto unet = UNetConfig::from_json(config, where);
     UNet::check_weights(unet, weights);
@@ -60,7 +60,7 @@ void describe_scheduler(const ModelFiles& files, ModelReport& report) {
   };
   without_end([&] {
     report.scheduler = "none";
-    const auto scheduler = scheduler_config_from_json(files.config_json("scheduler"));
+    const auto scheduler = scheduler_config_from_json(files.config_json("scheduler"), files.config_name("scheduler"));
     report.prediction = prediction_name(scheduler.prediction_type);
     report.prediction_source = scheduler.prediction_source;
     report.zero_snr = scheduler.rescale_betas_zero_snr;

@@ -33,7 +33,7 @@ struct Known {
 
   explicit Known(const Models& models) : two_encoders(models.files().has(names::text_encoder)) {
     const auto numbers = [](const ModelFiles& files, const UNetConfig& unet) {
-      return unet.size_numbers(text_config(files, names::text_encoder_2).projection_dim);
+      return unet.num_time_ids(text_config(files, names::text_encoder_2).projection_dim);
     };
     base_numbers = numbers(models.files(), models.facts().unet);
     if (models.refiner_facts()) refiner_numbers = numbers(*models.refiner_files(), models.refiner_facts()->unet);

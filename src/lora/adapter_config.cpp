@@ -2,22 +2,21 @@
 
 #include <cmath>
 
-#include "base/json.h"
+#include "base/config_reader.h"
 
 namespace negativa {
 
 namespace {
 
 // peft's pattern keys are regular expressions; in practice a module's name or its end, with "^" for "the whole name" and "\." for
-// ".". Returns the name, with "^" kept.
-std::string pattern_name(const std::string& pattern, const std::string& where) {
+// ".". Returns the name, with "^" kept; absent: it is more than a name.
+std::optional<std::string> pattern_name(const std::string& pattern) {
   std::string name;
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] == '\\' && i + 1 < pattern.size() && pattern[i + 1] == '.') continue;
     const bool plain =
         std::string_view("\\$*+?()[]{}|^").find(pattern[i]) == std::string_view::npos || (i == 0 && pattern[i] == '^');
-    check(plain, ErrorKind::file_format, "[{}] alpha_pattern \"{}\": got a regular expression, expected module names", where,
-          pattern);
+    if (!plain) return {};
     name += pattern[i];
   }
   return name;
@@ -30,21 +29,19 @@ bool matches(const std::string& pattern, const std::string& module) {
 
 }  // namespace
 
-std::optional<AdapterConfig> AdapterConfig::from(const Json& fields, const std::string& prefix, const std::string& where) {
-  check(!get_or<bool>(fields, prefix + "use_dora", false, where), ErrorKind::input,
-        "[{}] is a DoRA (use_dora), expected a plain LoRA: magnitudes are not supported; train or export it without DoRA", where);
-  if (!fields.contains(prefix + "lora_alpha")) return {};
+std::optional<AdapterConfig> AdapterConfig::from(const ConfigReader& fields, const std::string& prefix) {
+  check(!fields.get(prefix + "use_dora", false), ErrorKind::input,
+        "[{}] is a DoRA ({}use_dora), expected a plain LoRA: magnitudes are not supported; train or export it without DoRA",
+        fields.where(), prefix);
+  if (!fields.json().contains(prefix + "lora_alpha")) return {};
   AdapterConfig config;
-  config.lora_alpha_ = get<double>(fields, prefix + "lora_alpha", where);
-  config.use_rslora_ = get_or<bool>(fields, prefix + "use_rslora", false, where);
-  const auto patterns = fields.find(prefix + "alpha_pattern");
-  if (patterns == fields.end() || patterns->is_null()) return config;
-  check(patterns->is_object(), ErrorKind::file_format, "[{}] alpha_pattern: got {}, expected a JSON object", where,
-        json_excerpt(*patterns));
-  for (const auto& [pattern, alpha] : patterns->items()) {
-    check(alpha.is_number(), ErrorKind::file_format, "[{}] alpha_pattern of {}: got {}, expected a number", where, pattern,
-          json_excerpt(alpha));
-    config.alpha_pattern_[pattern_name(pattern, where)] = alpha.get<double>();
+  config.lora_alpha_ = fields.need<double>(prefix + "lora_alpha");
+  config.use_rslora_ = fields.get(prefix + "use_rslora", false);
+  const auto patterns = fields.object(prefix + "alpha_pattern");
+  for (const auto& [pattern, alpha] : patterns.json().items()) {
+    const auto name = pattern_name(pattern);
+    patterns.check(name.has_value(), pattern, "a plain module name for its key, not a regular expression");
+    config.alpha_pattern_[*name] = patterns.need<double>(pattern);
   }
   return config;
 }
@@ -62,21 +59,17 @@ double AdapterConfig::alpha(const std::string& module, int64_t rank) const {
 AdapterConfigs::AdapterConfigs(const std::string& metadata_json, const std::filesystem::path& peft_config,
                                const std::string& where) {
   if (!metadata_json.empty()) {
-    const std::string origin = where + ", lora_adapter_metadata";
-    const Json fields = parse_json(metadata_json, origin);
-    check(fields.is_object(), ErrorKind::file_format, "[{}] got {}, expected a JSON object", origin, json_excerpt(fields));
+    const ConfigReader fields(metadata_json, where + ", lora_adapter_metadata");
     for (const char* component : {"unet", "text_encoder", "text_encoder_2"})
-      if (auto config = AdapterConfig::from(fields, std::string(component) + ".", origin))
-        by_component_.emplace(component, *config);
-    common_ = AdapterConfig::from(fields, "", origin);
+      if (auto config = AdapterConfig::from(fields, std::string(component) + ".")) by_component_.emplace(component, *config);
+    common_ = AdapterConfig::from(fields, "");
   } else if (!peft_config.empty()) {
-    const std::string origin = peft_config.filename().string();
-    const Json fields = read_json_file(peft_config);
-    check(fields.is_object(), ErrorKind::file_format, "[{}] got {}, expected a JSON object", origin, json_excerpt(fields));
-    const auto type = get_or<std::string>(fields, "peft_type", "LORA", origin);
-    check(type == "LORA", ErrorKind::input, "[{}] peft_type: got \"{}\", expected \"LORA\"; other adapters are not supported",
-          origin, type);
-    common_ = AdapterConfig::from(fields, "", origin);
+    const auto fields =
+        ConfigReader::of(read_json_file(peft_config), (peft_config.parent_path().filename() / peft_config.filename()).string());
+    const auto type = fields.get<std::string>("peft_type", "LORA");
+    check(type == "LORA", ErrorKind::input, "[{}] \"peft_type\": got \"{}\", expected \"LORA\"; other adapters are not supported",
+          fields.where(), type);
+    common_ = AdapterConfig::from(fields, "");
   }
 }
 

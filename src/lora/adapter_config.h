@@ -6,16 +6,16 @@
 #include <optional>
 #include <string>
 
-#include "base/json_fwd.h"
-
 namespace negativa {
+
+class ConfigReader;
 
 class AdapterConfig {
  public:
   // From the fields "<prefix>r", "<prefix>lora_alpha", "<prefix>alpha_pattern", "<prefix>use_rslora", "<prefix>use_dora" of a
   // flat object; absent when it has no "<prefix>lora_alpha". Throws ErrorKind::file_format for fields of another type and for
   // patterns that are more than a name, ErrorKind::input for DoRA.
-  static std::optional<AdapterConfig> from(const Json& fields, const std::string& prefix, const std::string& where);
+  static std::optional<AdapterConfig> from(const ConfigReader& fields, const std::string& prefix);
 
   // The alpha for which alpha / rank is the scale peft uses: lora_alpha or its pattern's, times sqrt(rank) with use_rslora.
   double alpha(const std::string& module, int64_t rank) const;

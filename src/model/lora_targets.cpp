@@ -8,7 +8,7 @@ namespace negativa {
 
 LoraTargets lora_targets(const ModelFiles& files) {
   LoraTargets targets;
-  UNet unet(UNetConfig::from_json(files.config_json(names::unet), files.name + "/unet/config.json"));
+  UNet unet(UNetConfig::from_json(files.config_json(names::unet), files.config_name(names::unet)));
   targets.add(names::unet, nn::walk(unet));
   for (const char* part : {names::text_encoder, names::text_encoder_2}) {
     if (!files.has(part)) continue;

@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "base/json.h"
+#include "base/config_reader.h"
 #include "base/names.h"
 #include "core/memory.h"
 #include "text/text_models.h"
@@ -11,18 +11,16 @@ namespace negativa {
 
 namespace {
 
-std::string place_of(const ModelFiles& files, const char* part) { return files.name + "/" + part + "/" + names::config; }
-
 ModelFacts read_facts(const ModelFiles& files, const PredictionRequest& asked) {
-  const auto index = parse_json(files.config_json("model_index"), files.name + "/" + names::model_index);
-  return {UNetConfig::from_json(files.config_json(names::unet), place_of(files, names::unet)),
-          scheduler_config_from_json(files.config_json(names::scheduler), asked),
-          get_or(index, "force_zeros_for_empty_prompt", true, names::model_index)};
+  const ConfigReader index(files.config_json("model_index"), files.config_name("model_index"));
+  return {UNetConfig::from_json(files.config_json(names::unet), files.config_name(names::unet)),
+          scheduler_config_from_json(files.config_json(names::scheduler), files.config_name(names::scheduler), asked),
+          index.get("force_zeros_for_empty_prompt", true)};
 }
 
 // How latents are scaled belongs to the UNet, whoever decodes them: Playground 2.5 also draws with SDXL's VAE.
-void take_latent_scale(const std::string& of_model, VaeConfig& vae) {
-  const auto own = VaeConfig::from_json(of_model, "vae/config.json");
+void take_latent_scale(const ModelFiles& of_model, VaeConfig& vae) {
+  const auto own = VaeConfig::from_json(of_model.config_json(names::vae), of_model.config_name(names::vae));
   if (own.latents_mean.empty() || own.latents_std.empty()) return;
   vae.latents_mean = own.latents_mean;
   vae.latents_std = own.latents_std;
@@ -50,9 +48,10 @@ Models::Models(ModelRequest request, const Places& places)
   }
   if (request_.vae) vae_files_ = open_vae(*request_.vae);
   check(vae_files_ || files_.has(names::vae), ErrorKind::input, "[{}] holds no VAE; give one with --vae", files_.path.string());
-  vae_config_ = VaeConfig::from_json(vae_files_ ? vae_files_->config_json : files_.config_json(names::vae), "vae/config.json");
+  vae_config_ = vae_files_ ? VaeConfig::from_json(vae_files_->config_json, vae_files_->config_name)
+                           : VaeConfig::from_json(files_.config_json(names::vae), files_.config_name(names::vae));
   if (vae_files_ && facts_.scheduler.edm && vae_config_.latents_mean.empty() && files_.has(names::vae))
-    take_latent_scale(files_.config_json(names::vae), vae_config_);
+    take_latent_scale(files_, vae_config_);
   check_parts_fit();
   for (const auto& [part, weights] : weights()) check_part(part, weights);
   keeps_parts_ = request_.keep_parts.value_or(is_small_ || weight_bytes() <= request_.keep_bytes);

@@ -1,5 +1,7 @@
 #include "model/work.h"
 
+#include "unet/layers.h"
+
 namespace negativa {
 
 namespace {
@@ -7,7 +9,7 @@ namespace {
 class Meter {
  public:
   Work work;
-  int64_t held = 0;  // numbers that stay over several layers
+  int64_t held = 0;  // elements that stay over several layers
 
   void linear(int64_t rows, int64_t in, int64_t out) {
     work.flop += 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
@@ -15,7 +17,7 @@ class Meter {
   void attention(int64_t queries, int64_t keys, int64_t width, int64_t rows) {
     work.flop += 4.0 * static_cast<double>(queries * keys) * static_cast<double>(width * rows);
   }
-  void alive(int64_t numbers) { work.most_numbers = std::max(work.most_numbers, held + numbers); }
+  void alive(int64_t elements) { work.most_elements = std::max(work.most_elements, held + elements); }
 
   // Returns what the library needs on the way: the weight in an order of its own.
   int64_t conv(int64_t in, int64_t out, int64_t pixels) {
@@ -36,74 +38,58 @@ class Meter {
 
 class UNetMeter : public Meter {
  public:
-  UNetMeter(const UNetConfig& config, const UNetPass& pass)
-      : config_(config), pass_(pass), height_(pass.height), width_(pass.width) {
-    const auto& blocks = config.blocks;
-    int64_t channels = blocks.front().channels;
+  UNetMeter(const UNetConfig& config, const UNetPass& pass) : config_(config), pass_(pass) {
     const int64_t time = config.time_embed_dim();
-    linear(1, channels, time);
+    linear(1, config.blocks.front().channels, time);
     linear(1, time, time);
-    conv(config.in_channels, channels, pixels());
-    keep(channels);
-    for (size_t i = 0; i < blocks.size(); ++i) {
-      for (int64_t j = 0; j < blocks[i].layers; ++j) {
-        unet_resnet(channels, blocks[i].channels);
-        channels = blocks[i].channels;
-        if (blocks[i].down_attention) transformer(blocks[i]);
-        keep(channels);
-      }
-      if (i + 1 == blocks.size()) break;
-      sizes_.emplace_back(height_, width_);
-      height_ = (height_ + 1) / 2;
-      width_ = (width_ + 1) / 2;
-      conv(channels, channels, pixels());
-      keep(channels);
-    }
-    unet_resnet(channels, channels);
-    transformer(blocks.back());
-    unet_resnet(channels, channels);
-    way_up(channels);
+    for (const auto& layer : layers_of(config)) count(layer);
     held += key_values_;
-    work.most_numbers += key_values_;
+    work.most_elements += key_values_;
   }
 
  private:
-  int64_t pixels() const { return pass_.rows * height_ * width_; }
-  void keep(int64_t channels) {
-    skips_.push_back(channels);
-    held += channels * pixels();
+  int64_t positions(size_t level) const { return side_at(pass_.height, level) * side_at(pass_.width, level); }
+
+  void count(const UNetLayer& layer) {
+    using Kind = UNetLayer::Kind;
+    const int64_t in = layer.in_channels, out = layer.out_channels, pixels = pass_.rows * positions(layer.level);
+    switch (layer.kind) {
+      case Kind::conv_in:
+      case Kind::downsample:
+        conv(in, out, pixels);
+        break;
+      case Kind::resnet:
+        unet_resnet(layer, pixels);
+        break;
+      case Kind::transformer:
+        transformer(config_.blocks[layer.block], positions(layer.level));
+        break;
+      case Kind::upsample:
+        upsample(in, pass_.rows * positions(layer.level + 1));
+        break;
+      case Kind::conv_out:
+        alive(2 * in * pixels);
+        conv(in, out, pixels);
+        break;
+    }
+    if (!layer.is_skip) return;
+    held += out * pixels;
     alive(0);
   }
-  void unet_resnet(int64_t in, int64_t out) {
-    linear(pass_.rows, config_.time_embed_dim(), out);
-    resnet(in, out, pixels());
-  }
 
-  void way_up(int64_t channels) {
-    for (size_t i = config_.blocks.size(); i-- > 0;) {
-      const auto& block = config_.blocks[i];
-      for (int64_t j = 0; j < block.layers + 1; ++j) {
-        const int64_t before = channels * pixels(), skip = skips_.back();
-        skips_.pop_back();
-        held += before;  // beside its copy, joined with the skip
-        unet_resnet(channels + skip, block.channels);
-        held -= before + skip * pixels();
-        channels = block.channels;
-        if (block.up_attention) transformer(block);
-      }
-      if (i == 0) break;
-      upsample(channels, pixels());
-      std::tie(height_, width_) = sizes_.back();
-      sizes_.pop_back();
-    }
-    alive(2 * channels * pixels());
-    conv(channels, config_.out_channels, pixels());
+  void unet_resnet(const UNetLayer& layer, int64_t pixels) {
+    // Beside the input that is joined with the skip, what came before lies in memory until the resnet is done, as does the skip.
+    const int64_t before = layer.skip_channels > 0 ? (layer.in_channels - layer.skip_channels) * pixels : 0;
+    held += before;
+    linear(pass_.rows, config_.time_embed_dim(), layer.out_channels);
+    resnet(layer.in_channels, layer.out_channels, pixels);
+    held -= before + layer.skip_channels * pixels;
   }
 
   // 19 maps of the block's width at the feed-forward: Transformer2D's input and norm, the block's input, first norm, residual and
   // third norm, GEGLU's halves (8), their product (4) and the result.
-  void transformer(const UNetConfig::Block& block) {
-    const int64_t c = block.channels, p = pixels(), tokens = height_ * width_;
+  void transformer(const UNetConfig::Block& block, int64_t tokens) {
+    const int64_t c = block.channels, p = pass_.rows * tokens;
     linear(p, c, 2 * c);  // proj_in, proj_out
     for (int64_t i = 0; i < block.transformer_layers; ++i) {
       linear(p, c, 6 * c);  // q, k, v, out; cross q, out
@@ -117,17 +103,14 @@ class UNetMeter : public Meter {
 
   const UNetConfig& config_;
   const UNetPass& pass_;
-  int64_t height_, width_, key_values_ = 0;
-  std::vector<int64_t> skips_;
-  std::vector<std::pair<int64_t, int64_t>> sizes_;
+  int64_t key_values_ = 0;
 };
 
-// Transformer layers of a kind, times their channels: what keys and values of the prompt are computed for.
+// Channels of all transformer blocks together: what keys and values of the prompt are computed for.
 int64_t key_value_width(const UNetConfig& config) {
-  int64_t width = config.blocks.back().transformer_layers * config.blocks.back().channels;
-  for (const auto& block : config.blocks)
-    width += block.transformer_layers * block.channels *
-             ((block.down_attention ? block.layers : 0) + (block.up_attention ? block.layers + 1 : 0));
+  int64_t width = 0;
+  for (const auto& layer : layers_of(config))
+    if (layer.kind == UNetLayer::Kind::transformer) width += config.blocks[layer.block].transformer_layers * layer.out_channels;
   return width;
 }
 

@@ -7,8 +7,8 @@
 namespace negativa {
 
 struct Work {
-  double flop = 0;           // two a multiply-accumulate
-  int64_t most_numbers = 0;  // the most numbers (not bytes) that lie in memory at once, besides weights
+  double flop = 0;            // two a multiply-accumulate
+  int64_t most_elements = 0;  // the most tensor elements (not bytes) that lie in memory at once, besides weights
 };
 
 struct UNetPass {
@@ -16,7 +16,7 @@ struct UNetPass {
   int64_t tokens = 77;                      // of the prompt
 };
 Work unet_work(const UNetConfig& config, const UNetPass& pass);
-// UNet::prepare of a picture: keys and values of the prompt. Their numbers are in unet_work's.
+// UNet::prepare of a picture: keys and values of the prompt. Their elements are in unet_work's.
 double unet_prepare_flop(const UNetConfig& config, const UNetPass& pass);
 
 Work vae_decode_work(const VaeConfig& config, int64_t height, int64_t width);  // of the latents

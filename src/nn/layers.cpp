@@ -100,4 +100,6 @@ Tensor activation(const std::string& name, const Tensor& x) {
   fail(ErrorKind::input, "[activation] got \"{}\", expected silu, gelu or quick_gelu", name);
 }
 
+std::vector<std::string> activation_names() { return {"silu", "swish", "gelu", "quick_gelu"}; }
+
 }  // namespace negativa::nn

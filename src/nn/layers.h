@@ -99,5 +99,6 @@ Tensor geglu(const Tensor& x);
 
 // An activation by its config name: "silu", "gelu" (exact), "quick_gelu" (x sigmoid(1.702 x)). Throws ErrorKind::input.
 Tensor activation(const std::string& name, const Tensor& x);
+std::vector<std::string> activation_names();
 
 }  // namespace negativa::nn

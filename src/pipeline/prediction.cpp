@@ -47,14 +47,14 @@ int64_t packed_bytes(const Models& models, const Weights& weights, int64_t held_
 
 // What each part holds, with the largest activations of any of the pictures.
 std::map<std::string, PictureMemory> stages_of(const Models& models, const std::vector<Plan>& plans) {
-  const int64_t number = dtype_bytes(models.request().compute);
+  const int64_t element = dtype_bytes(models.request().compute);
   std::map<std::string, PictureMemory> stages;
   for (const auto& [part, weights] : models.weights()) {
     const bool text = is_text_encoder(part), refiner = is_of_refiner(part);
     PictureMemory& stage = stages[text ? (refiner ? "refiner/text" : "text") : part_name(part)];
     const int64_t held = models.weight_bytes(part, weights);
     stage.weights += held + packed_bytes(models, weights, held);
-    const int64_t cast = largest_weight(weights) * number;  // one weight on its way, from the file or to a layer
+    const int64_t cast = largest_weight(weights) * element;  // one weight on its way, from the file or to a layer
     stage.activations = std::max(stage.activations, cast);
     if (text) continue;
     for (const auto& plan : plans) {
@@ -62,7 +62,7 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
       const Work work = part == Part::vae
                             ? vae_decode_work(models.vae_config(), height, width)
                             : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet, {2, height, width});
-      stage.activations = std::max(stage.activations, work.most_numbers * number + cast);
+      stage.activations = std::max(stage.activations, work.most_elements * element + cast);
     }
   }
   return stages;

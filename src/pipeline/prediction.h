@@ -1,5 +1,5 @@
 #pragma once
-// Memory and time of pictures, foretold before a weight is loaded.
+// Memory and time of pictures, predicted before a weight is loaded.
 #include "model/work.h"
 #include "pipeline/text_to_image.h"
 

@@ -77,17 +77,17 @@ Conditioning encode_prompts(const Encoding& encoding, const Plan& plan, const Ru
 }
 
 // [2,6] or [2,5]: rows negative, positive.
-Tensor add_time_ids(const Plan& plan, int64_t numbers) {
+Tensor add_time_ids(const Plan& plan, int64_t count) {
   const SizeCond sizes{plan.original_size, plan.crop_top_left, plan.target_size};
-  return at::stack({time_ids(sizes, numbers, plan.negative_aesthetic_score), time_ids(sizes, numbers, plan.aesthetic_score)});
+  return at::stack({time_ids(sizes, count, plan.negative_aesthetic_score), time_ids(sizes, count, plan.aesthetic_score)});
 }
 
 UNetCondition condition(const Conditioning& text, const Plan& plan, const UNet& unet, const ModelRequest& request) {
   const auto options = at::TensorOptions(request.compute).device(request.device);
   const Tensor pooled = at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds});
-  const int64_t numbers = unet.config.size_numbers(pooled.size(1));
+  const int64_t count = unet.config.num_time_ids(pooled.size(1));
   return {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}).to(options), pooled.to(options),
-          add_time_ids(plan, numbers).to(options)};
+          add_time_ids(plan, count).to(options)};
 }
 
 struct Share {  // of a picture's steps

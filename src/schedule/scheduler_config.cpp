@@ -1,11 +1,6 @@
 #include "schedule/scheduler_config.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
-#include <cmath>
-
-#include "base/json.h"
+#include "base/config_reader.h"
 #include "base/names.h"
 
 namespace negativa {
@@ -87,81 +82,37 @@ const Class& class_of(const std::string& name) {
   return name.starts_with("FlowMatch") ? flow_match : unknown_class;
 }
 
-constexpr const char* where = "scheduler_config";
+bool is_on(const ConfigReader& reader, const char* key) { return reader.get(key, false); }
 
-// One JSON object, into variables that hold the class's default.
-class Reader {
- public:
-  explicit Reader(const Json& json) : json_(json) {
-    check(json_.is_object(), ErrorKind::file_format, "[{}] got text that is no JSON object, expected scheduler_config.json",
-          where);
-  }
+// An end of the grids; absent: that of the model's own grid.
+void read_sigma(const ConfigReader& reader, const char* key, std::optional<double>& sigma) {
+  if (reader.has(key)) reader.read_positive(key, sigma.emplace());
+}
 
-  bool has(const char* key) const { return json_.contains(key) && !json_.at(key).is_null(); }
-
-  template <class T>
-  void read(const char* key, T& value) const {
-    value = get_or(json_, key, value, where);
-    if constexpr (std::is_floating_point_v<T>)
-      check(!std::isnan(value), ErrorKind::file_format, "[{}] \"{}\": got NaN, expected a number", where, key);
-  }
-
-  void read(const char* key, std::optional<double>& value) const {
-    if (!has(key)) return;
-    read(key, value.emplace());
-    check(*value > 0 && std::isfinite(*value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected more than 0", where, key,
-          *value);
-  }
-
-  bool is_on(const char* key) const {
-    bool on = false;
-    read(key, on);
-    return on;
-  }
-
-  std::string text(const char* key, std::string otherwise) const {
-    read(key, otherwise);
-    return otherwise;
-  }
-
-  std::string one_of(const char* key, std::string otherwise, const std::vector<std::string>& allowed) const {
-    read(key, otherwise);
-    check(std::find(allowed.begin(), allowed.end(), otherwise) != allowed.end(), ErrorKind::file_format,
-          "[{}] got {} = \"{}\", expected {}", where, key, otherwise, fmt::join(allowed, " or "));
-    return otherwise;
-  }
-
- private:
-  const Json& json_;
-};
-
-void read_noise_schedule(const Reader& reader, const Class& known, SchedulerConfig& config) {
+void read_noise_schedule(const ConfigReader& reader, const Class& known, SchedulerConfig& config) {
   config.beta_start = known.betas.start;
   config.beta_end = known.betas.end;
-  reader.read("num_train_timesteps", config.num_train_timesteps);
+  reader.read_size("num_train_timesteps", config.num_train_timesteps);
+  reader.check(config.num_train_timesteps >= 2, "num_train_timesteps", "at least 2");
   if (known.keys & of_edm) return;
-  check(!reader.has("trained_betas"), ErrorKind::file_format,
-        "[{}] got a value for trained_betas, expected null: it is not supported", where);
+  reader.expect("trained_betas", nullptr, ": it is not supported");
   reader.read("beta_start", config.beta_start);
   reader.read("beta_end", config.beta_end);
   config.beta_schedule = reader.one_of("beta_schedule", known.betas.schedule, {"linear", "scaled_linear"});
-  check(config.num_train_timesteps >= 2 && config.beta_start > 0 && config.beta_end > config.beta_start && config.beta_end < 1,
-        ErrorKind::file_format, "[{}] got {} timesteps with beta {} to {}, expected at least 2 and 0 < beta_start < beta_end < 1",
-        where, config.num_train_timesteps, config.beta_start, config.beta_end);
+  reader.check(config.beta_start > 0 && config.beta_start < 1, "beta_start", "more than 0 and less than 1");
+  reader.check(config.beta_end > config.beta_start && config.beta_end < 1, "beta_end", "more than beta_start {} and less than 1",
+               config.beta_start);
 }
 
-void read_edm(const Reader& reader, SchedulerConfig& config) {
+void read_edm(const ConfigReader& reader, SchedulerConfig& config) {
   Edm& edm = config.edm.emplace();
   for (const auto& [key, value] : {std::pair{"sigma_min", &edm.sigma_min},
                                    {"sigma_max", &edm.sigma_max},
                                    {"sigma_data", &edm.sigma_data},
-                                   {"rho", &edm.rho}}) {
-    reader.read(key, *value);
-    check(*value > 0 && std::isfinite(*value), ErrorKind::file_format, "[{}] \"{}\": got {}, expected more than 0", where, key,
-          *value);
-  }
-  check(edm.sigma_min < edm.sigma_max, ErrorKind::file_format,
-        "[{}] got sigma_min {} and sigma_max {}, expected the former to be less", where, edm.sigma_min, edm.sigma_max);
+                                   {"rho", &edm.rho}})
+    reader.read_positive(key, *value);
+  reader.check(edm.sigma_min < edm.sigma_max, reader.has("sigma_max") ? "sigma_max" : "sigma_min",
+               "sigma_max above sigma_min; they are {} and {}", edm.sigma_max, edm.sigma_min);
   edm.sigma_schedule = reader.one_of("sigma_schedule", "karras", {"karras", "exponential"});
 }
 
@@ -172,28 +123,26 @@ std::optional<PredictionType> prediction_from_name(const std::string& name, cons
   return {};
 }
 
-void read_prediction(const Reader& reader, const PredictionRequest& asked, SchedulerConfig& config) {
+void read_prediction(const ConfigReader& reader, const PredictionRequest& asked, SchedulerConfig& config) {
   const std::string of_file = names::scheduler_config;
   if (asked.type) {
     config.prediction_type = *asked.type;
     config.prediction_source = "--prediction-type";
   } else {
-    check(!reader.has("_prediction_unclear"), ErrorKind::input, "{}", reader.text("_prediction_unclear", ""));
-    const auto name = reader.text("prediction_type", "epsilon");
+    check(!reader.has("_prediction_unclear"), ErrorKind::input, "{}", reader.get<std::string>("_prediction_unclear", ""));
+    const auto name = reader.get<std::string>("prediction_type", "epsilon");
     const auto type = prediction_from_name(name, config.class_name);
-    check(
-        type.has_value(), ErrorKind::file_format,
-        "[{}] got prediction_type = \"{}\", expected epsilon, v_prediction or sample; --prediction-type says what to take it for",
-        where, name);
+    reader.check(type.has_value(), "prediction_type",
+                 "epsilon, v_prediction or sample; --prediction-type says what to take it for");
     config.prediction_type = *type;
     config.prediction_source =
-        reader.text("_prediction_source", reader.has("prediction_type") ? of_file : config.prediction_source);
+        reader.get<std::string>("_prediction_source", reader.has("prediction_type") ? of_file : config.prediction_source);
   }
   check(!config.edm || config.prediction_type != PredictionType::sample, ErrorKind::input,
         "[{}] a model of EDM's preconditioning predicts epsilon or v, got sample", config.prediction_source);
 }
 
-void read_zero_snr(const Reader& reader, const Class& known, const PredictionRequest& asked, SchedulerConfig& config) {
+void read_zero_snr(const ConfigReader& reader, const Class& known, const PredictionRequest& asked, SchedulerConfig& config) {
   if (asked.zero_snr) {
     check(!config.edm || !*asked.zero_snr, ErrorKind::input,
           "[--zero-snr] the model has EDM's noise levels ({} to {}) and no betas to rescale", config.edm->sigma_min,
@@ -201,16 +150,16 @@ void read_zero_snr(const Reader& reader, const Class& known, const PredictionReq
     config.rescale_betas_zero_snr = *asked.zero_snr;
     config.zero_snr_source = "--zero-snr";
   } else if ((known.keys & zero_snr) && reader.has("rescale_betas_zero_snr")) {
-    config.rescale_betas_zero_snr = reader.is_on("rescale_betas_zero_snr");
-    config.zero_snr_source = reader.text("_zero_snr_source", names::scheduler_config);
+    config.rescale_betas_zero_snr = is_on(reader, "rescale_betas_zero_snr");
+    config.zero_snr_source = reader.get<std::string>("_zero_snr_source", names::scheduler_config);
   }
 }
 
-std::string not_built(const std::string& what) {
-  return fmt::format("[{}] {} is not built; choose with --schedule", where, what);
+std::string not_built(const ConfigReader& reader, const std::string& what) {
+  return fmt::format("[{}] {} is not built; choose with --schedule", reader.where(), what);
 }
 
-void read_grid(const Reader& reader, const Class& known, SchedulerConfig& config) {
+void read_grid(const ConfigReader& reader, const Class& known, SchedulerConfig& config) {
   config.timestep_spacing = known.default_spacing;
   config.steps_offset = known.default_offset;
   if (known.keys & spacing) {
@@ -218,30 +167,31 @@ void read_grid(const Reader& reader, const Class& known, SchedulerConfig& config
     config.timestep_spacing = reader.one_of("timestep_spacing", config.timestep_spacing, {"leading", "linspace", "trailing"});
   }
   if (known.keys & final_sigma) config.final_sigmas_type = reader.one_of("final_sigmas_type", "zero", {"zero", "sigma_min"});
-  if (known.keys & clipped) reader.read("lambda_min_clipped", config.lambda_min_clipped);
+  if (known.keys & clipped) reader.read_number("lambda_min_clipped", config.lambda_min_clipped);
   if (known.keys & sigma_curves) {
-    config.use_karras_sigmas = reader.is_on("use_karras_sigmas");
-    config.use_exponential_sigmas = reader.is_on("use_exponential_sigmas");
+    config.use_karras_sigmas = is_on(reader, "use_karras_sigmas");
+    config.use_exponential_sigmas = is_on(reader, "use_exponential_sigmas");
     if (config.use_karras_sigmas && config.use_exponential_sigmas)
-      config.grid_refusal = not_built("use_karras_sigmas together with use_exponential_sigmas");
-    if (reader.is_on("use_beta_sigmas")) config.grid_refusal = not_built("use_beta_sigmas");
+      config.grid_refusal = not_built(reader, "use_karras_sigmas together with use_exponential_sigmas");
+    if (is_on(reader, "use_beta_sigmas")) config.grid_refusal = not_built(reader, "use_beta_sigmas");
   }
-  if ((known.keys & lu_lambdas) && reader.is_on("use_lu_lambdas")) config.grid_refusal = not_built("use_lu_lambdas");
+  if ((known.keys & lu_lambdas) && is_on(reader, "use_lu_lambdas")) config.grid_refusal = not_built(reader, "use_lu_lambdas");
   if (!(known.keys & of_euler)) return;
   if (reader.one_of("interpolation_type", "linear", {"linear", "log_linear"}) == "log_linear")
-    config.grid_refusal = not_built("interpolation_type log_linear");
+    config.grid_refusal = not_built(reader, "interpolation_type log_linear");
   config.continuous_timesteps = reader.one_of("timestep_type", "discrete", {"discrete", "continuous"}) == "continuous";
-  reader.read("sigma_min", config.sigma_min);
-  reader.read("sigma_max", config.sigma_max);
+  read_sigma(reader, "sigma_min", config.sigma_min);
+  read_sigma(reader, "sigma_max", config.sigma_max);
 }
 
 // What a DPM++ of the config does otherwise than dpmpp_2m: " of solver_order 3". Empty: nothing.
-std::string other_solver(const Reader& reader) {
+std::string other_solver(const ConfigReader& reader) {
   int64_t order = 2;
   reader.read("solver_order", order);
   if (order != 2) return fmt::format(" of solver_order {}", order);
   // Names of other classes' algorithms, which diffusers takes for these.
-  const auto algorithm = reader.text("algorithm_type", "dpmsolver++"), type = reader.text("solver_type", "midpoint");
+  const auto algorithm = reader.get<std::string>("algorithm_type", "dpmsolver++"),
+             type = reader.get<std::string>("solver_type", "midpoint");
   if (algorithm != "dpmsolver++" && algorithm != "deis") return fmt::format(" of algorithm_type {}", algorithm);
   if (type == "heun") return " of solver_type heun";
   return "";
@@ -253,7 +203,7 @@ std::string advice_for(const std::string& class_name) {
   return "it means a model of flow matching, which predicts neither noise nor v; --sampler draws with it all the same";
 }
 
-void read_sampler(const Reader& reader, const Class& known, SchedulerConfig& config) {
+void read_sampler(const ConfigReader& reader, const Class& known, SchedulerConfig& config) {
   if (known.keys & lower_order) {
     config.lower_order_final = config.class_name != "DPMSolverSinglestepScheduler";
     reader.read("lower_order_final", config.lower_order_final);
@@ -267,13 +217,13 @@ void read_sampler(const Reader& reader, const Class& known, SchedulerConfig& con
         fmt::format("the model's scheduler is {}{}, which is not built: {} draws in its place (--sampler chooses another)",
                     config.class_name, other, config.sampler);
   if (!known.sampler)
-    config.sampler_refusal = fmt::format("[{}] {} is not built, and no other stands for it: {}", where, config.class_name,
+    config.sampler_refusal = fmt::format("[{}] {} is not built, and no other stands for it: {}", reader.where(), config.class_name,
                                          advice_for(config.class_name));
-  else if ((known.keys & flow) && reader.is_on("use_flow_sigmas"))
-    config.sampler_refusal = fmt::format("[{}] use_flow_sigmas is not built: {}", where, advice_for("FlowMatch"));
+  else if ((known.keys & flow) && is_on(reader, "use_flow_sigmas"))
+    config.sampler_refusal = fmt::format("[{}] use_flow_sigmas is not built: {}", reader.where(), advice_for("FlowMatch"));
   for (const auto& [of_class, key] : {std::pair{of_dpmpp_2m, "thresholding"}, {clipped_x0, "clip_sample"}})
-    if (config.sampler_refusal.empty() && (known.keys & of_class) && reader.is_on(key))
-      config.sampler_refusal = fmt::format("[{}] {} is not built, nor does it suit latents; choose with --sampler", where, key);
+    if (config.sampler_refusal.empty() && (known.keys & of_class) && is_on(reader, key))
+      config.sampler_refusal = fmt::format("[{}] {} is not built, nor does it suit latents; choose with --sampler", reader.where(), key);
 }
 
 }  // namespace
@@ -283,9 +233,8 @@ std::string prediction_name(PredictionType type) {
   return type == PredictionType::sample ? "sample" : "epsilon";
 }
 
-SchedulerConfig scheduler_config_from_json(std::string_view text, const PredictionRequest& asked) {
-  const Json json = parse_json(text, where, DuplicateKeys::last_wins);
-  const Reader reader(json);
+SchedulerConfig scheduler_config_from_json(std::string_view text, std::string_view where, const PredictionRequest& asked) {
+  const ConfigReader reader(text, std::string(where), DuplicateKeys::last_wins);
   SchedulerConfig config;
   reader.read("_class_name", config.class_name);
   const Class& known = class_of(config.class_name);

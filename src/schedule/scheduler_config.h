@@ -59,8 +59,9 @@ struct PredictionRequest {
 // Reads the text of scheduler_config.json. Of a class's keys those are read that diffusers' class takes, since from_config leaves
 // the keys of others behind; absent ones have the class's defaults. A class that is not known here is one of SDXL's noise
 // schedule. Two keys of our own, which diffusers passes over: "_prediction_source", and "_prediction_unclear", why nothing tells
-// what the model predicts. Throws ErrorKind::file_format naming the key, ErrorKind::input for a request that cannot be.
-SchedulerConfig scheduler_config_from_json(std::string_view text, const PredictionRequest& asked = {});
+// what the model predicts. Throws ErrorKind::file_format naming `where` and the key, ErrorKind::input for a request that cannot
+// be.
+SchedulerConfig scheduler_config_from_json(std::string_view text, std::string_view where, const PredictionRequest& asked = {});
 
 // The sampler the config's class stands for, one of sampler_names(). Throws ErrorKind::input for a class that
 // none can stand for.

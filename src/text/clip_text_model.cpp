@@ -2,8 +2,8 @@
 
 #include <limits>
 
+#include "base/config_reader.h"
 #include "base/files.h"
-#include "base/json.h"
 
 namespace negativa {
 
@@ -41,27 +41,26 @@ Tensor end_positions(const Tensor& ids, const CLIPTextConfig& config, const std:
 }  // namespace
 
 CLIPTextConfig CLIPTextConfig::parse(std::string_view text, std::string_view where) {
-  const Json json = parse_json(text, where);
+  return read(ConfigReader(text, std::string(where)));
+}
+
+CLIPTextConfig CLIPTextConfig::read(const ConfigReader& reader) {
   CLIPTextConfig config;
-  const auto size = [&](const char* key, int64_t& value) {
-    value = get_or(json, key, value, where);
-    check(value > 0, ErrorKind::file_format, "[{}] {}: got {}, expected more than 0", where, key, value);
-  };
-  size("vocab_size", config.vocab_size);
-  size("hidden_size", config.hidden_size);
-  size("intermediate_size", config.intermediate_size);
-  size("projection_dim", config.projection_dim);
-  size("num_hidden_layers", config.num_hidden_layers);
-  size("num_attention_heads", config.num_attention_heads);
-  size("max_position_embeddings", config.max_position_embeddings);
-  config.hidden_act = get_or(json, "hidden_act", config.hidden_act, where);
-  config.layer_norm_eps = get_or(json, "layer_norm_eps", config.layer_norm_eps, where);
-  config.eos_token_id = get_or(json, "eos_token_id", config.eos_token_id, where);
-  for (const auto& name : get_or(json, "architectures", std::vector<std::string>{}, where))
+  reader.read_size("vocab_size", config.vocab_size);
+  reader.read_size("hidden_size", config.hidden_size);
+  reader.read_size("intermediate_size", config.intermediate_size);
+  reader.read_size("projection_dim", config.projection_dim);
+  reader.read_size("num_hidden_layers", config.num_hidden_layers, most_clip_layers);
+  reader.read_size("num_attention_heads", config.num_attention_heads);
+  reader.read_size("max_position_embeddings", config.max_position_embeddings);
+  config.hidden_act = reader.one_of("hidden_act", config.hidden_act, nn::activation_names());
+  reader.read_positive("layer_norm_eps", config.layer_norm_eps);
+  reader.read("eos_token_id", config.eos_token_id);
+  reader.check(config.eos_token_id >= 0, "eos_token_id", "an id of 0 or more");
+  for (const auto& name : reader.get("architectures", std::vector<std::string>{}))
     if (name == "CLIPTextModelWithProjection") config.with_projection = true;
-  check(config.hidden_size % config.num_attention_heads == 0, ErrorKind::file_format,
-        "[{}] hidden_size {} is not a multiple of num_attention_heads {}", where, config.hidden_size, config.num_attention_heads);
-  nn::activation(config.hidden_act, at::zeros({1}));  // an unknown name is an error here, not in the middle of a run
+  reader.check(config.hidden_size % config.num_attention_heads == 0, "num_attention_heads", "a divisor of hidden_size {}",
+               config.hidden_size);
   return config;
 }
 

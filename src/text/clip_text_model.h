@@ -5,6 +5,9 @@
 
 namespace negativa {
 
+class ConfigReader;
+inline constexpr int64_t most_clip_layers = 1000;  // of a tower; more is a broken config
+
 // config.json of text_encoder; defaults are those of transformers' CLIPTextConfig for absent keys.
 struct CLIPTextConfig {
   int64_t vocab_size = 49408, hidden_size = 512, intermediate_size = 2048, projection_dim = 512;
@@ -14,7 +17,8 @@ struct CLIPTextConfig {
   int64_t eos_token_id = 49407;  // 2: files from before the id was known; then the row of the greatest id is the end
   bool with_projection = false;  // architectures names CLIPTextModelWithProjection
 
-  // Unknown keys are ignored. Throws ErrorKind::file_format naming `where` for values that cannot be.
+  // Unknown keys are ignored. Throws ErrorKind::file_format naming `where` and the key for values that cannot be.
+  static CLIPTextConfig read(const ConfigReader& reader);
   static CLIPTextConfig parse(std::string_view json, std::string_view where);
   static CLIPTextConfig load(const std::filesystem::path& config_json);
 };

@@ -3,7 +3,7 @@
 namespace negativa {
 
 CLIPTextConfig text_config(const ModelFiles& files, const std::string& part) {
-  return CLIPTextConfig::parse(files.config_json(part), files.name + "/" + part + "/config.json");
+  return CLIPTextConfig::parse(files.config_json(part), files.config_name(part));
 }
 
 void check_text_fits(const ModelFiles& files, const TextNeeds& needs) {

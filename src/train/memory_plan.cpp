@@ -3,20 +3,11 @@
 #include "core/memory.h"
 #include "nn/module.h"
 #include "text/text_models.h"
+#include "unet/layers.h"
 
 namespace negativa {
 
 namespace {
-
-// Numbers (not bytes) kept for the backward pass, counted from layer_gradients.cpp and transformer.cpp.
-struct Kept {
-  int64_t blocks = 0;           // inside transformer blocks
-  int64_t block_inputs = 0;     // with gradient checkpointing: what goes into self attention, cross attention and feed-forward
-  int64_t key_values = 0;       // of the prompt, for each block
-  int64_t resnets = 0;          // inputs of both norms
-  int64_t largest_section = 0;  // attention or feed-forward of one block, live while it runs again
-  int64_t largest_map = 0;      // the widest picture between layers
-};
 
 constexpr int64_t prompt_tokens = 77;
 
@@ -26,15 +17,15 @@ constexpr int64_t first_use_bytes = 32 << 20;
 
 // In tokens × width: LN1 in and out, q, k, v, attention's output twice (heads together, and as the output layer reads it), LN2 in
 // and out, q, output twice, LN3 in, both halves of GEGLU (8); with feed-forward targets the outputs of LN3 and GEGLU (1 + 4) too.
-int64_t block_numbers(int64_t tokens, int64_t width, bool feed_forward) { return tokens * width * (feed_forward ? 26 : 21); }
+int64_t block_elements(int64_t tokens, int64_t width, bool feed_forward) { return tokens * width * (feed_forward ? 26 : 21); }
 
-void add_resnet(Kept& kept, int64_t in, int64_t out, int64_t pixels) {
+void add_resnet(KeptElements& kept, int64_t in, int64_t out, int64_t pixels) {
   kept.resnets += pixels * (in + out);
   kept.largest_map = std::max(kept.largest_map, pixels * std::max(in, out));
 }
 
-void add_transformer(Kept& kept, const UNetConfig::Block& block, int64_t pixels, bool feed_forward) {
-  const int64_t one = block_numbers(pixels, block.channels, feed_forward);
+void add_transformer(KeptElements& kept, const UNetConfig::Block& block, int64_t pixels, bool feed_forward) {
+  const int64_t one = block_elements(pixels, block.channels, feed_forward);
   kept.resnets += 2 * pixels * block.channels;  // its norm's input, and its residual
   kept.blocks += block.transformer_layers * one;
   kept.block_inputs += block.transformer_layers * 3 * pixels * block.channels;
@@ -42,37 +33,6 @@ void add_transformer(Kept& kept, const UNetConfig::Block& block, int64_t pixels,
   kept.largest_section =
       std::max(kept.largest_section, 13 * pixels * block.channels);  // LN3 in and out, both halves of GEGLU and its output
   kept.largest_map = std::max(kept.largest_map, 8 * pixels * block.channels);
-}
-
-// The way of one row through the UNet at latents of `side`; mirrors UNet::build_down, build_mid and build_up.
-Kept kept_by_row(const UNetConfig& config, int64_t side, bool feed_forward) {
-  Kept kept;
-  const auto& blocks = config.blocks;
-  std::vector<int64_t> skips{blocks.front().channels};
-  int64_t channels = blocks.front().channels;
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const int64_t pixels = (side >> i) * (side >> i);
-    for (int64_t j = 0; j < blocks[i].layers; ++j) {
-      add_resnet(kept, channels, blocks[i].channels, pixels);
-      channels = blocks[i].channels;
-      if (blocks[i].down_attention) add_transformer(kept, blocks[i], pixels, feed_forward);
-      skips.push_back(channels);
-    }
-    if (i + 1 < blocks.size()) skips.push_back(channels);
-  }
-  const int64_t last = static_cast<int64_t>(blocks.size()) - 1, deep = (side >> last) * (side >> last);
-  for (int k = 0; k < 2; ++k) add_resnet(kept, channels, channels, deep);
-  add_transformer(kept, blocks.back(), deep, feed_forward);
-  for (size_t i = blocks.size(); i-- > 0;) {
-    const int64_t pixels = (side >> i) * (side >> i);
-    for (int64_t j = 0; j < blocks[i].layers + 1; ++j) {
-      add_resnet(kept, channels + skips.back(), blocks[i].channels, pixels);
-      skips.pop_back();
-      channels = blocks[i].channels;
-      if (blocks[i].up_attention) add_transformer(kept, blocks[i], pixels, feed_forward);
-    }
-  }
-  return kept;
 }
 
 // As weights lie in memory: int8 for matrices with a scale a row, and fp16 for the rest, where int8 is asked for.
@@ -90,8 +50,8 @@ int64_t weight_bytes(const Weights& weights, const std::optional<DType>& storage
 // Both text encoders.
 struct TextMemory {
   int64_t weight_bytes = 0;
-  int64_t largest_weight = 0;  // numbers
-  int64_t kept = 0;            // numbers of one prompt, where the encoders run in the steps
+  int64_t largest_weight = 0;  // elements
+  int64_t kept = 0;            // elements of one prompt, where the encoders run in the steps
 };
 
 // Kept, in tokens × width a layer: LN1 in and out, q, k, v, attention's output twice, LN2 in; and what the activation is computed
@@ -121,6 +81,16 @@ int64_t encoding_bytes(const Training& training, const TextMemory& text) {
 
 }  // namespace
 
+KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, bool feed_forward) {
+  KeptElements kept;
+  for (const auto& layer : layers_of(config)) {
+    const int64_t side = side_at(latent_side, layer.level), pixels = side * side;
+    if (layer.kind == UNetLayer::Kind::resnet) add_resnet(kept, layer.in_channels, layer.out_channels, pixels);
+    if (layer.kind == UNetLayer::Kind::transformer) add_transformer(kept, config.blocks[layer.block], pixels, feed_forward);
+  }
+  return kept;
+}
+
 MemoryRequest memory_request(const LoraTraining& training) {
   const auto& options = training.options;
   MemoryRequest request{training, 0, options.targets == "attention+ff", options.text_encoders,
@@ -132,7 +102,7 @@ MemoryRequest memory_request(const LoraTraining& training) {
 
 MemoryPlan plan_memory(const MemoryRequest& request) {
   const Training& training = request.training;
-  const int64_t number = dtype_bytes(training.compute), parameter = dtype_bytes(training.parameter_dtype());
+  const int64_t element = dtype_bytes(training.compute), parameter = dtype_bytes(training.parameter_dtype());
   const auto weights = training.files().weights("unet");
   const bool cast = training.storage.value_or(at::kHalf) != training.compute;
   MemoryPlan plan;
@@ -143,19 +113,20 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   if (is_small_unet(training.unet()) && training.storage.value_or(at::kHalf) == at::kFloat)
     plan.weights += nn::packed_bytes(weights);
   plan.adapters =
-      request.parameters * parameter * (4 + training.workers);  // numbers, their gradient, both moments; a gradient a worker
-  const Kept kept = kept_by_row(training.unet(), training.resolution_px / training.vae_config().factor(), request.feed_forward);
+      request.parameters * parameter * (4 + training.workers);  // values, their gradient, both moments; a gradient a worker
+  const KeptElements kept =
+      kept_elements(training.unet(), training.resolution_px / training.vae_config().factor(), request.feed_forward);
   int64_t row =
       kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
   const TextMemory text = text_memory(training);
   if (request.text_in_steps) row += text.kept;
-  plan.activations = row * number * training.workers;
+  plan.activations = row * element * training.workers;
   // The optimiser makes two tensors of its own when the activations are gone.
   plan.transient = std::max(2 * request.parameters * parameter - plan.activations,
-                            (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * number);
+                            (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * element);
   plan.encoding = plan.program + encoding_bytes(training, text);
   if (request.text_in_steps) plan.weights += text.weight_bytes;
-  // No step's gradient is there meanwhile; the copy of the trained numbers that a preview draws with takes its place.
+  // No step's gradient is there meanwhile; the copy of the trained parameters that a preview draws with takes its place.
   if (request.preview_bytes > 0) plan.previews = plan.program + plan.weights + plan.adapters + request.preview_bytes;
   return plan;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Peak memory of a training, foretold from its settings, so that a run that cannot fit is refused before its first step.
+// Peak memory of a training, predicted from its settings, so that a run that cannot fit is refused before its first step.
 #include "train/lora_trainer.h"
 
 namespace negativa {
@@ -19,14 +19,26 @@ struct MemoryPlan {
 // What the prediction follows from, besides model and pictures.
 struct MemoryRequest {
   Training training;
-  int64_t parameters = 0;      // trained numbers
+  int64_t parameters = 0;      // trained elements
   bool feed_forward = false;   // adapted too
   bool text_in_steps = false;  // TrainingSubject::text_in_steps
   bool gradient_checkpointing = false;
-  int64_t preview_bytes =
-      0;  // what drawing one takes besides the program, the UNet in memory and the trained numbers; 0: none are drawn
+  int64_t preview_bytes = 0;  // what drawing one takes besides program, UNet and trained parameters; 0: none are drawn
 };
 MemoryRequest memory_request(const LoraTraining& training);
+
+// Tensor elements (not bytes) of one row that a forward pass of the UNet keeps for its backward pass, with adapters on all
+// attention layers; counted from nn/layer_gradients.cpp and nn/transformer.cpp.
+struct KeptElements {
+  int64_t blocks = 0;           // inside transformer blocks
+  int64_t block_inputs = 0;     // with gradient checkpointing: what goes into self attention, cross attention and feed-forward
+  int64_t key_values = 0;       // of the prompt, for each block
+  int64_t resnets = 0;          // inputs of both norms
+  int64_t largest_section = 0;  // attention or feed-forward of one block, live while it runs again
+  int64_t largest_map = 0;      // the widest picture between layers
+};
+// latent_side: any from 1 up, odd ones included. feed_forward: adapted too.
+KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, bool feed_forward);
 
 MemoryPlan plan_memory(const MemoryRequest& request);
 inline MemoryPlan plan_memory(const LoraTraining& training) { return plan_memory(memory_request(training)); }

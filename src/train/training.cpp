@@ -42,7 +42,7 @@ void check_can_be_trained(const Models& models) {
         "[{}] predicts {} ({}), expected a model that predicts epsilon: others cannot be trained yet", files.name,
         scheduler.prediction_type == PredictionType::sample ? "the sample" : "v", scheduler.prediction_source);
   const auto& unet = models.facts().unet;
-  check(files.has(names::text_encoder) && unet.size_numbers(text_config(files, names::text_encoder_2).projection_dim) == 6,
+  check(files.has(names::text_encoder) && unet.num_time_ids(text_config(files, names::text_encoder_2).projection_dim) == 6,
         ErrorKind::input, "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
 }
 

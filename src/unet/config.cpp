@@ -1,38 +1,46 @@
 #include "unet/config.h"
 
-#include <algorithm>
-#include <cmath>
+#include <fmt/ranges.h>
 
-#include "base/error.h"
-#include "base/json.h"
+#include <algorithm>
+
+#include "base/config_reader.h"
 
 namespace negativa {
 
 namespace {
 
-// A scalar entry stands for every block.
-std::vector<int64_t> per_block(const Json& config, const char* key, size_t blocks, int64_t otherwise, std::string_view where) {
-  const Json value = config.value(key, Json());
-  if (value.is_null()) return std::vector<int64_t>(blocks, otherwise);
-  if (value.is_number_integer()) return std::vector<int64_t>(blocks, value.get<int64_t>());
-  check(value.is_array() && value.size() == blocks, ErrorKind::file_format, "[{}] got {} = {}, expected a number or {} numbers",
-        where, key, value.dump(), blocks);
-  return get<std::vector<int64_t>>(config, key, where);
+constexpr const char* not_sdxl = "; this is not an SDXL UNet";
+constexpr int64_t most_layers = 1000;
+
+// One number a block; a scalar entry stands for every block.
+std::vector<int64_t> per_block(const ConfigReader& config, const std::string& key, size_t blocks, int64_t otherwise,
+                               std::pair<int64_t, int64_t> range) {
+  std::vector<int64_t> values(blocks, otherwise);
+  if (config.value(key).is_array()) {
+    values = config.get(key, values);
+    config.check(values.size() == blocks, key, "a number or {} numbers, as block_out_channels has", blocks);
+  } else {
+    values.assign(blocks, config.get(key, otherwise));
+  }
+  for (const int64_t value : values)
+    config.check(value >= range.first && value <= range.second, key, "{} to {}", range.first, range.second);
+  return values;
 }
 
 // What the makers of SSD-1B, Segmind-Vega and KOALA took away.
-void refuse_pruned(const Json& config, std::string_view where) {
-  const Json mid = config.value("mid_block_type", Json("UNetMidBlock2DCrossAttn")),
-             depth = config.value("transformer_layers_per_block", Json());
+void refuse_pruned(const ConfigReader& config) {
+  const Json &given_mid = config.value("mid_block_type"), &depth = config.value("transformer_layers_per_block");
+  const bool has_mid = config.json().contains("mid_block_type"),
+             has_no_attention = has_mid && (given_mid.is_null() || given_mid == "UNetMidBlock2D");
   const bool has_lists_within =
       depth.is_array() && std::any_of(depth.begin(), depth.end(), [](const Json& layers) { return layers.is_array(); });
-  const bool is_reversed_apart = !config.value("reverse_transformer_layers_per_block", Json()).is_null();
-  check(mid != "UNetMidBlock2D" && !mid.is_null() && !has_lists_within && !is_reversed_apart, ErrorKind::file_format,
+  const bool is_reversed_apart = config.value("reverse_transformer_layers_per_block").is_array();
+  check(!has_no_attention && !has_lists_within && !is_reversed_apart, ErrorKind::file_format,
         "[{}] is a pruned SDXL ({}), as SSD-1B, Segmind-Vega and KOALA-700M are, which is not drawn; give a model with SDXL's "
         "own blocks",
-        where,
-        mid == "UNetMidBlock2DCrossAttn" ? "transformer layers that differ from block to block"
-                                         : "no attention in its middle block");
+        config.where(),
+        has_no_attention ? "no attention in its middle block" : "transformer layers that differ from block to block");
 }
 
 struct Expected {
@@ -41,16 +49,18 @@ struct Expected {
 };
 
 // Settings of other architectures: a value we do not compute must not be passed over in silence.
-void check_supported(const Json& config, std::string_view where) {
+void check_supported(const ConfigReader& config) {
+  // The class default of the two entries that make SDXL differs from ours, so they must be there.
+  for (const auto& [key, value] : {Expected{"addition_embed_type", "text_time"}, Expected{"use_linear_projection", true}})
+    config.check(config.value(key) == value, key, "{}{}", value.dump(), not_sdxl);
   const Expected supported[] = {
-      {"addition_embed_type", "text_time"},
-      {"use_linear_projection", true},
       {"act_fn", "silu"},
       {"class_embed_type", nullptr},
       {"mid_block_type", "UNetMidBlock2DCrossAttn"},
       {"resnet_time_scale_shift", "default"},
       {"dual_cross_attention", false},
       {"only_cross_attention", false},
+      {"encoder_hid_dim", nullptr},
       {"encoder_hid_dim_type", nullptr},
       {"time_embedding_type", "positional"},
       {"conv_in_kernel", 3},
@@ -70,91 +80,90 @@ void check_supported(const Json& config, std::string_view where) {
       {"class_embeddings_concat", false},
       {"downsample_padding", 1},
   };
-  for (const auto& [key, value] : supported) {
-    // The class default of the two entries that make SDXL differs from ours, so they must be there.
-    const bool needed = std::string_view(key) == "addition_embed_type" || std::string_view(key) == "use_linear_projection";
-    const Json got = config.contains(key) ? config.at(key) : needed ? Json() : value;
-    check(got == value, ErrorKind::file_format, "[{}] got {} = {}, expected {}; this is not an SDXL UNet", where, key, got.dump(),
-          value.dump());
-  }
+  for (const auto& [key, value] : supported) config.expect(key, value, not_sdxl);
+  if (config.has("mid_block_only_cross_attention")) config.expect("mid_block_only_cross_attention", false, not_sdxl);
 }
 
-bool has_attention(const std::string& type, const char* with, const char* without, std::string_view where) {
-  check(type == with || type == without, ErrorKind::file_format, "[{}] got block type {}, expected {} or {}", where, type, with,
-        without);
-  return type == with;
+// Per block: whether it has attention.
+std::vector<bool> attention_of(const ConfigReader& config, const std::string& key, size_t blocks, const std::string& with,
+                               const std::string& without) {
+  const auto types = config.need<std::vector<std::string>>(key);
+  config.check(types.size() == blocks, key, "{} block types, as many as block_out_channels has", blocks);
+  std::vector<bool> has_attention;
+  for (const auto& type : types) {
+    if (type != with && type != without)
+      config.refuse(fmt::format("{}[{}]", key, has_attention.size()), type, fmt::format("{} or {}", with, without));
+    has_attention.push_back(type == with);
+  }
+  return has_attention;
 }
 
 // A number, or height and width where they are the same: pictures are square unless asked for otherwise.
-int64_t sample_size_of(const Json& config, int64_t otherwise, std::string_view where) {
-  const Json value = config.value("sample_size", Json());
-  if (!value.is_array()) return get_or(config, "sample_size", otherwise, where);
-  const auto sides = get<std::vector<int64_t>>(config, "sample_size", where);
-  check(sides.size() == 2 && sides[0] == sides[1], ErrorKind::file_format,
-        "[{}] \"sample_size\": got {}, expected one number or twice the same; write the shorter side there and choose sizes with "
-        "-W and -H",
-        where, value.dump());
+int64_t sample_size_of(const ConfigReader& config, int64_t otherwise) {
+  if (!config.value("sample_size").is_array()) {
+    config.read_size("sample_size", otherwise);
+    return otherwise;
+  }
+  const auto sides = config.need_sizes("sample_size");
+  config.check(sides.size() == 2 && sides[0] == sides[1], "sample_size",
+               "one number or twice the same; write the shorter side there and choose sizes with -W and -H");
   return sides[0];
 }
 
-std::vector<UNetConfig::Block> blocks_of(const Json& config, std::string_view where) {
-  const auto channels = get<std::vector<int64_t>>(config, "block_out_channels", where);
-  const auto down = get<std::vector<std::string>>(config, "down_block_types", where);
-  const auto up = get<std::vector<std::string>>(config, "up_block_types", where);
+std::vector<UNetConfig::Block> blocks_of(const ConfigReader& config) {
+  const auto channels = config.need_sizes("block_out_channels");
   const size_t n = channels.size();
-  check(n > 0 && down.size() == n && up.size() == n, ErrorKind::file_format,
-        "[{}] got {} block_out_channels, {} down and {} up block types; expected the same number of each", where, n, down.size(),
-        up.size());
-  const auto layers = per_block(config, "layers_per_block", n, 2, where);
-  const auto depth = per_block(config, "transformer_layers_per_block", n, 1, where);
+  const auto down = attention_of(config, "down_block_types", n, "CrossAttnDownBlock2D", "DownBlock2D");
+  const auto up = attention_of(config, "up_block_types", n, "CrossAttnUpBlock2D", "UpBlock2D");
+  const auto layers = per_block(config, "layers_per_block", n, 2, {1, most_layers});
+  const auto depth = per_block(config, "transformer_layers_per_block", n, 1, {0, most_layers});
   // attention_head_dim holds the number of heads: a naming error that diffusers keeps for compatibility.
-  const bool named = !config.value("num_attention_heads", Json()).is_null();
-  const auto heads = per_block(config, named ? "num_attention_heads" : "attention_head_dim", n, 8, where);
-  const auto context = per_block(config, "cross_attention_dim", n, 1280, where);
+  const char* of_heads = config.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim";
+  const auto heads = per_block(config, of_heads, n, 8, {1, ConfigReader::largest_size});
+  const auto context = per_block(config, "cross_attention_dim", n, 1280, {1, ConfigReader::largest_size});
   std::vector<UNetConfig::Block> blocks;
   for (size_t i = 0; i < n; ++i) {
-    check(channels[i] > 0 && heads[i] > 0 && channels[i] % heads[i] == 0 && layers[i] > 0 && depth[i] >= 0 && context[i] > 0,
-          ErrorKind::file_format, "[{}] block {}: {} channels, {} heads, {} layers, depth {}, context {} do not fit together",
-          where, i, channels[i], heads[i], layers[i], depth[i], context[i]);
-    blocks.push_back({channels[i], layers[i], depth[i], heads[i], context[i],
-                      has_attention(down[i], "CrossAttnDownBlock2D", "DownBlock2D", where),
-                      has_attention(up[n - 1 - i], "CrossAttnUpBlock2D", "UpBlock2D", where)});
+    config.check(channels[i] % heads[i] == 0, of_heads, "numbers of heads that divide block_out_channels; {} do not divide {}",
+                 heads[i], channels[i]);
+    blocks.push_back({channels[i], layers[i], depth[i], heads[i], context[i], down[i], up[n - 1 - i]});
   }
   return blocks;
+}
+
+// Sinusoidal embeddings have as many sines as cosines, and divide by half their width less freq_shift.
+void check_embeddings(const ConfigReader& config, const UNetConfig& read) {
+  const int64_t time = read.blocks.front().channels, ids = read.addition_time_embed_dim;
+  config.check(time % 2 == 0, "block_out_channels", "an even number first, got {}", time);
+  config.check(ids % 2 == 0, "addition_time_embed_dim", "an even number");
+  config.check(read.freq_shift < static_cast<double>(std::min(time, ids)) / 2, "freq_shift",
+               "less than {}, half of the width of the embeddings", std::min(time, ids) / 2);
 }
 
 }  // namespace
 
 UNetConfig UNetConfig::from_json(std::string_view text, std::string_view where) {
-  const Json json = parse_json(text, where);
-  try {
-    check(json.is_object(), ErrorKind::file_format, "[{}] got {}, expected a JSON object", where, json_excerpt(json));
-    refuse_pruned(json, where);
-    check_supported(json, where);
-    UNetConfig config;
-    const auto read = [&](const char* key, auto& value) { value = get_or(json, key, value, where); };
-    read("in_channels", config.in_channels);
-    read("out_channels", config.out_channels);
-    config.sample_size = sample_size_of(json, config.sample_size, where);
-    read("norm_num_groups", config.norm_num_groups);
-    read("norm_eps", config.norm_eps);
-    read("flip_sin_to_cos", config.flip_sin_to_cos);
-    read("freq_shift", config.freq_shift);
-    config.addition_time_embed_dim = get<int64_t>(json, "addition_time_embed_dim", where);
-    config.projection_class_embeddings_input_dim = get<int64_t>(json, "projection_class_embeddings_input_dim", where);
-    config.blocks = blocks_of(json, where);
-    for (const auto& block : config.blocks)
-      check(config.norm_num_groups > 0 && block.channels % config.norm_num_groups == 0, ErrorKind::file_format,
-            "[{}] {} channels cannot be split into {} groups", where, block.channels, config.norm_num_groups);
-    check(config.sample_size > 0 && config.addition_time_embed_dim > 0 && config.in_channels > 0, ErrorKind::file_format,
-          "[{}] got a size of zero or less", where);
-    check(config.norm_eps > 0 && std::isfinite(config.norm_eps) && std::isfinite(config.freq_shift), ErrorKind::file_format,
-          "[{}] got norm_eps {} and freq_shift {}, expected finite numbers and norm_eps above 0", where, config.norm_eps,
-          config.freq_shift);
-    return config;
-  } catch (const Json::exception& e) {
-    fail(ErrorKind::file_format, "[{}] {}", where, e.what());
+  const ConfigReader reader(text, std::string(where));
+  refuse_pruned(reader);
+  check_supported(reader);
+  UNetConfig config;
+  reader.read_size("in_channels", config.in_channels);
+  reader.read_size("out_channels", config.out_channels);
+  config.sample_size = sample_size_of(reader, config.sample_size);
+  reader.read_size("norm_num_groups", config.norm_num_groups);
+  reader.read_positive("norm_eps", config.norm_eps);
+  reader.read("flip_sin_to_cos", config.flip_sin_to_cos);
+  reader.read("freq_shift", config.freq_shift);
+  for (const auto& [key, value] : {std::pair{"addition_time_embed_dim", &config.addition_time_embed_dim},
+                                   {"projection_class_embeddings_input_dim", &config.projection_class_embeddings_input_dim}}) {
+    reader.require(key, "an integer");
+    reader.read_size(key, *value);
   }
+  config.blocks = blocks_of(reader);
+  for (const auto& block : config.blocks)
+    reader.check(block.channels % config.norm_num_groups == 0, "norm_num_groups", "a divisor of block_out_channels {}",
+                 block.channels);
+  check_embeddings(reader, config);
+  return config;
 }
 
 void UNetConfig::check_draws_from_text(std::string_view where) const {

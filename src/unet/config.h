@@ -1,5 +1,5 @@
 #pragma once
-// What config.json says of a UNet2DConditionModel, per block. Source: diffusers, models/unets/unet_2d_condition.py.
+// config.json of a UNet2DConditionModel. Source: diffusers, models/unets/unet_2d_condition.py.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +15,7 @@ struct UNetConfig {
   bool flip_sin_to_cos = true;
   double freq_shift = 0;
   int64_t addition_time_embed_dim = 256;
-  int64_t projection_class_embeddings_input_dim = 2816;  // pooled width + sizes * addition_time_embed_dim
+  int64_t projection_class_embeddings_input_dim = 2816;  // pooled width + time ids * addition_time_embed_dim
 
   struct Block {
     int64_t channels, layers, transformer_layers, num_attention_heads, cross_attention_dim;
@@ -25,8 +25,8 @@ struct UNetConfig {
 
   int64_t time_embed_dim() const { return 4 * blocks.front().channels; }
   int64_t cross_attention_dim() const { return blocks.back().cross_attention_dim; }
-  // How many size numbers go with a pooled vector of that width: 6 for the base, 5 for the refiner (aesthetic score).
-  int64_t size_numbers(int64_t pooled_width) const {
+  // Entries of add_time_ids that go with a pooled vector of that width: 6 for the base, 5 for the refiner (aesthetic score).
+  int64_t num_time_ids(int64_t pooled_width) const {
     return (projection_class_embeddings_input_dim - pooled_width) / addition_time_embed_dim;
   }
 

@@ -2,11 +2,11 @@
 
 namespace negativa {
 
-Tensor time_ids(const SizeCond& sizes, int64_t numbers, double aesthetic_score) {
-  check(numbers == 5 || numbers == 6, ErrorKind::shape, "[unet] wants {} size numbers, expected 5 or 6", numbers);
+Tensor time_ids(const SizeCond& sizes, int64_t count, double aesthetic_score) {
+  check(count == 5 || count == 6, ErrorKind::shape, "[unet] wants {} time ids, expected 5 or 6", count);
   std::vector<double> ids{double(sizes.original_size.height), double(sizes.original_size.width),
                           double(sizes.crop_top_left.height), double(sizes.crop_top_left.width)};
-  if (numbers == 5)
+  if (count == 5)
     ids.push_back(aesthetic_score);
   else
     ids.insert(ids.end(), {double(sizes.target_size.height), double(sizes.target_size.width)});

@@ -16,6 +16,6 @@ struct SizeCond {
 
 // One row of add_time_ids, [6] fp32: the three pairs, height first; [5] for a model that takes an aesthetic score instead of the
 // target size.
-Tensor time_ids(const SizeCond& sizes, int64_t numbers = 6, double aesthetic_score = 6);
+Tensor time_ids(const SizeCond& sizes, int64_t count = 6, double aesthetic_score = 6);
 
 }  // namespace negativa

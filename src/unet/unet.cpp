@@ -62,68 +62,53 @@ nn::ResnetBlock resnet(const UNetConfig& config, int64_t in_channels, int64_t ou
 
 }  // namespace
 
-UNet::UNet(const UNetConfig& config)
-    : config(config),
-      conv_in(config.in_channels, config.blocks.front().channels),
-      conv_norm_out(config.norm_num_groups, config.blocks.front().channels, config.norm_eps),
-      conv_out(config.blocks.front().channels, config.out_channels) {
+UNet::UNet(const UNetConfig& config) : config(config), down_blocks(config.blocks.size()), up_blocks(config.blocks.size()) {
   const auto first = config.blocks.front().channels, time = config.time_embed_dim();
   time_embedding = {nn::Linear(first, time), nn::Linear(time, time)};
   add_embedding = {nn::Linear(config.projection_class_embeddings_input_dim, time), nn::Linear(time, time)};
-  build_down();
-  build_mid();
-  build_up();
+  for (const auto& layer : layers_of(config)) build(layer);
 }
 
-void UNet::build_down() {
-  int64_t channels = config.blocks.front().channels;
-  for (size_t i = 0; i < config.blocks.size(); ++i) {
-    const auto& block = config.blocks[i];
-    DownBlock& down = down_blocks.emplace_back();
-    for (int64_t j = 0; j < block.layers; ++j) {
-      down.resnets.push_back(resnet(config, channels, block.channels));
-      if (block.down_attention) down.attentions.push_back(transformer(config, block));
-      channels = block.channels;
-    }
-    if (i + 1 < config.blocks.size()) down.downsamplers.push_back({nn::Conv2d(channels, channels, 3, 2, 1)});
-  }
-}
-
-void UNet::build_mid() {
-  const auto& block = config.blocks.back();
-  mid_block.resnets.assign(2, resnet(config, block.channels, block.channels));
-  mid_block.attentions.push_back(transformer(config, block));
-}
-
-// Skips are popped from the way down's outputs: conv_in, then each resnet, then each downsampler.
-void UNet::build_up() {
-  std::vector<int64_t> skips{config.blocks.front().channels};
-  for (size_t i = 0; i < config.blocks.size(); ++i) {
-    skips.insert(skips.end(), config.blocks[i].layers, config.blocks[i].channels);
-    if (i + 1 < config.blocks.size()) skips.push_back(config.blocks[i].channels);
-  }
-  int64_t channels = config.blocks.back().channels;
-  for (size_t i = config.blocks.size(); i-- > 0;) {
-    const auto& block = config.blocks[i];
-    UpBlock& up = up_blocks.emplace_back();
-    for (int64_t j = 0; j < block.layers + 1; ++j) {
-      up.resnets.push_back(resnet(config, channels + skips.back(), block.channels));
-      skips.pop_back();
-      if (block.up_attention) up.attentions.push_back(transformer(config, block));
-      channels = block.channels;
-    }
-    if (i > 0) up.upsamplers.push_back({nn::Conv2d(channels, channels)});
+// The next of its kind in its block.
+void UNet::build(const UNetLayer& layer) {
+  using Kind = UNetLayer::Kind;
+  const auto in = layer.in_channels, out = layer.out_channels;
+  auto& down = down_blocks[layer.block];
+  auto& up = up_blocks[up_blocks.size() - 1 - layer.block];
+  const auto of_its_way = [&](auto& of_down, auto& of_mid, auto& of_up) -> auto& {
+    return layer.way == UNetLayer::Way::down ? of_down : layer.way == UNetLayer::Way::mid ? of_mid : of_up;
+  };
+  switch (layer.kind) {
+    case Kind::conv_in:
+      conv_in = nn::Conv2d(in, out);
+      break;
+    case Kind::resnet:
+      of_its_way(down.resnets, mid_block.resnets, up.resnets).push_back(resnet(config, in, out));
+      break;
+    case Kind::transformer:
+      of_its_way(down.attentions, mid_block.attentions, up.attentions).push_back(transformer(config, config.blocks[layer.block]));
+      break;
+    case Kind::downsample:
+      down.downsamplers.push_back({nn::Conv2d(in, out, 3, 2, 1)});
+      break;
+    case Kind::upsample:
+      up.upsamplers.push_back({nn::Conv2d(in, out)});
+      break;
+    case Kind::conv_out:
+      conv_norm_out = nn::GroupNorm(config.norm_num_groups, in, config.norm_eps);
+      conv_out = nn::Conv2d(in, out);
+      break;
   }
 }
 
 PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& adapters) const {
   const auto& [prompt_embeds, pooled, time_ids] = condition;
-  const int64_t batch = prompt_embeds.size(0), numbers = config.size_numbers(pooled.size(-1));
+  const int64_t batch = prompt_embeds.size(0), num_time_ids = config.num_time_ids(pooled.size(-1));
   check_shape("prompt_embeds", prompt_embeds, {batch, -1, config.cross_attention_dim()});
-  check(pooled.size(-1) + numbers * config.addition_time_embed_dim == config.projection_class_embeddings_input_dim,
+  check(pooled.size(-1) + num_time_ids * config.addition_time_embed_dim == config.projection_class_embeddings_input_dim,
         ErrorKind::shape, "[unet] pooled_prompt_embeds of width {} do not fit an addition embedding of {}", pooled.size(-1),
         config.projection_class_embeddings_input_dim);
-  check_shape("add_time_ids", time_ids, {batch, numbers});
+  check_shape("add_time_ids", time_ids, {batch, num_time_ids});
 
   const Tensor sizes =
       sinusoidal_embedding(time_ids.flatten(), config.addition_time_embed_dim, config.flip_sin_to_cos, config.freq_shift);

@@ -3,7 +3,7 @@
 // Source: Podell et al. 2023, arXiv:2307.01952; diffusers, models/unets/unet_2d_condition.py.
 #include "nn/resnet_block.h"
 #include "nn/transformer.h"
-#include "unet/config.h"
+#include "unet/layers.h"
 
 namespace negativa {
 
@@ -91,9 +91,7 @@ class UNet {
   }
 
  private:
-  void build_down();
-  void build_mid();
-  void build_up();
+  void build(const UNetLayer& layer);
 
   nn::Conv2d conv_in;
   TimestepEmbedding time_embedding, add_embedding;

@@ -18,8 +18,8 @@ struct CLIPConfig {
   CLIPVisionConfig vision;
   int64_t projection_dim = 512;
 
-  // Unknown keys are ignored. Throws ErrorKind::file_format naming `where` for another kind of model and for values that cannot
-  // be.
+  // Unknown keys are ignored. Throws ErrorKind::file_format naming `where` and the key for another kind of model and for values
+  // that cannot be.
   static CLIPConfig parse(std::string_view json, std::string_view where);
   static CLIPConfig load(const std::filesystem::path& config_json);
 };

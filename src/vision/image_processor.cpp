@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "base/config_reader.h"
 #include "base/files.h"
-#include "base/json.h"
 #include "base/names.h"
 
 namespace negativa {
@@ -12,80 +12,81 @@ namespace {
 
 using Size = ImageProcessor::Size;
 
-int64_t side(int64_t value, const std::string& key, std::string_view where) {
-  constexpr int64_t largest = 1 << 14;
-  check(value > 0 && value <= largest, ErrorKind::file_format, "[{}] {}: got {}, expected 1 to {} pixels", where, key, value,
-        largest);
-  return value;
+constexpr int64_t largest_side = 1 << 14;  // px
+
+// The forms that mean height and width: a list of both, an object of both. Absent: the value is of another form.
+std::optional<Size> both_sides(const ConfigReader& config, const std::string& key) {
+  Size size;
+  if (config.value(key).is_array()) {
+    const auto sides = config.need_sizes(key);
+    config.check(sides.size() == 2 && sides[0] <= largest_side && sides[1] <= largest_side, key,
+                 "[height, width], each 1 to {} pixels", largest_side);
+    return Size{sides[0], sides[1]};
+  }
+  if (!config.value(key).is_object()) return {};
+  const ConfigReader object = config.object(key);
+  if (!object.has("height") || !object.has("width")) return {};
+  object.read_size("height", size.height, largest_side);
+  object.read_size("width", size.width, largest_side);
+  return size;
 }
 
-// The forms that mean height and width: a list of both, an object of both. Absent: `value` is of another form.
-std::optional<Size> both_sides(const Json& value, const std::string& key, std::string_view where) {
-  if (json_holds<std::vector<int64_t>>(value) && value.size() == 2)
-    return Size{side(value[0].get<int64_t>(), key, where), side(value[1].get<int64_t>(), key, where)};
-  if (value.is_object() && value.contains("height") && value.contains("width"))
-    return Size{side(get<int64_t>(value, "height", where), key, where), side(get<int64_t>(value, "width", where), key, where)};
-  return {};
-}
-
-[[noreturn]] void fail_size(const Json& value, const std::string& key, std::string_view where, std::string_view expected) {
-  fail(ErrorKind::file_format, "[{}] {}: got {}, expected {}", where, key, json_excerpt(value), expected);
-}
-
-void read_size(const Json& json, ImageProcessor& processor, std::string_view where) {
-  const auto found = json.find("size");
-  if (found == json.end() || found->is_null()) return;
+void read_size(const ConfigReader& config, ImageProcessor& processor) {
+  const std::string key = "size";
+  if (!config.has(key)) return;
   processor.shortest_edge.reset();
-  if (const auto both = both_sides(*found, "size", where)) {
+  if (const auto both = both_sides(config, key)) {
     processor.size = *both;
-  } else if (json_holds<int64_t>(*found)) {
-    processor.shortest_edge = side(found->get<int64_t>(), "size", where);
-  } else if (found->is_object() && found->contains("shortest_edge") && !found->contains("longest_edge")) {
-    processor.shortest_edge = side(get<int64_t>(*found, "shortest_edge", where), "size", where);
-  } else {
-    fail_size(*found, "size", where,
-              "a number of pixels, [height, width], or an object with shortest_edge or with height and width");
+    return;
   }
+  int64_t edge = 0;
+  if (config.value(key).is_object()) {
+    const ConfigReader object = config.object(key);
+    config.check(object.has("shortest_edge") && !object.has("longest_edge"), key,
+                 "a number of pixels, [height, width], or an object with shortest_edge or with height and width");
+    object.read_size("shortest_edge", edge, largest_side);
+  } else {
+    config.read_size(key, edge, largest_side);
+  }
+  processor.shortest_edge = edge;
 }
 
-void read_crop_size(const Json& json, ImageProcessor& processor, std::string_view where) {
-  const auto found = json.find("crop_size");
-  if (found == json.end() || found->is_null()) return;
-  if (const auto both = both_sides(*found, "crop_size", where)) {
+void read_crop_size(const ConfigReader& config, ImageProcessor& processor) {
+  const std::string key = "crop_size";
+  if (!config.has(key)) return;
+  if (const auto both = both_sides(config, key)) {
     processor.crop_size = *both;
-  } else if (json_holds<int64_t>(*found)) {
-    processor.crop_size.height = processor.crop_size.width = side(found->get<int64_t>(), "crop_size", where);
-  } else {
-    fail_size(*found, "crop_size", where, "a number of pixels, [height, width], or an object with height and width");
+    return;
   }
+  config.check(!config.value(key).is_object(), key, "a number of pixels, [height, width], or an object with height and width");
+  config.read_size(key, processor.crop_size.height, largest_side);
+  processor.crop_size.width = processor.crop_size.height;
 }
 
 // Pillow's numbers, or torchvision's names as transformers 5 may write them.
-Filter filter_of(const Json& json, Filter fallback, std::string_view where) {
-  const auto found = json.find("resample");
-  if (found == json.end() || found->is_null()) return fallback;
+Filter filter_of(const ConfigReader& config, Filter fallback) {
+  if (!config.has("resample")) return fallback;
+  const auto& got = config.value("resample");
   const std::pair<Json, Filter> known[] = {{1, Filter::lanczos},           {2, Filter::bilinear},
                                            {3, Filter::bicubic},           {"lanczos", Filter::lanczos},
                                            {"bilinear", Filter::bilinear}, {"bicubic", Filter::bicubic}};
   for (const auto& [name, filter] : known)
-    if (*found == name) return filter;
-  fail(ErrorKind::file_format, "[{}] resample: got {}, expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)", where,
-       json_excerpt(*found));
+    if (got == name) return filter;
+  config.refuse("resample", got, "1 (Lanczos), 2 (bilinear) or 3 (bicubic)");
 }
 
-void read_channels(const Json& json, const std::string& key, std::array<float, 3>& values, std::string_view where) {
-  const auto found = json.find(key);
-  if (found == json.end() || found->is_null()) return;
-  if (found->is_number()) {
-    values.fill(found->get<float>());
+void read_channels(const ConfigReader& config, const std::string& key, std::array<float, 3>& values) {
+  if (!config.has(key)) return;
+  if (config.value(key).is_number()) {
+    values.fill(config.need<float>(key));
   } else {
-    const auto list = get<std::vector<double>>(json, key, where);
-    check(list.size() == 3, ErrorKind::file_format, "[{}] {}: got {} numbers, expected 3", where, key, list.size());
+    const auto list = config.need<std::vector<double>>(key);
+    config.check(list.size() == 3, key, "3 numbers, got {}", list.size());
     std::copy(list.begin(), list.end(), values.begin());
   }
   for (const float value : values)
-    check(std::isfinite(value) && (key != "image_std" || value > 0), ErrorKind::file_format,
-          "[{}] {}: got {}, expected finite numbers{}", where, key, json_excerpt(*found), key == "image_std" ? " above 0" : "");
+    config.check(std::isfinite(value) && (key != "image_std" || value > 0), key, "finite numbers{}",
+                 key == "image_std" ? " above 0" : "");
 }
 
 struct Frame {
@@ -135,27 +136,32 @@ Image8 framed(const ImageProcessor& processor, const Image8& image, const Frame&
 }  // namespace
 
 ImageProcessor ImageProcessor::parse(std::string_view text, std::string_view where) {
-  const Json json = parse_json(text, where);
+  return read(ConfigReader(text, std::string(where)));
+}
+
+ImageProcessor ImageProcessor::read(const ConfigReader& reader) {
   ImageProcessor processor;
-  const auto flag = [&](const char* key, bool& value) { value = get_or(json, key, value, where); };
-  flag("do_resize", processor.do_resize);
-  flag("do_center_crop", processor.do_center_crop);
-  flag("do_rescale", processor.do_rescale);
-  flag("do_normalize", processor.do_normalize);
-  read_size(json, processor, where);
-  read_crop_size(json, processor, where);
-  processor.resample = filter_of(json, processor.resample, where);
-  processor.rescale_factor = get_or(json, "rescale_factor", processor.rescale_factor, where);
-  read_channels(json, "image_mean", processor.mean, where);
-  read_channels(json, "image_std", processor.std, where);
+  reader.read("do_resize", processor.do_resize);
+  reader.read("do_center_crop", processor.do_center_crop);
+  reader.read("do_rescale", processor.do_rescale);
+  reader.read("do_normalize", processor.do_normalize);
+  read_size(reader, processor);
+  read_crop_size(reader, processor);
+  processor.resample = filter_of(reader, processor.resample);
+  reader.read("rescale_factor", processor.rescale_factor);
+  read_channels(reader, "image_mean", processor.mean);
+  read_channels(reader, "image_std", processor.std);
   return processor;
 }
 
 ImageProcessor ImageProcessor::load(const std::filesystem::path& folder) {
   const auto own = folder / names::preprocessor_config, joint = folder / names::processor_config;
   if (std::filesystem::exists(own)) return parse(read_file(own), own.string());
-  if (std::filesystem::exists(joint))
-    return parse(get_object(read_json_file(joint), "image_processor", joint.string()).dump(), joint.string());
+  if (std::filesystem::exists(joint)) {
+    const ConfigReader reader(read_file(joint), joint.string());
+    reader.require("image_processor", "an object");
+    return read(reader.object("image_processor"));
+  }
   fail(ErrorKind::missing_key,
        "[judge] {} has no {}, which says how pictures are resized and normalised; copy it from where the model comes from",
        folder.string(), names::preprocessor_config);

@@ -8,6 +8,8 @@
 
 namespace negativa {
 
+class ConfigReader;
+
 struct ImageProcessor {
   struct Size {
     int64_t height = 224, width = 224;  // px
@@ -20,8 +22,9 @@ struct ImageProcessor {
   std::array<float, 3> mean = {0.48145466f, 0.4578275f, 0.40821073f}, std = {0.26862954f, 0.26130258f, 0.27577711f};
 
   // preprocessor_config.json in all spellings there have been: sizes as a number, a list or an object. Absent keys: CLIP's own
-  // values. Throws ErrorKind::file_format naming `where` for what cannot be, and for resampling that is not bilinear, bicubic or
-  // Lanczos.
+  // values. Throws ErrorKind::file_format naming `where` and the key for what cannot be, and for resampling that is not bilinear,
+  // bicubic or Lanczos.
+  static ImageProcessor read(const ConfigReader& reader);
   static ImageProcessor parse(std::string_view json, std::string_view where);
   // preprocessor_config.json, or what transformers 5 writes into processor_config.json. Throws ErrorKind::missing_key: neither is
   // there.

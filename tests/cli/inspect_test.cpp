@@ -100,7 +100,7 @@ TEST(Doctor, DescribesTheMachine) {
   EXPECT_GT(report["fits"][2]["seconds"], report["fits"][0]["seconds"]);
 }
 
-TEST(Compare, DryRunForetellsAndTouchesNothing) {
+TEST(Compare, DryRunPredictsAndTouchesNothing) {
   const Workplace place;
   const Json plan =
       parse_json(place.results({"compare", "--dry-run", "--json", "-p", "a big lion", "--seeds", "3", "--steps", "2"}), "plan");

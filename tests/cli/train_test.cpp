@@ -167,7 +167,7 @@ TEST(TrainLora, BadInputIsOneLine) {
 // Both are bytes of a child process, so neither other tests nor the machine's load matter.
 // Of a miniature's 250 MiB most are the libraries' own pages, which differ from CPU to CPU; at full size predictions hold to a
 // tenth (docs/training.md).
-TEST(TrainLora, TakesTheMemoryThatADryRunForetells) {
+TEST(TrainLora, TakesTheMemoryThatADryRunPredicts) {
   const Workplace place;
   for (const auto& more : {Workplace::Arguments{},
                            {"--gradient-checkpointing", "--resolution", "128"},
@@ -182,9 +182,9 @@ TEST(TrainLora, TakesTheMemoryThatADryRunForetells) {
       if (!last.empty()) all.push_back(last);
       return all;
     };
-    const double foretold = Json::parse(place.results(args("--dry-run")))["peak_gib"].get<double>() * (1 << 30);
+    const double predicted = Json::parse(place.results(args("--dry-run")))["peak_gib"].get<double>() * (1 << 30);
     const auto measured = Json::parse(place.results(args("")))["peak_memory_bytes"].get<double>();
-    EXPECT_NEAR(foretold / measured, 1, 0.2) << foretold << " foretold, " << measured << " measured";
+    EXPECT_NEAR(predicted / measured, 1, 0.2) << predicted << " predicted, " << measured << " measured";
   }
 }
 

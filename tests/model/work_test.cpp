@@ -37,8 +37,8 @@ TEST(Work, GrowsWithRowsAndPixels) {
   const auto base = sdxl<UNetConfig>("unet");
   const Work one = unet_work(base, {1, 64, 64}), two = unet_work(base, {2, 64, 64}), large = unet_work(base, {1, 128, 128});
   EXPECT_NEAR(two.flop / one.flop, 2, 1e-3);
-  EXPECT_GT(two.most_numbers, one.most_numbers);
-  EXPECT_GT(large.most_numbers, one.most_numbers);
+  EXPECT_GT(two.most_elements, one.most_elements);
+  EXPECT_GT(large.most_elements, one.most_elements);
 }
 
 }  // namespace

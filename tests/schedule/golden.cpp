@@ -18,7 +18,7 @@ SchedulerConfig golden_config(const nlohmann::json& options, const std::string& 
                                                       {"dpmpp_2m", "DPMSolverMultistepScheduler"},
                                                       {"heun", "HeunDiscreteScheduler"}};
   config["_class_name"] = classes.at(sampler);
-  return scheduler_config_from_json(config.dump());
+  return scheduler_config_from_json(config.dump(), "golden");
 }
 
 NoiseSchedule sdxl_schedule() { return make_noise_schedule(golden_config()); }

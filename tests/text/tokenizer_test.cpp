@@ -188,7 +188,7 @@ TEST(Tokenizer, SaysWhatIsBrokenInOneLine) {
   const std::string vocabulary = read(source / "vocab.json"), merges = read(source / "merges.txt");
   const std::tuple<std::string, std::string, std::string, std::string> cases[] = {
       {"{", merges, "{}", "vocab.json"},
-      {"[]", merges, "{}", "expected an object"},
+      {"[]", merges, "{}", "expected a JSON object"},
       {R"({"a": "b"})", merges, "{}", "expected an id"},
       {R"({"a": 1, "b": 1})", merges, "{}", "expected each of 0 to 1 once"},
       {vocabulary, merges + "zq qz\n", "{}", "is not made of entries of the vocabulary"},

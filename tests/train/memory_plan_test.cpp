@@ -1,0 +1,50 @@
+#include "train/memory_plan.h"
+
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <gtest/gtest.h>
+
+#include "golden_file.h"
+#include "train/lora_parameters.h"
+
+namespace negativa {
+namespace {
+
+// Bytes of the tensors made in this thread while it is registered, less those freed again.
+class LiveBytes : public c10::MemoryReportingInfoBase {
+ public:
+  int64_t bytes = 0;
+
+  void reportMemoryUsage(void*, int64_t size, size_t, size_t, c10::Device) override { bytes += size; }
+  bool memoryProfilingEnabled() const override { return true; }
+};
+
+// What a forward pass with adapters on all attention layers leaves in memory for its backward pass.
+int64_t kept_bytes(const UNet& unet, const nn::Adapters& adapters, int64_t side) {
+  const UNetCondition condition{at::ones({1, 77, unet.config.cross_attention_dim()}), at::ones({1, 96}),
+                                at::full({1, unet.config.num_time_ids(96)}, 64.0f)};
+  const Tensor sample = at::ones({1, unet.config.in_channels, side, side});
+  const auto live = std::make_shared<LiveBytes>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, live);
+  const Tensor noise_pred = unet.forward(sample, 500, unet.prepare(condition, adapters), adapters);
+  EXPECT_TRUE(noise_pred.requires_grad());
+  return live->bytes;
+}
+
+TEST(MemoryPlan, PredictsWhatAForwardPassKeepsAtEvenAndOddSides) {
+  const auto files = open_model(test::bundled_model());
+  UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
+  unet.load(files.weights("unet"), {});
+  LoraTargets targets;
+  targets.add("unet", nn::walk(unet));
+  const LoraParameters parameters(modules_to_train(targets, "attention", false), 1, 1, at::kFloat);
+  const auto trained = parameters.adapters(false);
+  for (const int64_t side : {16, 17, 18, 19, 9}) {  // halved twice: 17 to 9 and 5, 18 to 9 and 5, 9 to 5 and 3
+    const KeptElements kept = kept_elements(unet.config, side, false);
+    const auto predicted = static_cast<double>((kept.blocks + kept.key_values + kept.resnets) * sizeof(float));
+    const auto measured = static_cast<double>(kept_bytes(unet, trained.of("unet"), side));
+    EXPECT_NEAR(predicted / measured, 1, 0.04) << "latents of " << side;
+  }
+}
+
+}  // namespace
+}  // namespace negativa
