@@ -217,13 +217,14 @@ void read_sampler(const ConfigReader& reader, const Class& known, SchedulerConfi
         fmt::format("the model's scheduler is {}{}, which is not built: {} draws in its place (--sampler chooses another)",
                     config.class_name, other, config.sampler);
   if (!known.sampler)
-    config.sampler_refusal = fmt::format("[{}] {} is not built, and no other stands for it: {}", reader.where(), config.class_name,
-                                         advice_for(config.class_name));
+    config.sampler_refusal = fmt::format("[{}] {} is not built, and no other stands for it: {}", reader.where(),
+                                         config.class_name, advice_for(config.class_name));
   else if ((known.keys & flow) && is_on(reader, "use_flow_sigmas"))
     config.sampler_refusal = fmt::format("[{}] use_flow_sigmas is not built: {}", reader.where(), advice_for("FlowMatch"));
   for (const auto& [of_class, key] : {std::pair{of_dpmpp_2m, "thresholding"}, {clipped_x0, "clip_sample"}})
     if (config.sampler_refusal.empty() && (known.keys & of_class) && is_on(reader, key))
-      config.sampler_refusal = fmt::format("[{}] {} is not built, nor does it suit latents; choose with --sampler", reader.where(), key);
+      config.sampler_refusal =
+          fmt::format("[{}] {} is not built, nor does it suit latents; choose with --sampler", reader.where(), key);
 }
 
 }  // namespace

@@ -22,8 +22,10 @@ NamedShapes both_layers() {
 }
 
 LoraReport compared(const Path& file) {
-  const CancelToken cancel;
-  return lora_inspect({file, ""}, cancel);
+  Engine engine({.places = {.bundled = std::filesystem::path(NEGATIVA_SOURCE_DIR) / "models"}});
+  EventSink silence;
+  const CancelToken never;
+  return lora_inspect(engine, {file, ""}, silence, never);
 }
 
 }  // namespace

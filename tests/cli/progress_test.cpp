@@ -1,14 +1,17 @@
 
 #include "progress.h"
 
+#include <gtest/gtest.h>
+
 #include <csignal>
 #include <thread>
 #include <vector>
 
-#include "base/cancel.h"
-#include "temporary_folder.h"
+#include "base/temporary_folder.h"
+#include "interrupt.h"
+#include "stderr.h"
 
-namespace negativa {
+namespace negativa::cli {
 
 TEST(Progress, SaysCountRateAndTimeLeft) {
   EXPECT_EQ(progress_bar("denoise", 25, 50, 2.0), "denoise  [############------------] 25/50  12.5 it/s  2 s left");
@@ -76,4 +79,4 @@ TEST(Cancel, TheSecondInterruptEndsTheProgramAtOnce) {
       testing::ExitedWithCode(130), "stopping");
 }
 
-}  // namespace negativa
+}  // namespace negativa::cli

@@ -13,7 +13,7 @@
 #include "experiment/calibration.h"
 #include "golden_file.h"
 #include "lora/adapter_config.h"
-#include "pipeline/models.h"
+#include "model/models.h"
 #include "text/tokenizer_files.h"
 #include "vision/clip_config.h"
 #include "vision/image_processor.h"
@@ -150,7 +150,7 @@ TEST(ConfigFiles, OfTheBundledModelNameFileAndKeyOfEveryValueOfAnotherType) {
   for (const auto& file : config_files()) {
     const Json whole = read_json_file(test::source_folder() / file.name);
     EXPECT_NO_THROW(file.read(whole.dump(), where_of(file))) << file.name;
-    replace_each(file, whole, {}, "");
+    replace_each(file, whole, Json::json_pointer(), "");
   }
 }
 

@@ -10,6 +10,7 @@
 #include "jobs/lora_convert.h"
 #include "jobs/lora_layers.h"
 #include "jobs/lora_merge.h"
+#include "model/recipe_inputs.h"
 
 namespace negativa {
 
@@ -88,9 +89,10 @@ TEST(LoraConvert, KnowsTheLayersOfFullSizeSdxlWithoutTheModel) {
   tensors[stem + ".lora_down.weight"] = at::ones({2, 2048});
   tensors[stem + ".lora_up.weight"] = at::ones({640, 2});
   write_safetensors(folder / "sdxl.safetensors", tensors);
-  EXPECT_EQ(lora_layers("", {folder / "sdxl.safetensors"}).model, "sdxl-layers");
-  EXPECT_EQ(lora_layers("", {wrong}).model, "emoji-xl");
-  EXPECT_EQ(lora_layers("", {wrong, folder / "sdxl.safetensors"}).model, "emoji-xl");  // fits neither: reading says why
+  EXPECT_EQ(lora_layers("", {folder / "sdxl.safetensors"}, test::places()).model, "sdxl-layers");
+  EXPECT_EQ(lora_layers("", {wrong}, test::places()).model, "emoji-xl");
+  EXPECT_EQ(lora_layers("", {wrong, folder / "sdxl.safetensors"}, test::places()).model,
+            "emoji-xl");  // fits neither: reading says why
   convert(folder / "sdxl.safetensors", folder / "out.safetensors", "diffusers");
   EXPECT_TRUE(SafetensorsFile::open(folder / "out.safetensors")
                   ->find("unet.down_blocks.1.attentions.0.transformer_blocks.1.attn2.to_k.lora.down.weight"));
@@ -127,7 +129,7 @@ TEST(LoraMerge, SaysInTheFileWhatItIsMadeOf) {
   EXPECT_EQ(metadata.at("ss_network_dim"), "Dynamic");
   const Json parts = parse_json(metadata.at("negativa.merged_from"), "parts");
   EXPECT_EQ(parts[0]["weight"], 0.7);
-  EXPECT_EQ(parts[1]["sha256"], lora_input(kohya).sha256);
+  EXPECT_EQ(parts[1]["sha256"], lora_input(kohya, {}).sha256);
 }
 
 TEST(LoraMerge, TheSameMergeIsTheSameBytes) {
@@ -190,11 +192,11 @@ TEST(LoraBake, LeavesNothingWhenItFails) {
 TEST(LoraInput, OfAPeftFolderOfSeveralPartsIsThatOfAllOfThem) {
   const TemporaryFolder folder;
   convert(kohya, folder / "peft", "peft");
-  const auto before = lora_input(folder / "peft");
+  const auto before = lora_input(folder / "peft", {});
   EXPECT_EQ(before.name, "peft");
   fs::copy_file(folder / "peft/text_encoder/adapter_model.safetensors", folder / "peft/unet/adapter_model.safetensors",
                 fs::copy_options::overwrite_existing);
-  EXPECT_NE(lora_input(folder / "peft").sha256, before.sha256);
+  EXPECT_NE(lora_input(folder / "peft", {}).sha256, before.sha256);
 }
 
 }  // namespace negativa

@@ -279,7 +279,8 @@ TEST(ModelKinds, PredictWhatTheirFilesSayOrWhatIsAskedOverThem) {
   TensorPlans file = {{"model.diffusion_model.label_emb.0.0.weight", {at::kHalf, {1}}}, {"ztsnr", {at::kFloat, {0}}}};
   const auto scheduler_of = [&](const Metadata& metadata, const PredictionRequest& request = {}) {
     write_header(folder / "m.safetensors", file, metadata);
-    return scheduler_config_from_json(open_model(folder / "m.safetensors", test::places()).config_json("scheduler"), "scheduler_config", request);
+    return scheduler_config_from_json(open_model(folder / "m.safetensors", test::places()).config_json("scheduler"),
+                                      "scheduler_config", request);
   };
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { scheduler_of({}); }), "was trained to zero terminal SNR (tensor ztsnr)"));
   EXPECT_EQ(scheduler_of({}, {PredictionType::v_prediction, {}}).prediction_source, "--prediction-type");

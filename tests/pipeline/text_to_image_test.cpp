@@ -151,6 +151,7 @@ class Patient : public Sampler {
   GridRules grid_rules() const override { return GridRules::euler; }
   float init_noise_sigma(const SigmaGrid&) const override { return 1; }
   Tensor scale_model_input(float, const Tensor& sample) const override { return sample; }
+  Tensor x0(float, const Tensor& sample, const Tensor&) const override { return sample; }
   int64_t predictions(int64_t, const SigmaGrid&) const override { return 3; }
   Tensor step(const SamplerStep& step, const Predict& predict, Generator&, SamplerState& state) const override {
     int& steps = state.as<int>();

@@ -39,32 +39,32 @@ TEST(DerivedSeed, DiffersInItsLow32BitsBySeedPurposeAndIndex) {
   EXPECT_EQ(seeds.size(), 1000u);
 }
 
-// docs/formats.md, "Training set", followed in Python: two epochs of three pictures, each twice.
+// docs/formats.md, "Training set", followed in Python: two epochs of six pictures.
 TEST(DataOrder, IsThatOfItsDefinition) {
-  DataOrder order{7, "instance", 3, 2, 12, true};
+  DataOrder order{7, "instance", 6, 12, true};
   EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{0, true},
                                                             {1, true},
                                                             {2, false},
-                                                            {1, true},
-                                                            {0, false},
-                                                            {2, true},
+                                                            {4, true},
+                                                            {3, false},
+                                                            {5, true},
                                                             {2, false},
-                                                            {2, false},
+                                                            {5, false},
                                                             {0, true},
                                                             {1, true},
-                                                            {0, true},
-                                                            {1, false}}));
+                                                            {3, true},
+                                                            {4, false}}));
   order.stream = "class";
-  EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{2, true},
-                                                            {1, true},
+  EXPECT_EQ(rows_of_step(order, 1), (std::vector<RowChoice>{{5, true},
+                                                            {4, true},
                                                             {0, true},
-                                                            {0, false},
+                                                            {3, false},
                                                             {1, false},
                                                             {2, true},
-                                                            {1, true},
-                                                            {2, true},
+                                                            {4, true},
+                                                            {5, true},
                                                             {0, false},
-                                                            {0, true},
+                                                            {3, true},
                                                             {1, false},
                                                             {2, true}}));
 }
