@@ -29,14 +29,16 @@ struct Facts {
 // What is the same for all pictures of a run.
 struct Known {
   bool two_encoders = true;
-  int64_t base_numbers = 6, refiner_numbers = 0;  // 6: sizes with a target; 5: with an aesthetic score instead; 0: no refiner
+  int64_t base_time_ids = 6,
+          refiner_time_ids =
+              0;  // entries of add_time_ids; 6: sizes with a target; 5: with an aesthetic score instead; 0: no refiner
 
   explicit Known(const Models& models) : two_encoders(models.files().has(names::text_encoder)) {
-    const auto numbers = [](const ModelFiles& files, const UNetConfig& unet) {
+    const auto num_time_ids = [](const ModelFiles& files, const UNetConfig& unet) {
       return unet.num_time_ids(text_config(files, names::text_encoder_2).projection_dim);
     };
-    base_numbers = numbers(models.files(), models.facts().unet);
-    if (models.refiner_facts()) refiner_numbers = numbers(*models.refiner_files(), models.refiner_facts()->unet);
+    base_time_ids = num_time_ids(models.files(), models.facts().unet);
+    if (models.refiner_facts()) refiner_time_ids = num_time_ids(*models.refiner_files(), models.refiner_facts()->unet);
   }
 };
 
@@ -50,8 +52,8 @@ Facts facts_of(const Models& models, const Known& known, const AskedPicture& pic
   facts.refiner_guided = is_guided(refiner_guidance(picture.plan), course.split.refiner, course.grid.steps());
   facts.two_encoders = known.two_encoders;
   facts.zero_negative = models.facts().zero_negative;
-  const auto takes = [&](int64_t numbers) {
-    return (facts.base_draws && known.base_numbers == numbers) || (facts.refiner_draws && known.refiner_numbers == numbers);
+  const auto takes = [&](int64_t count) {
+    return (facts.base_draws && known.base_time_ids == count) || (facts.refiner_draws && known.refiner_time_ids == count);
   };
   facts.takes_score = takes(5);
   facts.takes_target = takes(6);

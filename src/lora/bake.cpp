@@ -142,7 +142,7 @@ Tensor baked(const std::string& part, const std::string& key, const BakedTensor&
   for (const auto& [module, factor] : tensor.deltas) weight.add_(delta(*module, factor));
   const Tensor stored = weight.to(tensor.plan.dtype);
   check(!at::isFloatingType(tensor.plan.dtype) || at::isfinite(stored).all().item<bool>(), ErrorKind::input,
-        "[{}] {} has numbers that {} cannot hold; try --weights-dtype fp32 or bf16, or a smaller weight", part, key,
+        "[{}] {} has values that {} cannot hold; try --weights-dtype fp32 or bf16, or a smaller weight", part, key,
         dtype_name(tensor.plan.dtype));
   return stored;
 }

@@ -82,7 +82,7 @@ std::string shape_fault(const Pieces& pieces) {
   const Shape down = matrix_shape(pieces.down->shape), up = matrix_shape(pieces.up->shape);
   for (const auto* entry : {pieces.down, pieces.up})
     if (!at::isFloatingType(entry->dtype))
-      return fmt::format("{} holds {} numbers, expected floating-point ones", target.name, dtype_name(entry->dtype));
+      return fmt::format("{} holds {} elements, expected floating-point ones", target.name, dtype_name(entry->dtype));
   if (down.size() != 2 || down[1] != target.in_features || down[0] < 1)
     return fmt::format("{}: down is {}, expected [rank, {}]", target.name, to_string(pieces.down->shape), target.in_features);
   if (up.size() != 2 || up[0] != target.out_features)

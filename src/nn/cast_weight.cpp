@@ -6,7 +6,7 @@ namespace negativa::nn {
 
 namespace {
 
-constexpr int64_t large = 256 << 10;  // numbers
+constexpr int64_t large = 256 << 10;  // elements
 
 Tensor in_own_memory(const Tensor& stored, const Tensor& like) {
   thread_local Tensor memory;

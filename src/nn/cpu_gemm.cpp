@@ -15,7 +15,7 @@ struct Patches {
   int64_t height, width, channels, kernel, stride, padding, out_height, out_width;
 };
 
-// Pixels [begin, end) of the output, each a row of kernel*kernel*channels numbers; zeros beyond the edges.
+// Pixels [begin, end) of the output, each a row of kernel*kernel*channels elements; zeros beyond the edges.
 void copy_patches(const Patches& p, int64_t begin, int64_t end, float* rows) {
   const size_t pixel_bytes = p.channels * sizeof(float);
   for (int64_t i = begin; i < end; ++i) {

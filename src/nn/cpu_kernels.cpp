@@ -77,7 +77,7 @@ NEGATIVA_CLONES void geglu_row(const float* x, int64_t n, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * gelu(x[n + i]);
 }
 
-// Each row less its mean, over its standard deviation: three passes over numbers that stay in the first-level cache.
+// Each row less its mean, over its standard deviation: three passes over values that stay in the first-level cache.
 NEGATIVA_CLONES void normalise_rows(const float* x, const float* weight, const float* bias, int64_t rows, int64_t width,
                                     float eps, float* y) {
   const float share = 1.0f / static_cast<float>(width);
@@ -228,7 +228,7 @@ inline __attribute__((always_inline)) void all_sums(const float* scalars, int64_
   if constexpr (n > 1) all_sums<n / 2>(scalars + r * row, row, column, vectors, count, sums + r, rows - r);
 }
 
-// exp_fast of each lane, for numbers of 0 and less.
+// exp_fast of each lane, for values of 0 and less.
 inline __attribute__((always_inline)) void exp_lanes(Lanes& x) {
   using Bits = int32_t __attribute__((vector_size(sizeof(Lanes)), aligned(alignof(float)), may_alias));
   constexpr float to_integer = 0x1.8p23f;  // a float this large has no fraction, and its lowest bits are the integer

@@ -16,8 +16,8 @@ template <int lanes>
 using Vector = typename VectorOf<lanes>::type;
 
 template <int lanes>
-NEGATIVA_INLINE const Vector<lanes>& vector_at(const float* numbers) {
-  return *reinterpret_cast<const Vector<lanes>*>(numbers);
+NEGATIVA_INLINE const Vector<lanes>& vector_at(const float* elements) {
+  return *reinterpret_cast<const Vector<lanes>*>(elements);
 }
 
 // sum = start + bias at a column; zeros beyond the last.

@@ -15,10 +15,10 @@ constexpr int64_t panel_width = 16;
 // patch is copied (indirect convolution: Dukhan 2019, arXiv:1907.02129).
 struct Product {
   int64_t rows, parts, depth, width;
-  const float* const* sources;  // [parts, rows] pointers to depth numbers
+  const float* const* sources;  // [parts, rows] pointers to depth elements
   const float* weights;         // [panels, parts * depth, panel_width]
   const float* bias;            // [width]
-  const float* const* start;    // [rows] pointers to width numbers
+  const float* const* start;    // [rows] pointers to width elements
   float* out;                   // [rows, width]
 };
 

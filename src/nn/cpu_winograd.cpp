@@ -13,12 +13,12 @@ namespace {
 constexpr int64_t positions = 16;     // of a 4x4 tile of the input, which gives 2x2 of the output
 constexpr int64_t tiles_a_task = 32;  // transformed tiles stay in the L2 cache
 
-// From one position's matrix to the next. The sixteen numbers of a channel must not fall on one set of the first-level cache.
+// From one position's matrix to the next. The sixteen elements of a channel must not fall on one set of the first-level cache.
 int64_t matrix_stride(int64_t tiles, int64_t channels) { return tiles * channels + lanes; }
 
-inline __attribute__((always_inline)) Lanes& lanes_at(float* numbers) { return *reinterpret_cast<Lanes*>(numbers); }
-inline __attribute__((always_inline)) const Lanes& lanes_at(const float* numbers) {
-  return *reinterpret_cast<const Lanes*>(numbers);
+inline __attribute__((always_inline)) Lanes& lanes_at(float* elements) { return *reinterpret_cast<Lanes*>(elements); }
+inline __attribute__((always_inline)) const Lanes& lanes_at(const float* elements) {
+  return *reinterpret_cast<const Lanes*>(elements);
 }
 
 // B^T d B of one tile for each channel. pixels: the 16 of d; target + i * stride: position i.
@@ -69,8 +69,8 @@ struct Scratch {  // of a thread; grows to the largest layer
   std::vector<float> input, products, zeros, dropped;
 
   void fit(int64_t in, int64_t out) {
-    const auto grow = [](std::vector<float>& numbers, int64_t length) {
-      if (static_cast<int64_t>(numbers.size()) < length) numbers.resize(length);
+    const auto grow = [](std::vector<float>& elements, int64_t length) {
+      if (static_cast<int64_t>(elements.size()) < length) elements.resize(length);
     };
     grow(input, positions * matrix_stride(tiles_a_task, in));
     grow(products, positions * matrix_stride(tiles_a_task, out));

@@ -69,7 +69,7 @@ void append(std::vector<Tensor>& inputs, const Tensor& residual, const std::vect
   }
 }
 
-// The same numbers as a leaf of a new graph.
+// The same values as a leaf of a new graph.
 Tensor as_leaf(const Tensor& tensor) {
   return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor;
 }
@@ -122,7 +122,7 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& 
     std::vector<Tensor> gradients(2);
     if (needed(1)) gradients[1] = gradient;
     if (!needed(0)) return gradients;
-    // The input's numbers are not needed, but its sizes are asked for as a tensor.
+    // The input's values are not needed, but its sizes are asked for as a tensor.
     const Tensor sizes = at::empty(x_shape, gradient.options(), at::MemoryFormat::ChannelsLast);
     const std::array<int64_t, 2> stride{layer.stride, layer.stride}, padding{layer.padding, layer.padding};
     gradients[0] =

@@ -95,14 +95,14 @@ void pack_small(const Walk& module, const CancelToken* cancel) {
 }
 
 int64_t packed_bytes(const Weights& weights) {
-  int64_t numbers = 0;
+  int64_t elements = 0;
   for (const auto& [key, source] : weights) {
     const Shape shape = source.shape();
     if (shape.size() < 2 || !cpu::worth_packing(at::empty(shape, at::kMeta))) continue;
     const int64_t count = c10::multiply_integers(shape);
-    numbers += shape.size() == 4 && shape[2] == 3 ? count / 9 * 16 : count;  // 16 numbers for the 9 of a kernel
+    elements += shape.size() == 4 && shape[2] == 3 ? count / 9 * 16 : count;  // 16 elements for the 9 of a kernel
   }
-  return numbers * dtype_bytes(at::kFloat);
+  return elements * dtype_bytes(at::kFloat);
 }
 
 int64_t parameter_count(const Walk& module) {

@@ -70,7 +70,7 @@ struct LoadOptions {
 };
 
 // Missing, extra and misshapen keys of `part` ("unet") are one listed error: ErrorKind::missing_key or shape; weights that are no
-// floating point numbers another: ErrorKind::file_format. Reads headers only.
+// floating-point values another: ErrorKind::file_format. Reads headers only.
 void check_weights(const std::string& part, const Walk& module, const Weights& weights);
 
 // Fills every slot from `weights`, after check_weights.

@@ -13,16 +13,17 @@ void check_text_fits(const ModelFiles& files, const TextNeeds& needs) {
         has_first ? "no second text encoder (text_encoder_2)" : "no text encoders, only the rest of a model");
   const auto second = text_config(files, "text_encoder_2");
   const int64_t context = second.hidden_size + (has_first ? text_config(files, "text_encoder").hidden_size : 0);
-  check(has_first || context == needs.context, ErrorKind::input,
-        "[{}] holds no first text encoder (text_encoder): its UNet reads {} numbers a token, text_encoder_2 alone gives {}; give "
-        "the whole model",
-        where, needs.context, context);
+  check(
+      has_first || context == needs.context, ErrorKind::input,
+      "[{}] holds no first text encoder (text_encoder): its UNet reads {} elements a token, text_encoder_2 alone gives {}; give "
+      "the whole model",
+      where, needs.context, context);
   check(context == needs.context, ErrorKind::input,
-        "[{}] has a UNet that reads {} numbers a token, its text encoders give {}; are these parts of different models?", where,
+        "[{}] has a UNet that reads {} elements a token, its text encoders give {}; are these parts of different models?", where,
         needs.context, context);
   const int64_t of_sizes = needs.add_embedding - second.projection_dim;
   check(second.with_projection && (of_sizes == 5 * needs.a_size || of_sizes == 6 * needs.a_size), ErrorKind::input,
-        "[{}] has a UNet that takes {} numbers of the pooled text and of 5 or 6 sizes ({} each), text_encoder_2 gives {}; are "
+        "[{}] has a UNet that takes {} elements of the pooled text and of 5 or 6 sizes ({} each), text_encoder_2 gives {}; are "
         "these parts of different models?",
         where, needs.add_embedding, needs.a_size, second.with_projection ? second.projection_dim : 0);
 }

@@ -9,7 +9,7 @@ namespace negativa {
 TextModels load_text_models(const ModelFiles& files,
                             const std::function<nn::LoadOptions(const std::string& part, const Weights&)>& options);
 
-// What a UNet needs of the encoders: numbers a token, and inputs of its add_embedding, of which each size takes `a_size`.
+// What a UNet needs of the encoders: elements a token, and inputs of its add_embedding, of which each size takes `a_size`.
 struct TextNeeds {
   int64_t context, add_embedding, a_size;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// The numbers a LoRA training moves: all factors side by side in one tensor, so that optimiser, clipping and checkpoints are a
+// The parameters a LoRA training moves: all factors side by side in one tensor, so that optimiser, clipping and checkpoints are a
 // few whole-tensor operations.
 #include "core/generator.h"
 #include "train/trained_parameters.h"

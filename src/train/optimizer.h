@@ -18,7 +18,7 @@ struct ParameterGroup {
 struct AdamWState {
   Tensor exp_avg, exp_avg_sq;  // shaped like the parameters
   int64_t step = 0;            // steps done
-  bool is_whole = true;        // false while numbers of one step and the next stand side by side
+  bool is_whole = true;        // false while parameters of one step and the next stand side by side
 
   explicit AdamWState(const Tensor& parameters) : exp_avg(at::zeros_like(parameters)), exp_avg_sq(at::zeros_like(parameters)) {}
 };

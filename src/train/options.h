@@ -58,7 +58,7 @@ struct TrainDataOptions {
   }
 };
 
-// How the numbers move.
+// How the parameters move.
 struct TrainStepOptions {
   int64_t steps = 500, batch_size = 1, gradient_accumulation = 1;
   double learning_rate = 1e-4;
@@ -75,7 +75,7 @@ struct TrainStepOptions {
   }
   static void visit_without_prior(auto& self, auto& v) {
     v("steps", self.steps, range(1, 10000000), "optimiser steps");
-    v("batch_size", self.batch_size, range(1, 1024), "pictures a step and accumulation");
+    v("batch_size", self.batch_size, range(1, 1024), "batch size: pictures of one accumulated batch");
     v("gradient_accumulation", self.gradient_accumulation, range(1, 1024), "batches whose gradients make one step");
     v("learning_rate", self.learning_rate, range(0.0, 100.0), "of AdamW");
     v("lr_scheduler", self.lr_scheduler, choices({"constant", "cosine"}), "course of the learning rate after the warm-up");
@@ -89,7 +89,7 @@ struct TrainStepOptions {
   }
 };
 
-// Where results go and how a run is looked after; none of it changes the numbers.
+// Where results go and how a run is looked after; none of it changes what is trained.
 struct TrainRunOptions {
   Path out, save_trace;
   int64_t checkpoint_every = 100, validate_every = 100;

@@ -68,7 +68,7 @@ Json without_steps(Json recipe) {
   return recipe;
 }
 
-// Of a recipe what determines every step's numbers, and not how many steps there are: what a run and a longer one have in common.
+// Of a recipe what determines every step's weights, and not how many steps there are: what a run and a longer one have in common.
 std::string run_text(const Json& recipe, const std::string& where) {
   const auto scheduler = get_or<std::string>(get_object(recipe, "settings", where), "lr_scheduler", "constant", where);
   return canonical_json(depends_on_steps(lr_scheduler_from_name(scheduler)) ? recipe : without_steps(recipe));

@@ -45,7 +45,7 @@ class RunFolder {
   static std::filesystem::path beside(const std::filesystem::path& out);
 
   // Makes the folder, or opens the one of an earlier run, and holds its lock while this lives. A recipe that differs in nothing
-  // but `steps` goes on with the run, unless every step's numbers follow from that number (cosine). move_aside: an older run, its
+  // but `steps` goes on with the run, unless every step's weights follow from that number (cosine). move_aside: an older run, its
   // output included, gets another name first. Throws ErrorKind::input: a run of other settings (the fields that differ), fewer
   // steps than are done, an output that belongs to no run, a run that is going on in another process.
   RunFolder(std::filesystem::path out, const Recipe& recipe, bool move_aside);

@@ -7,8 +7,8 @@ const nn::Adapters& TrainedAdapters::of(const std::string& component) const {
   return found == components.end() ? nn::Adapters::none() : found->second;
 }
 
-Tensor TrainedAdapters::leaf(const Tensor& numbers, const Tensor& gradient) {
-  Tensor made = numbers.detach().requires_grad_(true);
+Tensor TrainedAdapters::leaf(const Tensor& values, const Tensor& gradient) {
+  Tensor made = values.detach().requires_grad_(true);
   made.mutable_grad() = gradient;  // autograd adds to it in place
   return made;
 }

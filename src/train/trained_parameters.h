@@ -7,15 +7,15 @@
 
 namespace negativa {
 
-// For one worker: adapters and embeddings whose numbers are leaves of its graph, sharing the numbers and owning the gradients.
+// For one worker: adapters and embeddings whose values are leaves of its graph, sharing the values and owning the gradients.
 struct TrainedAdapters {
   std::map<std::string, nn::Adapters> components;
   std::vector<Embedding> embeddings;
   Tensor gradient;  // flat; the leaves' .grad() are its parts
 
   const nn::Adapters& of(const std::string& component) const;
-  // numbers and gradient: the same part of the flat tensor and of `gradient`.
-  static Tensor leaf(const Tensor& numbers, const Tensor& gradient);
+  // values and gradient: the same part of the flat tensor and of `gradient`.
+  static Tensor leaf(const Tensor& values, const Tensor& gradient);
 };
 
 // What has been trained so far, as a request uses it: fp32 copies.

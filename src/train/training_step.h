@@ -1,7 +1,7 @@
 #pragma once
 // One optimiser step's gradient. The unit of computation is one row, a picture with its noise: rows are run one by one, side by
 // side on the workers of a small model, and their gradients are added in the order of the rows. So a batch of 2 and two
-// accumulated batches of 1 are the same numbers, and so are runs with other numbers of workers. Source: diffusers,
+// accumulated batches of 1 give the same values, and so do runs with other numbers of workers. Source: diffusers,
 // examples/dreambooth/train_dreambooth_lora_sdxl.py; docs/formats.md says where we differ.
 #include <mutex>
 

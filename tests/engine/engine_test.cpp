@@ -8,6 +8,7 @@
 
 #include "base/temporary_folder.h"
 #include "engine/test_engine.h"
+#include "model/random_model.h"
 
 namespace negativa {
 namespace {
@@ -133,6 +134,38 @@ TEST(Engine, KnowsLorasAndEmbeddingsByContent) {
   EXPECT_NE(read(), first) << "other bytes under the same name";
   fs::remove(file);
   EXPECT_TRUE(contains(error_of(ErrorKind::input, read), "a.safetensors"));
+}
+
+// CHECK_WIDTH: of the large model's first block; 160 is half of SDXL's.
+int64_t width_of_large_model() {
+  const char* given = std::getenv("CHECK_WIDTH");
+  return given ? std::strtol(given, nullptr, 10) : 80;
+}
+
+TEST(Engine, DrawsTheMiniatureAndALargeModelAtOnceAsAlone) {
+  const TemporaryFolder folder;
+  test::write_model_of_width(folder / "large", width_of_large_model());
+  ModelOptions large = miniature();
+  large.model = folder / "large";
+  const auto draw_large = [&](Engine& engine) {
+    Session session(engine, large, test::nobody(), 2);
+    EXPECT_FALSE(session.models().is_small());
+    EXPECT_EQ(session.threads_a_picture(), 2);
+    Pictures made;
+    std::vector<Plan> plans = plans_of(session, "owl", {}, 2);
+    for (auto& plan : plans) plan.steps = 2;
+    session.draw(plans, "denoise", [&](size_t i, ImageResult&& result) { made[i] = result.image; });
+    return made;
+  };
+  const size_t count = pictures_a_thread();
+  Engine engine({.places = test::places()}), alone({.places = test::places()});
+  Pictures of_large, of_miniature;
+  std::thread other([&] { of_large = draw_large(engine); });
+  of_miniature = draw(engine, "a big lion", {}, count);
+  other.join();
+  EXPECT_TRUE(of_large.at(0).isfinite().all().item<bool>());
+  expect_same(of_large, draw_large(alone));
+  expect_same(of_miniature, draw(alone, "a big lion", {}, count));
 }
 
 }  // namespace

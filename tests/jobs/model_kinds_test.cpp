@@ -223,7 +223,7 @@ TEST(ModelKinds, OfAnotherMakeAreRefusedByNameFromFolderAndFile) {
   index["text_encoder"] = {nullptr, nullptr};
   write_atomically(folder / "one-encoder/model_index.json", index.dump());
   const std::string first =
-      "holds no first text encoder (text_encoder): its UNet reads 160 numbers a token, text_encoder_2 alone gives 96; give the "
+      "holds no first text encoder (text_encoder): its UNet reads 160 elements a token, text_encoder_2 alone gives 96; give the "
       "whole model";
   EXPECT_TRUE(contains(refusal(ErrorKind::input, drawing(folder / "one-encoder")), first));
   EXPECT_TRUE(contains(training_refusal(ErrorKind::input, folder / "one-encoder"), first));
@@ -381,8 +381,8 @@ TEST(ModelKinds, OfForeignSchedulersDrawWithANoticeOrAreRefusedUnlessASamplerIsC
   const std::pair<const char*, const char*> schedulers[] = {
       {R"({"_class_name": "LCMScheduler"})", "LCMScheduler is not built"},
       {R"({"_class_name": "NobodysScheduler"})", "NobodysScheduler, which is not built: euler draws in its place"},
-      {R"({"prediction_type": "flow_prediction"})", "got prediction_type"},
-      {R"({"beta_schedule": "squaredcos_cap_v2"})", "got beta_schedule"},
+      {R"({"prediction_type": "flow_prediction"})", "\"prediction_type\": got"},
+      {R"({"beta_schedule": "squaredcos_cap_v2"})", "\"beta_schedule\": got"},
       {R"({"use_beta_sigmas": true})", "use_beta_sigmas is not built"},
       {"[", "is not valid JSON"}};
   int number = 0;

@@ -32,7 +32,8 @@ TEST(TokensReport, IsThatOfTheTokenizersASingleFileDrawsWith) {
   write_safetensors(folder / "refiner.safetensors",
                     {{sdxl, at::zeros({1})}, {"conditioner.embedders.0.model.x", at::zeros({1})}});
   const auto of_file = [&](const char* name) {
-    return tokens_report(load_tokenizers(folder / name), "a (cat)1.5!", Weighting::compel);
+    return tokens_report(load_tokenizers(folder / name, {.bundled = std::filesystem::path(NEGATIVA_SOURCE_DIR) / "models"}),
+                         "a (cat)1.5!", Weighting::compel);
   };
   expect_same(of_file("base.safetensors"), report_of("a (cat)1.5!"));
   const auto refiner = of_file("refiner.safetensors");
