@@ -54,7 +54,7 @@ prove: build reference
 	@$(REFERENCE) tools/prove.py
 
 bench: build reference
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_branches
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_branches negativa_bench_requests
 	@$(REFERENCE) tools/bench.py $(BENCH)
 
 goldens: build reference

@@ -181,6 +181,30 @@ def branch_loras(args, folder):
     print(f"  peak memory: two UNets {two.peak_bytes() / 2**20:.0f} MiB, one with LoRAs {one.peak_bytes() / 2**20:.0f} MiB")
 
 
+def second_request(args, folder):
+    """From a request to the end of its first step of two: a fresh process against an engine that is open."""
+    command = [os.path.join(os.path.dirname(args.program), "negativa_bench_requests"), args.model, f"{folder}/request.png"]
+    engine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def step(process):
+        print(file=process.stdin, flush=True)
+        return float(process.stdout.readline())
+
+    def fresh():
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        step(process)
+        seconds = time.perf_counter() - begin  # the second step and the file come on top: some hundredths of a second
+        process.stdin.close()
+        process.wait()
+        return seconds
+
+    step(engine)
+    report("first step of a request", [(fresh(), step(engine)) for _ in range(args.pairs)], names=("fresh process", "open engine"))
+    engine.stdin.close()
+    engine.wait()
+
+
 def full_size_step(args, folder):
     """A guided step (batch 2) of the full-size UNet at 512x512 in fp32, turn by turn; both hold their weights, some 22 GB together."""
     ours = Stepper([os.path.join(os.path.dirname(args.program), "negativa_bench_unet"), args.full_size, str(os.cpu_count())])
@@ -246,7 +270,7 @@ def main():
     os.environ["HF_HUB_OFFLINE"] = "1"
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
-    benches = [picture_process, many_pictures, train_step, branch_loras] + ([full_size_step, full_size_train_step] if args.full_size else [])
+    benches = [picture_process, many_pictures, train_step, branch_loras, second_request] + ([full_size_step, full_size_train_step] if args.full_size else [])
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:

@@ -107,36 +107,78 @@ std::string sha256_file(const std::filesystem::path& path, const CancelToken* ca
   return sha256_of(OpenFile(path).fd, path, cancel);
 }
 
-std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing) {
-  const OpenFile file(path);
-  struct stat before {
-  }, after{};
-  const auto cache = hashing.cache.empty() ? hashing.cache : hashing.cache / names::hash_cache;
-  if (fstat(file.fd, &before) != 0 || !S_ISREG(before.st_mode) || before.st_size < cached_from_bytes || cache.empty())
-    return sha256_of(file.fd, path, hashing.cancel);
+std::optional<std::string> HashMemory::find(const std::string& path, const std::string& state) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(path);
+  return found == known_.end() || found->second.first != state ? std::nullopt : std::optional(found->second.second);
+}
 
-  std::error_code ignored;
-  const std::string key = std::filesystem::weakly_canonical(path, ignored).string();
-  Json wanted = {{"size", before.st_size}, {"mtime_ns", modification_time_ns(before)}, {"inode", before.st_ino}};
-  const Json entries = read_cache(cache);
-  if (const auto found = entries.find(key); found != entries.end() && found->is_object()) {
-    wanted["sha256"] = found->value("sha256", Json());
-    if (*found == wanted && wanted["sha256"].is_string() && wanted["sha256"].get_ref<const std::string&>().size() == 64)
-      return wanted["sha256"];
+void HashMemory::keep(const std::string& path, const std::string& state, const std::string& sha256) {
+  const std::lock_guard lock(mutex_);
+  known_[path] = {state, sha256};
+}
+
+namespace {
+
+// An open file as the cache knows it.
+struct KnownFile {
+  std::string path;
+  int64_t size = 0, mtime_ns = 0;
+  uint64_t inode = 0;
+  bool settled = false;  // no change since then can be invisible
+
+  std::string state() const { return fmt::format("{} {} {}", size, mtime_ns, inode); }
+  Json entry(const std::string& sha256) const {
+    return {{"size", size}, {"mtime_ns", mtime_ns}, {"inode", inode}, {"sha256", sha256}};
   }
+};
 
-  wanted["sha256"] = sha256_of(file.fd, path, hashing.cancel);
-  const bool settled = before.st_mtim.tv_sec + settled_after_s < std::time(nullptr);
-  if (!settled || fstat(file.fd, &after) != 0 || modification_time_ns(after) != modification_time_ns(before))
-    return wanted["sha256"];
+std::optional<KnownFile> known_file(int fd, const std::filesystem::path& path) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  std::error_code ignored;
+  return KnownFile{std::filesystem::weakly_canonical(path, ignored).string(), status.st_size, modification_time_ns(status),
+                   status.st_ino, status.st_mtim.tv_sec + settled_after_s < std::time(nullptr)};
+}
+
+std::optional<std::string> find_in_cache(const std::filesystem::path& cache, const KnownFile& file) {
+  const Json entries = read_cache(cache);
+  const auto found = entries.find(file.path);
+  if (found == entries.end() || !found->is_object() || !found->value("sha256", Json()).is_string()) return {};
+  const auto sha256 = found->at("sha256").get<std::string>();
+  return sha256.size() == 64 && *found == file.entry(sha256) ? std::optional(sha256) : std::nullopt;
+}
+
+void keep_in_cache(const std::filesystem::path& cache, const KnownFile& file, const std::string& sha256) {
   try {
     make_folder(cache.parent_path());
     Json updated = read_cache(cache);  // another process may have added to it meanwhile
-    updated[key] = wanted;
+    updated[file.path] = file.entry(sha256);
     write_atomically(cache, updated.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   } catch (const Error&) {  // the next call hashes again
   }
-  return wanted["sha256"];
+}
+
+}  // namespace
+
+std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing) {
+  const OpenFile file(path);
+  const auto before = known_file(file.fd, path);
+  if (!before) return sha256_of(file.fd, path, hashing.cancel);
+  if (hashing.memory)
+    if (const auto known = hashing.memory->find(before->path, before->state())) return *known;
+  const auto cache = hashing.cache / names::hash_cache;
+  const bool caches = !hashing.cache.empty() && before->size >= cached_from_bytes;
+  if (const auto known = caches ? find_in_cache(cache, *before) : std::nullopt) {
+    if (hashing.memory) hashing.memory->keep(before->path, before->state(), *known);
+    return *known;
+  }
+  const std::string sha256 = sha256_of(file.fd, path, hashing.cancel);
+  const auto after = known_file(file.fd, path);
+  if (!before->settled || !after || after->state() != before->state()) return sha256;
+  if (hashing.memory) hashing.memory->keep(before->path, before->state(), sha256);
+  if (caches) keep_in_cache(cache, *before, sha256);
+  return sha256;
 }
 
 }  // namespace negativa

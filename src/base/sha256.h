@@ -2,7 +2,10 @@
 // SHA-256 (FIPS 180-4) by OpenSSL's libcrypto, which uses the processor's SHA instructions where it has them.
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,14 +38,26 @@ std::string sha256_hex(std::string_view bytes);
 // each MiB: a model of full size takes seconds to minutes.
 std::string sha256_file(const std::filesystem::path& path, const CancelToken* cancel = nullptr);
 
-// How files are hashed whose hashes are remembered.
-struct Hashing {
-  std::filesystem::path cache;  // Places::cache; empty: nothing is remembered
-  const CancelToken* cancel = nullptr;
+// Hashes that a process has come to know, by the path and state (size, time, inode) of the file. Safe from several threads.
+class HashMemory {
+ public:
+  std::optional<std::string> find(const std::string& path, const std::string& state) const;
+  void keep(const std::string& path, const std::string& state, const std::string& sha256);
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::pair<std::string, std::string>> known_;  // path -> state, hash
 };
 
-// The same, remembered in the cache folder under (path, size, modification time in ns, inode). Small files are simply hashed; a
-// cache that cannot be read or written only costs time.
+// How files are hashed whose hashes are remembered.
+struct Hashing {
+  std::filesystem::path cache;  // Places::cache, from run to run; empty: nothing is remembered there
+  const CancelToken* cancel = nullptr;
+  HashMemory* memory = nullptr;  // within this process
+};
+
+// The same, remembered under (path, size, modification time in ns, inode) in memory and in the cache folder. In the folder only
+// large files are; a cache that cannot be read or written only costs time.
 std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing);
 
 }  // namespace negativa

@@ -26,7 +26,7 @@ class Engine {
 
   const Places& places() const { return settings_.places; }
   const EngineSettings& settings() const { return settings_; }
-  Hashing hashing(const CancelToken* cancel) const { return {places().cache, cancel}; }
+  Hashing hashing(const CancelToken* cancel) const { return {places().cache, cancel, &hashes_}; }
   Workers& workers() { return workers_; }
 
   // The model of that request, opened unless it is open already with the same files unchanged. It stays in memory while anyone
@@ -59,6 +59,7 @@ class Engine {
     void make_room(int64_t more_bytes);
   };
   std::shared_ptr<Shelf> shelf_;
+  mutable HashMemory hashes_;
   RecentlyUsed<std::shared_ptr<const LoraFile>> loras_;
   RecentlyUsed<std::shared_ptr<const Embedding>> embeddings_;
   Workers workers_;

@@ -71,6 +71,24 @@ TEST_F(HashCache, RemembersAndNoticesChange) {
   EXPECT_EQ(cached_sha256_file(file, hashing), sha256_file(file));
 }
 
+TEST_F(HashCache, InMemoryKnowsSmallFilesTooUntilTheyChange) {
+  HashMemory memory;
+  const Hashing remembering{{}, nullptr, &memory};
+  const auto write_small = [&](const char* text, time_t seconds) {
+    write_atomically(file, text);
+    const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  };
+  write_small("one", 1'000'000);
+  CancelToken cancel;
+  EXPECT_EQ(cached_sha256_file(file, remembering), sha256_file(file));
+  cancel.cancel();
+  EXPECT_EQ(cached_sha256_file(file, {{}, &cancel, &memory}), sha256_file(file)) << "known: nothing is read";
+  write_small("two", 1'000'001);
+  error_of(ErrorKind::cancelled, [&] { cached_sha256_file(file, {{}, &cancel, &memory}); });
+  EXPECT_EQ(cached_sha256_file(file, remembering), sha256_file(file));
+}
+
 TEST_F(HashCache, ABrokenOrUnwritableCacheIsNoError) {
   write('a', 1'000'000);
   make_folder(cache.parent_path());
