@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nn/cpu_targets.h"
+
 #define NEGATIVA_INLINE inline __attribute__((always_inline))
 
 namespace negativa::nn::cpu {
@@ -97,13 +99,16 @@ NEGATIVA_INLINE void all_columns(const Product& p) {
   if (column < p.width) all_rows<lanes, vectors / 2, height>(p, 0, column);
 }
 
-// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two
-// vectors are enough for full speed, and eight divides the row counts of pictures.
-__attribute__((target("arch=x86-64-v4"))) void multiply_here(const Product& product) { all_columns<16, 2, 8>(product); }
-__attribute__((target("arch=x86-64-v3"))) void multiply_here(const Product& product) { all_columns<8, 2, 6>(product); }
-__attribute__((target("default"))) void multiply_here(const Product& product) { all_columns<4, 4, 2>(product); }
-
 }  // namespace
+
+// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two
+// vectors are enough for full speed, and eight divides the row counts of pictures. Of external linkage, or clang takes versions
+// for unused.
+#if NEGATIVA_VERSIONED
+NEGATIVA_VERSION_AVX512 void multiply_here(const Product& product) { all_columns<16, 2, 8>(product); }
+NEGATIVA_VERSION_AVX2 void multiply_here(const Product& product) { all_columns<8, 2, 6>(product); }
+#endif
+NEGATIVA_VERSION_PLAIN void multiply_here(const Product& product) { all_columns<4, 4, 2>(product); }
 
 void multiply(const Product& product) { multiply_here(product); }  // picks by CPU, which works where all versions are declared
 
