@@ -10,6 +10,7 @@ namespace negativa::nn::cpu {
 
 namespace {
 
+// Of a float's alignment, which clang forgets where a reference to one is taken: they are passed by pointer.
 template <int lanes>
 struct VectorOf {
   using type __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float)), may_alias)) = float;
@@ -18,30 +19,30 @@ template <int lanes>
 using Vector = typename VectorOf<lanes>::type;
 
 template <int lanes>
-NEGATIVA_INLINE const Vector<lanes>& vector_at(const float* numbers) {
-  return *reinterpret_cast<const Vector<lanes>*>(numbers);
+NEGATIVA_INLINE const Vector<lanes>* vector_at(const float* numbers) {
+  return reinterpret_cast<const Vector<lanes>*>(numbers);
 }
 
 // sum = start + bias at a column; zeros beyond the last.
 template <int lanes>
-NEGATIVA_INLINE void begin_sum(const Product& p, int64_t row, int64_t column, Vector<lanes>& sum) {
+NEGATIVA_INLINE void begin_sum(const Product& p, int64_t row, int64_t column, Vector<lanes>* sum) {
   const float *start = p.start[row] + column, *bias = p.bias + column;
   if (column + lanes <= p.width) {
-    sum = vector_at<lanes>(start) + vector_at<lanes>(bias);
+    *sum = *vector_at<lanes>(start) + *vector_at<lanes>(bias);
     return;
   }
-  sum = Vector<lanes>{};
-  for (int64_t i = 0; column + i < p.width; ++i) sum[i] = start[i] + bias[i];
+  *sum = Vector<lanes>{};
+  for (int64_t i = 0; column + i < p.width; ++i) (*sum)[i] = start[i] + bias[i];
 }
 
 template <int lanes>
-NEGATIVA_INLINE void store_sum(const Product& p, int64_t row, int64_t column, const Vector<lanes>& sum) {
+NEGATIVA_INLINE void store_sum(const Product& p, int64_t row, int64_t column, const Vector<lanes>* sum) {
   float* out = p.out + row * p.width + column;
   if (column + lanes <= p.width) {
-    *reinterpret_cast<Vector<lanes>*>(out) = sum;
+    *reinterpret_cast<Vector<lanes>*>(out) = *sum;
     return;
   }
-  for (int64_t i = 0; column + i < p.width; ++i) out[i] = sum[i];
+  for (int64_t i = 0; column + i < p.width; ++i) out[i] = (*sum)[i];
 }
 
 // height rows by vectors * lanes columns from (row, column) on, whose sums stay in registers over all parts.
@@ -56,7 +57,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
     const int64_t at = column + v * lanes;
     weights[v] = p.weights + at / panel_width * p.parts * p.depth * panel_width + at % panel_width;
 #pragma GCC unroll 8
-    for (int r = 0; r < height; ++r) begin_sum<lanes>(p, row + r, at, sums[r][v]);
+    for (int r = 0; r < height; ++r) begin_sum<lanes>(p, row + r, at, &sums[r][v]);
   }
   for (int64_t part = 0; part < p.parts; ++part) {
     const float* sources[height];
@@ -66,7 +67,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
       Vector<lanes> w[vectors];
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
-        w[v] = vector_at<lanes>(weights[v] + i * panel_width);
+        w[v] = *vector_at<lanes>(weights[v] + i * panel_width);
         __builtin_prefetch(weights[v] + i * panel_width + to_next);
       }
 #pragma GCC unroll 8
@@ -80,7 +81,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
 #pragma GCC unroll 8
   for (int r = 0; r < height; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) store_sum<lanes>(p, row + r, column + v * lanes, sums[r][v]);
+    for (int v = 0; v < vectors; ++v) store_sum<lanes>(p, row + r, column + v * lanes, &sums[r][v]);
 }
 
 // Rows from `row` on in tiles of that height, then in lower ones for the rest.

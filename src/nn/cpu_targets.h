@@ -28,6 +28,8 @@
 namespace negativa::nn::cpu {
 
 constexpr int64_t lanes = 16;  // of the vectors such functions work on, which are split up where the CPU has narrower ones
-using Lanes = float __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float)), may_alias));
+using Lanes __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float)), may_alias)) = float;
+// clang forgets the alignment where the attribute stands behind the type and where a reference is taken: pointers are passed.
+static_assert(alignof(Lanes) == alignof(float));
 
 }  // namespace negativa::nn::cpu
