@@ -229,12 +229,12 @@ inline __attribute__((always_inline)) void all_sums(const float* scalars, int64_
 }
 
 // exp_fast of each lane, for values of 0 and less.
-inline __attribute__((always_inline)) void exp_lanes(Lanes& x) {
-  using Bits = int32_t __attribute__((vector_size(sizeof(Lanes)), aligned(alignof(float)), may_alias));
+inline __attribute__((always_inline)) void exp_lanes(Lanes* lanes_of_x) {
+  using Bits __attribute__((vector_size(sizeof(Lanes)), aligned(alignof(float)), may_alias)) = int32_t;
   constexpr float to_integer = 0x1.8p23f;  // a float this large has no fraction, and its lowest bits are the integer
-  x = x < -87.0f ? Lanes{} - 87.0f : x;
+  const Lanes x = *lanes_of_x < -87.0f ? Lanes{} - 87.0f : *lanes_of_x;
   Lanes n = x * 1.44269504088896341f + to_integer;
-  const Bits power_bits = (reinterpret_cast<const Bits&>(n) + 127) << 23;
+  const Bits power_bits = (*reinterpret_cast<const Bits*>(&n) + 127) << 23;
   n -= to_integer;
   const Lanes r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
   Lanes p = r * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -243,7 +243,7 @@ inline __attribute__((always_inline)) void exp_lanes(Lanes& x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  x = p * reinterpret_cast<const Lanes&>(power_bits);
+  *lanes_of_x = p * *reinterpret_cast<const Lanes*>(&power_bits);
 }
 
 // Softmax over the keys, for each lane by itself, not divided by the sums, which go to *sum.
@@ -252,7 +252,7 @@ inline __attribute__((always_inline)) void exponentials(Lanes* scores, int64_t k
   for (int64_t j = 1; j < keys; ++j) top = scores[j] > top ? scores[j] : top;
   for (int64_t j = 0; j < keys; ++j) {
     Lanes s = scores[j] - top;
-    exp_lanes(s);
+    exp_lanes(&s);
     scores[j] = s;
     total += s;
   }

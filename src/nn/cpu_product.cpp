@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "nn/cpu_targets.h"
+
 #define NEGATIVA_INLINE inline __attribute__((always_inline))
 
 namespace negativa::nn::cpu {
 
 namespace {
 
+// Of a float's alignment, which clang forgets where a reference to one is taken: they are passed by pointer.
 template <int lanes>
 struct VectorOf {
   using type __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float)), may_alias)) = float;
@@ -16,30 +19,30 @@ template <int lanes>
 using Vector = typename VectorOf<lanes>::type;
 
 template <int lanes>
-NEGATIVA_INLINE const Vector<lanes>& vector_at(const float* elements) {
-  return *reinterpret_cast<const Vector<lanes>*>(elements);
+NEGATIVA_INLINE const Vector<lanes>* vector_at(const float* elements) {
+  return reinterpret_cast<const Vector<lanes>*>(elements);
 }
 
 // sum = start + bias at a column; zeros beyond the last.
 template <int lanes>
-NEGATIVA_INLINE void begin_sum(const Product& p, int64_t row, int64_t column, Vector<lanes>& sum) {
+NEGATIVA_INLINE void begin_sum(const Product& p, int64_t row, int64_t column, Vector<lanes>* sum) {
   const float *start = p.start[row] + column, *bias = p.bias + column;
   if (column + lanes <= p.width) {
-    sum = vector_at<lanes>(start) + vector_at<lanes>(bias);
+    *sum = *vector_at<lanes>(start) + *vector_at<lanes>(bias);
     return;
   }
-  sum = Vector<lanes>{};
-  for (int64_t i = 0; column + i < p.width; ++i) sum[i] = start[i] + bias[i];
+  *sum = Vector<lanes>{};
+  for (int64_t i = 0; column + i < p.width; ++i) (*sum)[i] = start[i] + bias[i];
 }
 
 template <int lanes>
-NEGATIVA_INLINE void store_sum(const Product& p, int64_t row, int64_t column, const Vector<lanes>& sum) {
+NEGATIVA_INLINE void store_sum(const Product& p, int64_t row, int64_t column, const Vector<lanes>* sum) {
   float* out = p.out + row * p.width + column;
   if (column + lanes <= p.width) {
-    *reinterpret_cast<Vector<lanes>*>(out) = sum;
+    *reinterpret_cast<Vector<lanes>*>(out) = *sum;
     return;
   }
-  for (int64_t i = 0; column + i < p.width; ++i) out[i] = sum[i];
+  for (int64_t i = 0; column + i < p.width; ++i) out[i] = (*sum)[i];
 }
 
 // height rows by vectors * lanes columns from (row, column) on, whose sums stay in registers over all parts.
@@ -54,7 +57,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
     const int64_t at = column + v * lanes;
     weights[v] = p.weights + at / panel_width * p.parts * p.depth * panel_width + at % panel_width;
 #pragma GCC unroll 8
-    for (int r = 0; r < height; ++r) begin_sum<lanes>(p, row + r, at, sums[r][v]);
+    for (int r = 0; r < height; ++r) begin_sum<lanes>(p, row + r, at, &sums[r][v]);
   }
   for (int64_t part = 0; part < p.parts; ++part) {
     const float* sources[height];
@@ -64,7 +67,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
       Vector<lanes> w[vectors];
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
-        w[v] = vector_at<lanes>(weights[v] + i * panel_width);
+        w[v] = *vector_at<lanes>(weights[v] + i * panel_width);
         __builtin_prefetch(weights[v] + i * panel_width + to_next);
       }
 #pragma GCC unroll 8
@@ -78,7 +81,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
 #pragma GCC unroll 8
   for (int r = 0; r < height; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) store_sum<lanes>(p, row + r, column + v * lanes, sums[r][v]);
+    for (int v = 0; v < vectors; ++v) store_sum<lanes>(p, row + r, column + v * lanes, &sums[r][v]);
 }
 
 // Rows from `row` on in tiles of that height, then in lower ones for the rest.
@@ -97,13 +100,16 @@ NEGATIVA_INLINE void all_columns(const Product& p) {
   if (column < p.width) all_rows<lanes, vectors / 2, height>(p, 0, column);
 }
 
-// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two
-// vectors are enough for full speed, and eight divides the row counts of pictures.
-__attribute__((target("arch=x86-64-v4"))) void multiply_here(const Product& product) { all_columns<16, 2, 8>(product); }
-__attribute__((target("arch=x86-64-v3"))) void multiply_here(const Product& product) { all_columns<8, 2, 6>(product); }
-__attribute__((target("default"))) void multiply_here(const Product& product) { all_columns<4, 4, 2>(product); }
-
 }  // namespace
+
+// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two
+// vectors are enough for full speed, and eight divides the row counts of pictures. Of external linkage, or clang takes versions
+// for unused.
+#if NEGATIVA_VERSIONED
+NEGATIVA_VERSION_AVX512 void multiply_here(const Product& product) { all_columns<16, 2, 8>(product); }
+NEGATIVA_VERSION_AVX2 void multiply_here(const Product& product) { all_columns<8, 2, 6>(product); }
+#endif
+NEGATIVA_VERSION_PLAIN void multiply_here(const Product& product) { all_columns<4, 4, 2>(product); }
 
 void multiply(const Product& product) { multiply_here(product); }  // picks by CPU, which works where all versions are declared
 

@@ -16,9 +16,9 @@ constexpr int64_t tiles_a_task = 32;  // transformed tiles stay in the L2 cache
 // From one position's matrix to the next. The sixteen elements of a channel must not fall on one set of the first-level cache.
 int64_t matrix_stride(int64_t tiles, int64_t channels) { return tiles * channels + lanes; }
 
-inline __attribute__((always_inline)) Lanes& lanes_at(float* elements) { return *reinterpret_cast<Lanes*>(elements); }
-inline __attribute__((always_inline)) const Lanes& lanes_at(const float* elements) {
-  return *reinterpret_cast<const Lanes*>(elements);
+inline __attribute__((always_inline)) Lanes* lanes_at(float* elements) { return reinterpret_cast<Lanes*>(elements); }
+inline __attribute__((always_inline)) const Lanes* lanes_at(const float* elements) {
+  return reinterpret_cast<const Lanes*>(elements);
 }
 
 // B^T d B of one tile for each channel. pixels: the 16 of d; target + i * stride: position i.
@@ -27,8 +27,8 @@ NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channel
     Lanes t[4][4];
 #pragma GCC unroll 4
     for (int x = 0; x < 4; ++x) {
-      const Lanes d0 = lanes_at(pixels[x] + c), d1 = lanes_at(pixels[4 + x] + c), d2 = lanes_at(pixels[8 + x] + c),
-                  d3 = lanes_at(pixels[12 + x] + c);
+      const Lanes d0 = *lanes_at(pixels[x] + c), d1 = *lanes_at(pixels[4 + x] + c), d2 = *lanes_at(pixels[8 + x] + c),
+                  d3 = *lanes_at(pixels[12 + x] + c);
       t[0][x] = d0 - d2;
       t[1][x] = d1 + d2;
       t[2][x] = d2 - d1;
@@ -37,10 +37,10 @@ NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channel
 #pragma GCC unroll 4
     for (int y = 0; y < 4; ++y) {
       float* row = target + 4 * y * stride + c;
-      lanes_at(row) = t[y][0] - t[y][2];
-      lanes_at(row + stride) = t[y][1] + t[y][2];
-      lanes_at(row + 2 * stride) = t[y][2] - t[y][1];
-      lanes_at(row + 3 * stride) = t[y][1] - t[y][3];
+      *lanes_at(row) = t[y][0] - t[y][2];
+      *lanes_at(row + stride) = t[y][1] + t[y][2];
+      *lanes_at(row + 2 * stride) = t[y][2] - t[y][1];
+      *lanes_at(row + 3 * stride) = t[y][1] - t[y][3];
     }
   }
 }
@@ -53,14 +53,14 @@ NEGATIVA_CLONES void transform_output(const float* source, int64_t stride, const
 #pragma GCC unroll 4
     for (int x = 0; x < 4; ++x) {
       const float* m = source + x * stride + c;
-      const Lanes m1 = lanes_at(m + 4 * stride), m2 = lanes_at(m + 8 * stride);
-      t[0][x] = lanes_at(m) + m1 + m2;
-      t[1][x] = m1 - m2 - lanes_at(m + 12 * stride);
+      const Lanes m1 = *lanes_at(m + 4 * stride), m2 = *lanes_at(m + 8 * stride);
+      t[0][x] = *lanes_at(m) + m1 + m2;
+      t[1][x] = m1 - m2 - *lanes_at(m + 12 * stride);
     }
 #pragma GCC unroll 2
     for (int y = 0; y < 2; ++y) {
-      lanes_at(out[2 * y] + c) = t[y][0] + t[y][1] + t[y][2] + (lanes_at(bias + c) + lanes_at(residual[2 * y] + c));
-      lanes_at(out[2 * y + 1] + c) = t[y][1] - t[y][2] - t[y][3] + (lanes_at(bias + c) + lanes_at(residual[2 * y + 1] + c));
+      *lanes_at(out[2 * y] + c) = t[y][0] + t[y][1] + t[y][2] + (*lanes_at(bias + c) + *lanes_at(residual[2 * y] + c));
+      *lanes_at(out[2 * y + 1] + c) = t[y][1] - t[y][2] - t[y][3] + (*lanes_at(bias + c) + *lanes_at(residual[2 * y + 1] + c));
     }
   }
 }
