@@ -50,6 +50,9 @@ std::string state_of_files(const Models& models) {
   return state;
 }
 
+// Of an opened model: what was asked for, and the files as they are.
+std::string identity_of(const Models& models) { return key_of(models.request()) + "\n" + state_of_files(models); }
+
 // A file that is gone or cannot be listed is none of the opened one's.
 bool is_unchanged(const std::string& state, const Models& models) {
   try {
@@ -134,7 +137,7 @@ std::shared_ptr<const LoraFile> Engine::lora(const fs::path& path, const Models&
   };
   const auto hash = hash_or_none([&] { return lora_input(path, hashing(cancel)).sha256; });
   if (!hash) return read();
-  return loras_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), key_of(models.request()), allow_unmatched), read);
+  return loras_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), identity_of(models), allow_unmatched), read);
 }
 
 std::shared_ptr<const Embedding> Engine::embedding(const fs::path& path, const std::optional<std::string>& name,
@@ -142,8 +145,7 @@ std::shared_ptr<const Embedding> Engine::embedding(const fs::path& path, const s
   const auto read = [&] { return std::make_shared<const Embedding>(load_embedding(path, name, models.embedding_widths())); };
   const auto hash = hash_or_none([&] { return cached_sha256_file(path, hashing(cancel)); });
   if (!hash) return read();
-  return embeddings_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), name.value_or("\n"), key_of(models.request())),
-                         read);
+  return embeddings_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), name.value_or("\n"), identity_of(models)), read);
 }
 
 }  // namespace negativa

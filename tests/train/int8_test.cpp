@@ -26,9 +26,9 @@ TrainLoraOptions options() {
 
 // Two rows of random elements, and factors none of which is zero, so that all of them have gradients.
 struct Step {
-  LoraTraining training = plan_lora_training(options(), test::bundled_model());
-  NoiseSchedule schedule = make_noise_schedule(training.scheduler);
-  UNet unet{training.unet};
+  LoraTraining training = plan_lora_training(options(), {test::places()});
+  NoiseSchedule schedule = make_noise_schedule(training.scheduler());
+  UNet unet{training.unet()};
   LoraParameters parameters{modules_to_train(training.targets, training.options.targets, false), training.options.rank,
                             training.alpha, training.parameter_dtype()};
   std::vector<TrainingRow> rows;
@@ -36,7 +36,7 @@ struct Step {
   explicit Step(std::optional<DType> storage) {
     nn::LoadOptions load;
     load.storage = storage;
-    unet.load(training.files.weights("unet"), load);
+    unet.load(training.files().weights("unet"), load);
     Generator generator(1);
     parameters.flat().copy_(generator.randn({parameters.flat().numel()}) * 0.05);
     for (const int64_t timestep : {100, 700}) {
@@ -44,7 +44,7 @@ struct Step {
       row.latents = generator.randn({1, 4, 4, 4});
       row.noise = generator.randn({1, 4, 4, 4});
       row.timestep = timestep;
-      row.prompt_embeds = generator.randn({1, 77, training.unet.cross_attention_dim()});
+      row.prompt_embeds = generator.randn({1, 77, training.unet().cross_attention_dim()});
       row.pooled_prompt_embeds = generator.randn({1, 96});
       row.time_ids = at::full({1, 6}, 32.0);
       row.weight = 0.5;
