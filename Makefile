@@ -9,17 +9,23 @@ define HELP
 make demo       installs what is needed, builds, shows a first picture, trains a LoRA on wrong pictures, draws labelled sheets of what it does
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
-make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments
+make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments;
+                every test under the address and undefined-behaviour sanitizers, those of rooms with threads under the thread sanitizer
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
 make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size
 make goldens    remakes the tests' numbers from the reference libraries
 make format     clang-format on every source file
 make clean      removes what was compiled and drawn; keeps what was downloaded (make distclean removes that too)
 
-GPU=1 adds the CUDA libraries; PRESET=dev or asan builds another way; NEGATIVA_LIBTORCH=DIR uses your libtorch. More: docs/building.md
+GPU=1 adds the CUDA libraries; PRESET=dev, asan or tsan builds another way; NEGATIVA_LIBTORCH=DIR uses your libtorch. More: docs/building.md
 endef
 
-.PHONY: help setup configure build test check demo reference prove bench goldens format clean distclean
+# Rooms whose tests run threads side by side.
+THREADED := pipeline train jobs $(notdir $(wildcard tests/engine))
+empty :=
+one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
+
+.PHONY: help setup configure build test test-threads check demo reference prove bench goldens format clean distclean
 
 help:
 	$(info $(HELP))
@@ -39,10 +45,16 @@ test: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh)
 	@tools/test.sh $(BUILD)
 
+test-threads: configure
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target $(addprefix test_,$(THREADED))
+	@tools/test.sh $(BUILD) -L '$(call one_of,$(THREADED))'
+
 check: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_stats
 	@CHECK_SIMULATIONS=$${CHECK_SIMULATIONS:-4000} $(BUILD)/test_stats --gtest_filter='Simulation.*'
 	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
+	@$(MAKE) --no-print-directory test PRESET=asan
+	@$(MAKE) --no-print-directory test-threads PRESET=tsan
 
 demo: build
 	@tools/demo.sh $(BUILD)/negativa
@@ -65,7 +77,7 @@ format:
 	@tools/format.sh
 
 clean:
-	@rm -rf build/release build/dev build/asan build/demo build/*.log
+	@rm -rf build/release build/dev build/asan build/tsan build/demo build/*.log
 
 distclean:
 	@rm -rf build

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test of a build folder; ctest's summary line comes last, also when tests fail.
+# Runs the tests of a build folder, all or those that further arguments pick for ctest; its summary line comes last, also when tests fail.
 set -uo pipefail
-ctest --test-dir "$1" --output-on-failure --no-tests=error -j "$(nproc)" 2>&1 |
+ctest --test-dir "$1" "${@:2}" --output-on-failure --no-tests=error -j "$(nproc)" 2>&1 |
   sed -u -e '/^[0-9]*% tests passed, [0-9]* tests failed out of/{h;d}' -e '$G'

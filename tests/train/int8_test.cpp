@@ -52,8 +52,8 @@ struct Step {
     }
   }
   StepResult run() {
-    return StepRunner({unet, nullptr, schedule, training.compute, at::kCPU, training.workers, false}, parameters)
-        .run(rows, nullptr);
+    constexpr int workers = 2;  // a thread a row
+    return StepRunner({unet, nullptr, schedule, training.compute, at::kCPU, workers, false}, parameters).run(rows, nullptr);
   }
 };
 
