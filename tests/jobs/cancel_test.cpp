@@ -23,7 +23,7 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
   const fs::path models = fs::path(NEGATIVA_SOURCE_DIR) / "models", lora = models / "wrong-lora/wrong.safetensors",
                  vae = models / "emoji-xl/vae";
   const ModelFiles files = open_model(models / "emoji-xl");
-  Engine engine({.places = test::places()});  // no hash is remembered
+  const auto new_engine = [] { return std::make_unique<Engine>(EngineSettings{.places = test::places()}); };  // knows no hash
   ModelOptions options;
   options.model = (models / "emoji-xl").string();
   options.device = "cpu";
@@ -36,11 +36,13 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
   cancelled.cancel();
   EventSink silence;
   const auto inputs_of = [&](const CancelToken& cancel) {
-    Session session(engine, options, {silence, cancel}, 1);
+    const auto engine = new_engine();
+    Session session(*engine, options, {silence, cancel}, 1);
     return run_inputs(session, {session.resolved(picture)});
   };
   {
-    Session session(engine, options, {silence, running}, 1);
+    const auto engine = new_engine();
+    Session session(*engine, options, {silence, running}, 1);
     const PictureOptions resolved = session.resolved(picture);
     write_atomically(
         remade.output.from,
@@ -73,7 +75,7 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
        [&](const CancelToken& cancel) {
          lora_input(lora, {{}, &cancel});
        }},
-      {"Engine::lora", [&](const CancelToken& cancel) { engine.lora(lora, *training.models, false, &cancel); }},
+      {"Engine::lora", [&](const CancelToken& cancel) { new_engine()->lora(lora, *training.models, false, &cancel); }},
       {"run_inputs", inputs_of},
       {"set_from_picture",
        [&](const CancelToken& cancel) {
@@ -81,13 +83,13 @@ TEST(Cancel, EveryHashOfAFileHearsIt) {
          again.model.model = options.model;
          again.picture.lora = {lora.string()};
          Fields fields = fields_of(again);
-         set_from_picture(fields, again, engine, &cancel);
+         set_from_picture(fields, again, *new_engine(), &cancel);
        }},
       {"model_inspect",
        [&](const CancelToken& cancel) {
          ModelInspectOptions asked;
          asked.model = options.model;
-         model_inspect(engine, asked, silence, cancel);
+         model_inspect(*new_engine(), asked, silence, cancel);
        }},
       {"inspect_lora", [&](const CancelToken& cancel) { inspect_lora(lora, nullptr, &cancel); }},
       {"read_loras",
