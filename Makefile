@@ -9,7 +9,8 @@ define HELP
 make demo       installs what is needed, builds, shows a first picture, trains a LoRA on wrong pictures, draws labelled sheets of what it does
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
-make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments;
+make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments,
+                two threads that draw 40 pictures each on one engine, a model of half SDXL's width beside the miniature;
                 every test under the address and undefined-behaviour sanitizers, those of rooms with threads under the thread sanitizer
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
 make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size
@@ -50,11 +51,12 @@ test-threads: configure
 	@tools/test.sh $(BUILD) -L '$(call one_of,$(THREADED))'
 
 check: configure
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_stats
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_stats
 	@CHECK_SIMULATIONS=$${CHECK_SIMULATIONS:-4000} $(BUILD)/test_stats --gtest_filter='Simulation.*'
 	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
+	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=$${CHECK_WIDTH:-160} $(BUILD)/test_engine --gtest_filter='Engine.*'
 	@$(MAKE) --no-print-directory test PRESET=asan
-	@$(MAKE) --no-print-directory test-threads PRESET=tsan
+	@CHECK_PICTURES=$${CHECK_PICTURES:-40} $(MAKE) --no-print-directory test-threads PRESET=tsan
 
 demo: build
 	@tools/demo.sh $(BUILD)/negativa

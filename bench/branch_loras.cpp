@@ -8,6 +8,7 @@
 #include "core/generator.h"
 #include "lora/attach.h"
 #include "model/lora_targets.h"
+#include "unet/unet.h"
 
 namespace negativa {
 
