@@ -37,6 +37,7 @@ TEST(Workers, ThrowTheFirstErrorAndLeaveTheRest) {
     workers.run({100, 2, 1}, never, [&](size_t i) {
       ++begun;
       if (i == 3) fail(ErrorKind::machine, "the disk is full");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     });
     FAIL();
   } catch (const Error& error) {
@@ -82,22 +83,23 @@ TEST(Workers, TakeTurnsBetweenRequests) {
   Workers workers;
   std::mutex mutex;
   std::vector<char> order;
-  std::atomic<bool> second_waits = false;
+  std::atomic<bool> long_one_runs = false;
   const auto work = [&](char name) {
-    return [&, name](size_t i) {
-      while (name == 'a' && i == 0 && !second_waits) std::this_thread::yield();
+    return [&, name](size_t) {
+      long_one_runs = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
       const std::lock_guard lock(mutex);
       order.push_back(name);
     };
   };
   std::thread other([&] {
-    while (order.empty() && !second_waits) second_waits = true;
+    while (!long_one_runs) std::this_thread::yield();
     workers.run({3, 1, 1}, never, work('b'));
   });
-  workers.run({50, 1, 1}, never, work('a'));
+  workers.run({300, 1, 1}, never, work('a'));
   other.join();
-  const auto last_b = std::find(order.rbegin(), order.rend(), 'b').base() - order.begin();
-  EXPECT_LT(last_b, static_cast<std::ptrdiff_t>(order.size())) << "the short request does not wait for the long one's end";
+  ASSERT_EQ(order.size(), 303u);
+  EXPECT_EQ(order.back(), 'a') << "the short request does not wait for the long one's end";
 }
 
 TEST(OwnThread, KeepsTheCallersNumberOfThreadsAndPassesErrorsOn) {
