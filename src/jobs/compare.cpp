@@ -2,10 +2,10 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "core/own_thread.h"
 #include "image/sheet.h"
 #include "io/image_tensor.h"
 #include "jobs/generate.h"
+#include "jobs/job.h"
 #include "jobs/without_effect.h"
 
 namespace negativa {
@@ -155,13 +155,11 @@ CompareReport compare_now(Engine& engine, const CompareOptions& options, const C
 }  // namespace
 
 CompareForecast forecast_compare(Engine& engine, const CompareOptions& options, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return forecast_now(engine, options, caller); });
 }
 
 CompareReport compare(Engine& engine, const CompareOptions& options, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return compare_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return compare_now(engine, options, caller); });
 }
 
 }  // namespace negativa

@@ -7,9 +7,9 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "core/own_thread.h"
 #include "engine/records.h"
 #include "io/image_tensor.h"
+#include "jobs/job.h"
 #include "jobs/without_effect.h"
 #include "lora/notices.h"
 
@@ -249,13 +249,11 @@ GenerateForecast forecast_now(Engine& engine, const GenerateOptions& options, co
 }  // namespace
 
 GenerateReport generate(Engine& engine, const GenerateOptions& options, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return generate_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return generate_now(engine, options, caller); });
 }
 
 GenerateForecast forecast_generate(Engine& engine, const GenerateOptions& options, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return forecast_now(engine, options, caller); });
 }
 
 void set_from_model(Fields& fields, const GenerateOptions& options, Engine& engine) {

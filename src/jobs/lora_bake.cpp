@@ -1,8 +1,8 @@
 #include "jobs/lora_bake.h"
 
 #include "base/files.h"
-#include "core/own_thread.h"
 #include "io/models_folder.h"
+#include "jobs/job.h"
 #include "jobs/lora_layers.h"
 #include "model/lora_targets.h"
 
@@ -55,11 +55,11 @@ LoraBakeReport bake_now(const Engine& engine, const LoraBakeOptions& options, co
 }  // namespace
 
 LoraBakeReport plan_lora_bake(Engine& engine, const LoraBakeOptions& options, EventSink& events, const CancelToken& cancel) {
-  return on_own_thread(1, [&] { return prepare(engine, options, {events, cancel}).report; });
+  return as_job(events, cancel, [&](const Caller& caller) { return prepare(engine, options, caller).report; });
 }
 
 LoraBakeReport lora_bake(Engine& engine, const LoraBakeOptions& options, EventSink& events, const CancelToken& cancel) {
-  return on_own_thread(1, [&] { return bake_now(engine, options, {events, cancel}); });
+  return as_job(events, cancel, [&](const Caller& caller) { return bake_now(engine, options, caller); });
 }
 
 }  // namespace negativa

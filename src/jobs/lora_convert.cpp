@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/file_names.h"
-#include "core/own_thread.h"
+#include "jobs/job.h"
 #include "jobs/lora_layers.h"
 #include "lora/lora_writer.h"
 #include "lora/notices.h"
@@ -70,12 +70,13 @@ LoraConvertReport convert_now(const Engine& engine, const LoraConvertOptions& op
 
 }  // namespace
 
-LoraConvertReport plan_lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events, const CancelToken&) {
-  return on_own_thread(1, [&] { return read(engine, options, events).report; });
+LoraConvertReport plan_lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events,
+                                    const CancelToken& cancel) {
+  return as_job(events, cancel, [&](const Caller& caller) { return read(engine, options, caller.events).report; });
 }
 
-LoraConvertReport lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events, const CancelToken&) {
-  return on_own_thread(1, [&] { return convert_now(engine, options, events); });
+LoraConvertReport lora_convert(Engine& engine, const LoraConvertOptions& options, EventSink& events, const CancelToken& cancel) {
+  return as_job(events, cancel, [&](const Caller& caller) { return convert_now(engine, options, caller.events); });
 }
 
 }  // namespace negativa

@@ -6,7 +6,7 @@
 
 #include "base/file_names.h"
 #include "base/text.h"
-#include "core/own_thread.h"
+#include "jobs/job.h"
 #include "jobs/lora_layers.h"
 #include "lora/lora_writer.h"
 
@@ -115,11 +115,11 @@ LoraMergeReport merge_now(const Engine& engine, const LoraMergeOptions& options,
 }  // namespace
 
 LoraMergeReport plan_lora_merge(Engine& engine, const LoraMergeOptions& options, EventSink& events, const CancelToken& cancel) {
-  return on_own_thread(1, [&] { return merge(engine, options, {events, cancel}).report; });
+  return as_job(events, cancel, [&](const Caller& caller) { return merge(engine, options, caller).report; });
 }
 
 LoraMergeReport lora_merge(Engine& engine, const LoraMergeOptions& options, EventSink& events, const CancelToken& cancel) {
-  return on_own_thread(1, [&] { return merge_now(engine, options, {events, cancel}); });
+  return as_job(events, cancel, [&](const Caller& caller) { return merge_now(engine, options, caller); });
 }
 
 }  // namespace negativa

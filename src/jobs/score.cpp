@@ -8,10 +8,10 @@
 #include "base/files.h"
 #include "base/names.h"
 #include "base/text.h"
-#include "core/own_thread.h"
 #include "experiment/cmmd.h"
 #include "io/models_folder.h"
 #include "jobs/calibrate.h"
+#include "jobs/job.h"
 
 namespace negativa {
 
@@ -366,8 +366,7 @@ ScoreReport score_now(Engine& engine, const ScoreOptions& options, const Caller&
 }  // namespace
 
 ScoreReport score(Engine& engine, const ScoreOptions& options, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return score_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return score_now(engine, options, caller); });
 }
 
 ScoreForecast forecast_score(Engine&, const ScoreOptions& options, EventSink&, const CancelToken&) {

@@ -2,7 +2,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "core/own_thread.h"
+#include "jobs/job.h"
 #include "jobs/train_pictures.h"
 #include "jobs/without_effect.h"
 
@@ -59,14 +59,12 @@ TrainingForecast forecast_now(Engine& engine, const TrainEmbeddingOptions& optio
 }  // namespace
 
 TrainReport train_embedding(Engine& engine, const TrainEmbeddingRequest& request, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return train_now(engine, request, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return train_now(engine, request, caller); });
 }
 
 TrainingForecast forecast_train_embedding(Engine& engine, const TrainEmbeddingOptions& options, EventSink& sink,
                                           const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return forecast_now(engine, options, caller); });
 }
 
 }  // namespace negativa

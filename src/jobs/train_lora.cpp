@@ -1,7 +1,7 @@
 #include "jobs/train_lora.h"
 
 #include "base/json.h"
-#include "core/own_thread.h"
+#include "jobs/job.h"
 #include "jobs/train_pictures.h"
 #include "jobs/without_effect.h"
 #include "lora/lora_writer.h"
@@ -72,14 +72,12 @@ TrainingForecast forecast_now(Engine& engine, const TrainLoraOptions& options, c
 }  // namespace
 
 TrainReport train_lora(Engine& engine, const TrainLoraRequest& request, EventSink& sink, const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return train_now(engine, request, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return train_now(engine, request, caller); });
 }
 
 TrainingForecast forecast_train_lora(Engine& engine, const TrainLoraOptions& options, EventSink& sink,
                                      const CancelToken& cancel) {
-  RequestEvents events(sink);
-  return on_own_thread(1, [&] { return forecast_now(engine, options, {events, cancel}); });
+  return as_job(sink, cancel, [&](const Caller& caller) { return forecast_now(engine, options, caller); });
 }
 
 }  // namespace negativa
