@@ -56,7 +56,7 @@ check: configure
 	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
 	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=$${CHECK_WIDTH:-160} $(BUILD)/test_engine --gtest_filter='Engine.*'
 	@$(MAKE) --no-print-directory test PRESET=asan
-	@CHECK_PICTURES=$${CHECK_PICTURES:-40} $(MAKE) --no-print-directory test-threads PRESET=tsan
+	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=72 $(MAKE) --no-print-directory test-threads PRESET=tsan
 
 demo: build
 	@tools/demo.sh $(BUILD)/negativa

@@ -37,7 +37,8 @@ TEST(TrainEvents, TellOfEveryStepValidationPreviewAndCheckpoint) {
   options.rank = 1;
   options.step.steps = 3;
   options.run.out = folder / "wrong.safetensors";
-  options.run.validate_every = 2;
+  options.run.validate_every = 3;
+  options.run.checkpoint_every = 2;
   options.run.validation_prompt = "owl";
   options.model.device = "cpu";
   options.model.threads = 1;
@@ -49,8 +50,8 @@ TEST(TrainEvents, TellOfEveryStepValidationPreviewAndCheckpoint) {
   using Steps = std::vector<int64_t>;
   EXPECT_EQ(told.losses, (Steps{1, 2, 3}));
   EXPECT_EQ(told.steps, (Steps{0, 1, 2, 3})) << "0: it begins";
-  EXPECT_EQ(told.validations, (Steps{2, 3}));
-  EXPECT_EQ(told.previews_at, (Steps{2, 3}));
+  EXPECT_EQ(told.validations, Steps{3});
+  EXPECT_EQ(told.previews_at, Steps{3});
   EXPECT_EQ(told.checkpoints, (Steps{2, 3}));
   EXPECT_TRUE(run(request).was_finished);
   EXPECT_EQ(told.losses.size(), 3u);
