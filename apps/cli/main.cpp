@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <new>
 
+#include "base/end_program.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/recipe.h"
@@ -122,6 +123,6 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then a failed write, which has its one-line error
   negativa::install_bus_error_handler();
   negativa::cli::install_interrupt_handler(negativa::cli::interrupt_token());
-  return negativa::cli::main_with_errors(argc > 0 ? argv[0] : "negativa",
-                                         negativa::cli::Arguments(argv + std::min(argc, 1), argv + argc));
+  negativa::end_program(negativa::cli::main_with_errors(argc > 0 ? argv[0] : "negativa",
+                                                        negativa::cli::Arguments(argv + std::min(argc, 1), argv + argc)));
 }

@@ -38,10 +38,9 @@ struct TrainingCourse : testing::Test {
   double learning_rate = 1e-3;
 
   // One cache for all tests of the process: pictures are encoded once.
-  static const TemporaryFolder& cache() {
-    static const TemporaryFolder folder;
-    return folder;
-  }
+  static void SetUpTestSuite() { cache = std::make_unique<TemporaryFolder>(); }
+  static void TearDownTestSuite() { cache.reset(); }
+  static inline std::unique_ptr<TemporaryFolder> cache;
 
   TrainingCourse() {
     make_folder(folder / "data");
@@ -57,7 +56,7 @@ struct TrainingCourse : testing::Test {
     options.run.validation_prompt = "wrong";
     options.model.threads = 1;
     training = plan_lora_training(options, {test::places()});
-    hooks.data.cache = cache().path();
+    hooks.data.cache = cache->path();
     hooks.data.cancel = &cancel;
     hooks.data.on_notice = [this](const std::string& text) { notices.push_back(text); };
   }
