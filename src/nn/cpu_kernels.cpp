@@ -25,7 +25,11 @@ inline __attribute__((always_inline)) float exp_fast(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
+  // The lowest bits of so large a float are the integer; unlike a conversion, that is defined for NaN, whose result p already is.
+  const float shifted = n + 0x1.8p23f;
+  uint32_t bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits + 127) << 23;
   float power;
   std::memcpy(&power, &bits, sizeof power);
   return p * power;
