@@ -18,7 +18,7 @@ elseif(NEGATIVA_TSAN)
   set(test_options TSAN_OPTIONS=set:suppressions=${PROJECT_SOURCE_DIR}/tools/tsan_suppressions.txt,halt_on_error=1,second_deadlock_stack=1)
 endif()
 if(sanitizers)
-  add_compile_options(${sanitizers} -fno-omit-frame-pointer)
+  add_compile_options(${sanitizers} -fno-omit-frame-pointer -Wno-maybe-uninitialized)  # GCC warns of their own code
   add_compile_definitions(_GLIBCXX_ASSERTIONS)  # checks indices against sizes, where the sanitizers see capacities
   add_link_options(${sanitizers})
   # ENVIRONMENT of two variables would be a list, which gtest_discover_tests takes apart.

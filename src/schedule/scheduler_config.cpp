@@ -144,9 +144,9 @@ void read_prediction(const ConfigReader& reader, const PredictionRequest& asked,
 
 void read_zero_snr(const ConfigReader& reader, const Class& known, const PredictionRequest& asked, SchedulerConfig& config) {
   if (asked.zero_snr) {
-    check(!config.edm || !*asked.zero_snr, ErrorKind::input,
-          "[--zero-snr] the model has EDM's noise levels ({} to {}) and no betas to rescale", config.edm->sigma_min,
-          config.edm->sigma_max);
+    if (config.edm && *asked.zero_snr)
+      fail(ErrorKind::input, "[--zero-snr] the model has EDM's noise levels ({} to {}) and no betas to rescale",
+           config.edm->sigma_min, config.edm->sigma_max);
     config.rescale_betas_zero_snr = *asked.zero_snr;
     config.zero_snr_source = "--zero-snr";
   } else if ((known.keys & zero_snr) && reader.has("rescale_betas_zero_snr")) {
