@@ -2,6 +2,7 @@
 // From the TOML to cells: every picture, LoRA and metric row that the experiment makes, each with the address that decides it.
 #include "engine/session.h"
 #include "experiment/experiment_file.h"
+#include "experiment/plan_judge.h"
 
 namespace negativa {
 
@@ -42,6 +43,7 @@ struct ExperimentPlan {
 
 struct PlanRequest {
   const ExperimentFile& file;
+  const PlannedJudge& judge;
   const RunPlan* earlier = nullptr;  // of the run folder: its drawn seeds stay
 };
 
