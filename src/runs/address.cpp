@@ -9,15 +9,24 @@ namespace negativa {
 
 int stage_format(CellStage stage) {
   switch (stage) {
-    case CellStage::set_picture: return 1;
-    case CellStage::set: return 1;
-    case CellStage::lora: return 1;
-    case CellStage::random_lora: return 1;
-    case CellStage::merged_lora: return 1;
-    case CellStage::embedding: return 1;
-    case CellStage::calibration: return 1;
-    case CellStage::picture: return 1;
-    case CellStage::metrics: return 1;
+    case CellStage::set_picture:
+      return 1;
+    case CellStage::set:
+      return 1;
+    case CellStage::lora:
+      return 1;
+    case CellStage::random_lora:
+      return 1;
+    case CellStage::merged_lora:
+      return 1;
+    case CellStage::embedding:
+      return 1;
+    case CellStage::calibration:
+      return 1;
+    case CellStage::picture:
+      return 1;
+    case CellStage::metrics:
+      return 1;
   }
   fail(ErrorKind::input, "[runs] got stage {}, expected one of {}", static_cast<int>(stage), cell_stages);
 }

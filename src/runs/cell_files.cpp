@@ -12,8 +12,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "base/files.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "base/names.h"
 #include "base/sha256.h"
 
@@ -40,8 +40,8 @@ struct Descriptor {
     fail(ErrorKind::machine, "[{}] cannot be written: disk full ({}); free some space, then start again: what is made stays",
          path.string(), std::strerror(error));
   const bool is_machine = error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
-  fail(is_machine ? ErrorKind::machine : ErrorKind::input, "[{}] cannot be written: {}; mend that, then start again", path.string(),
-       std::strerror(error));
+  fail(is_machine ? ErrorKind::machine : ErrorKind::input, "[{}] cannot be written: {}; mend that, then start again",
+       path.string(), std::strerror(error));
 }
 
 FoundFile other(std::string why) { return {FoundFile::Kind::other, std::move(why), 0, {}}; }
@@ -174,10 +174,10 @@ NewFile::NewFile(const fs::path& target, std::string_view bytes)
         return 0;
       })) {}
 
-NewFile::NewFile(const fs::path& target, const fs::path& linked)
+NewFile::NewFile(const fs::path& target, const Same& as)
     : target_(target), name_(made_beside(target, [&](const fs::path& name) {
-        if (::link(linked.c_str(), name.c_str()) == 0) return 0;
-        return errno == EEXIST ? EEXIST : copy_to(name, linked);
+        if (::link(as.file.c_str(), name.c_str()) == 0) return 0;
+        return errno == EEXIST ? EEXIST : copy_to(name, as.file);
       })) {}
 
 NewFile::~NewFile() { ::unlink(name_.c_str()); }

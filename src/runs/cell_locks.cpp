@@ -42,9 +42,10 @@ bool CellLocks::take(uint64_t byte) {
     if (error == EAGAIN || error == EACCES) return false;
     if (error != 0) {  // ENOLCK, EOPNOTSUPP, EINVAL …: some network disks
       works_ = false;
-      events_.on_notice(fmt::format("[{}] cannot be locked on this file system ({}): two processes may make the same cell, which "
-                                    "costs time and no harm; give each its share with --shard",
-                                    file_.string(), std::strerror(error)));
+      events_.on_notice(
+          fmt::format("[{}] cannot be locked on this file system ({}): two processes may make the same cell, which "
+                      "costs time and no harm; give each its share with --shard",
+                      file_.string(), std::strerror(error)));
     }
   }
   held_.insert(byte);

@@ -23,14 +23,10 @@ std::string CellRecord::to_text() const {
   Json files = Json::array(), timings = Json::object();
   for (const auto& input : inputs) files.push_back({{"role", input.role}, {"name", input.name}, {"sha256", input.sha256}});
   for (const auto& [name, seconds] : timings_s) timings[name] = std::isfinite(seconds) ? Json(seconds) : Json();
-  Json json = {{"address", address},
-               {"stage", stage_name(stage)},
-               {"format", format},
-               {"recipe", parse_json(recipe_json, "recipe of a " + stage_name(stage) + " cell")},
-               {"inputs", std::move(files)},
-               {"timings_s", std::move(timings)},
-               {"processor", processor},
-               {"program_version", program_version},
+  Json json = {{"address", address},         {"stage", stage_name(stage)},
+               {"format", format},           {"recipe", parse_json(recipe_json, "recipe of a " + stage_name(stage) + " cell")},
+               {"inputs", std::move(files)}, {"timings_s", std::move(timings)},
+               {"processor", processor},     {"program_version", program_version},
                {"threads", threads}};
   if (stage == CellStage::metrics) {
     json["metrics"] = metrics_json(*this);

@@ -16,7 +16,7 @@ namespace {
 constexpr int plan_format = 1;
 
 const std::vector<std::string>& stage_names() {
-  static const std::vector<std::string> names = {"set-picture", "set",       "lora",        "random-lora", "merged-lora",
+  static const std::vector<std::string> names = {"set-picture", "set",         "lora",    "random-lora", "merged-lora",
                                                  "embedding",   "calibration", "picture", "metrics"};
   return names;
 }
@@ -154,7 +154,8 @@ RunPlan plan_of(const Json& json, std::string_view where) {
 
 // Whether a path stays where cells belong, whatever wrote it.
 bool is_cell_file(std::string_view file) {
-  if (std::any_of(file.begin(), file.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) return false;
+  if (std::any_of(file.begin(), file.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+    return false;
   size_t parts = 0;
   for (size_t begin = 0; begin <= file.size(); ++parts) {
     const size_t end = std::min(file.find('/', begin), file.size());
@@ -169,9 +170,10 @@ bool is_cell_file(std::string_view file) {
 // Numbers that a cell has of lists; -1: none.
 void check_place(const RunPlan& plan, const PlannedCell& cell, std::string_view where) {
   const auto is_in = [](int number, size_t count) { return number >= -1 && (number < 0 || static_cast<size_t>(number) < count); };
-  check(is_in(cell.arm, plan.arms.size()) && is_in(cell.prompt, plan.prompts.size()) && cell.training >= -1, ErrorKind::file_format,
-        "[{}] the cell {}: got arm {}, prompt {}, training {}, expected numbers of {} arms and {} prompts", where, cell.file, cell.arm,
-        cell.prompt, cell.training, plan.arms.size(), plan.prompts.size());
+  check(is_in(cell.arm, plan.arms.size()) && is_in(cell.prompt, plan.prompts.size()) && cell.training >= -1,
+        ErrorKind::file_format,
+        "[{}] the cell {}: got arm {}, prompt {}, training {}, expected numbers of {} arms and {} prompts", where, cell.file,
+        cell.arm, cell.prompt, cell.training, plan.arms.size(), plan.prompts.size());
   const size_t replicates = cell.prompt < 0 ? 0 : plan.prompts[static_cast<size_t>(cell.prompt)].noise_seeds.size();
   check(is_in(cell.replicate, replicates), ErrorKind::file_format,
         "[{}] the cell {}: got replicate {}, expected one of {} noise seeds of its prompt", where, cell.file, cell.replicate,
@@ -211,10 +213,10 @@ void RunPlan::check_whole(std::string_view where) const {
   for (size_t i = 0; i < cells.size(); ++i) {
     const PlannedCell& cell = cells[i];
     check(is_cell_file(cell.file), ErrorKind::file_format,
-          "[{}] a cell's file is {}, expected a name within pictures/, metrics/, lora/, embeddings/, sets/ or calibration/", where,
-          json_excerpt(cell.file));
-    check(is_sha256(cell.address), ErrorKind::file_format, "[{}] the cell {}: got address {}, expected 64 hexadecimal digits", where,
-          cell.file, json_excerpt(cell.address));
+          "[{}] a cell's file is {}, expected a name within pictures/, metrics/, lora/, embeddings/, sets/ or calibration/",
+          where, json_excerpt(cell.file));
+    check(is_sha256(cell.address), ErrorKind::file_format, "[{}] the cell {}: got address {}, expected 64 hexadecimal digits",
+          where, cell.file, json_excerpt(cell.address));
     for (const size_t input : cell.inputs)
       check(input < i, ErrorKind::file_format, "[{}] the cell {} is number {}: got input {}, expected earlier cells", where,
             cell.file, i, input);
@@ -253,15 +255,16 @@ std::string RunPlan::to_text() const {
 RunPlan RunPlan::from_text(std::string_view text, std::string_view where) {
   Json json = parse_json(text, where);
   const int format = get<int>(json, "plan_format", where);
-  check(format == plan_format, ErrorKind::file_format, "[{}] is a plan of format {}, expected {}: another version of negativa wrote it",
-        where, format, plan_format);
+  check(format == plan_format, ErrorKind::file_format,
+        "[{}] is a plan of format {}, expected {}: another version of negativa wrote it", where, format, plan_format);
   RunPlan plan = plan_of(json, where);
   plan.toml = get<std::string>(json, "toml", where);
   const auto hash = get<std::string>(json, "hash", where);
   json.erase("hash");
   json.erase("toml");
   check(sha256_hex(canonical_json(json)) == hash, ErrorKind::file_format,
-        "[{}] is damaged or was edited: it does not have the hash it was written with; put a copy in its place, or take it away and "
+        "[{}] is damaged or was edited: it does not have the hash it was written with; put a copy in its place, or take it away "
+        "and "
         "start the run again, which keeps what is made",
         where);
   plan.check_whole(where);

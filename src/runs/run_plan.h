@@ -106,13 +106,13 @@ struct RunPlan {
 struct CellRecord {
   std::string address;
   CellStage stage = CellStage::picture;
-  int format = 1;                   // of the stage (runs/address.h)
-  std::string recipe_json = "{}";   // the stage's part of the recipe
+  int format = 1;                  // of the stage (runs/address.h)
+  std::string recipe_json = "{}";  // the stage's part of the recipe
   // Cells by the last name of their file ("red-apple-1a2b3c4d.png") and the SHA-256 of the bytes that were used; files from
   // outside. Of metrics the picture must be there: it says of which bytes they were measured.
   std::vector<RecipeInput> inputs;
-  std::string sha256;               // of the file; empty for metrics
-  uint64_t bytes = 0;               // of the file
+  std::string sha256;                                    // of the file; empty for metrics
+  uint64_t bytes = 0;                                    // of the file
   std::map<std::string, std::optional<double>> metrics;  // of metrics; absent: it says nothing of the picture
   std::map<std::string, double> timings_s;               // exempt from comparison, as are the next three
   std::string processor, program_version;

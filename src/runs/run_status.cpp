@@ -49,7 +49,8 @@ class Count {
 
   bool is_whole(const PlannedCell& cell) {
     const auto [known, is_new] = whole_.try_emplace(cell.file, false);
-    return is_new ? known->second = look(cell) : known->second;
+    if (is_new) known->second = look(cell);
+    return known->second;
   }
 
   std::optional<double> seconds_left() {
@@ -78,7 +79,7 @@ class Count {
 
   const RunStore& store_;
   RunStatus& status_;
-  std::unordered_map<std::string, bool> whole_;           // by file
+  std::unordered_map<std::string, bool> whole_;          // by file
   std::array<std::vector<double>, cell_stages> totals_;  // seconds of whole cells
 };
 

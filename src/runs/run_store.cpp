@@ -25,7 +25,6 @@ namespace negativa {
 
 namespace {
 
-constexpr uint64_t hashed_up_to_bytes = 1 << 20;  // when a cell is looked at
 constexpr uint64_t longest_record_bytes = 16 << 20;
 constexpr uint64_t longest_plan_bytes = uint64_t{1} << 32;
 
@@ -38,11 +37,15 @@ uint64_t lock_byte(const PlannedCell& cell) {
 
 const RecipeInput* input_named(const CellRecord& record, const PlannedCell& cell) {
   const std::string name = fs::path(cell.file).filename().string();
-  const auto found = std::find_if(record.inputs.begin(), record.inputs.end(), [&](const auto& input) { return input.name == name; });
+  const auto found =
+      std::find_if(record.inputs.begin(), record.inputs.end(), [&](const auto& input) { return input.name == name; });
   return found == record.inputs.end() ? nullptr : &*found;
 }
 
-void damage(CellLook& look, std::string why) { look = {CellState::damaged, std::move(why), {}}; }
+template <class... Args>
+CellLook damaged(fmt::format_string<Args...> why, Args&&... args) {
+  return {CellState::damaged, fmt::format(why, std::forward<Args>(args)...), {}};
+}
 
 // Folders of cells may be links of a person's own within the run folder, never out of it.
 void check_stays_inside(const fs::path& folder, const RunPlan& plan) {
@@ -94,7 +97,8 @@ void RunStore::check_folder(Mode mode) const {
   check(!fs::exists(status) || fs::is_directory(status), ErrorKind::input,
         "[{}] is a file, expected a run's folder; choose another name", name);
   const bool has_plan = fs::exists(folder_ / names::plan_file, error);
-  check(!error || error == std::errc::no_such_file_or_directory, ErrorKind::input, "[{}] cannot be read: {}", name, error.message());
+  check(!error || error == std::errc::no_such_file_or_directory, ErrorKind::input, "[{}] cannot be read: {}", name,
+        error.message());
   if (mode == Mode::read) {
     check(fs::exists(status), ErrorKind::input, "[{}] does not exist, expected the folder of a run", name);
     check(has_plan, ErrorKind::input, "[{}] has no {}, expected the folder of a run that negativa experiment run began", name,
@@ -103,8 +107,8 @@ void RunStore::check_folder(Mode mode) const {
   }
   make_folder(folder_);
   const fs::directory_iterator entries(folder_, error);
-  check(!error && ::access(folder_.c_str(), W_OK | X_OK) == 0, ErrorKind::input, "[{}] cannot be written: {}; choose another folder",
-        name, error ? error.message() : std::strerror(errno));
+  check(!error && ::access(folder_.c_str(), W_OK | X_OK) == 0, ErrorKind::input,
+        "[{}] cannot be written: {}; choose another folder", name, error ? error.message() : std::strerror(errno));
   if (has_plan || fs::exists(folder_ / names::cells_lock)) return;
   for (const auto& entry : entries) {
     const std::string found = entry.path().filename().string();
@@ -128,8 +132,8 @@ void RunStore::keep_plan(RunPlan plan) {
 }
 
 void RunStore::check_writable(std::string_view what) const {
-  check(locks_ != nullptr, ErrorKind::input, "[{}] was opened for reading, expected for writing: {} cannot be written", folder_.string(),
-        what);
+  check(locks_ != nullptr, ErrorKind::input, "[{}] was opened for reading, expected for writing: {} cannot be written",
+        folder_.string(), what);
 }
 
 void RunStore::freeze(const RunPlan& plan) {
@@ -151,28 +155,29 @@ void RunStore::freeze(const RunPlan& plan) {
 }
 
 CellLook RunStore::look_at_files(const PlannedCell& cell) const {
-  CellLook look;
   const fs::path record_file = folder_ / cell.record_file(), file = path(cell);
   const FoundFile text = find_file(record_file, longest_record_bytes);
-  if (text.kind == FoundFile::Kind::absent) return look;
-  const FoundFile bytes = cell.stage == CellStage::metrics ? FoundFile{} : find_file(file, hashed_up_to_bytes);
-  if (cell.stage != CellStage::metrics && bytes.kind == FoundFile::Kind::absent) return look;
-  if (text.kind == FoundFile::Kind::other) return damage(look, fmt::format("[{}] {}", record_file.string(), text.why)), look;
-  if (bytes.kind == FoundFile::Kind::other) return damage(look, fmt::format("[{}] {}", file.string(), bytes.why)), look;
+  if (text.kind == FoundFile::Kind::absent) return {};
+  if (text.kind == FoundFile::Kind::other) return damaged("[{}] {}", record_file.string(), text.why);
+  const bool is_row = cell.stage == CellStage::metrics;
+  const FoundFile bytes = is_row ? FoundFile{} : find_file(file, hashed_up_to_bytes);
+  if (!is_row && bytes.kind == FoundFile::Kind::absent) return {};
+  if (bytes.kind == FoundFile::Kind::other) return damaged("[{}] {}", file.string(), bytes.why);
+  CellLook look{CellState::whole, {}, {}};
   try {
     look.record = CellRecord::from_text(text.text, record_file.string());
   } catch (const Error& error) {
-    return damage(look, error.what()), look;
+    return damaged("{}", error.what());
   }
   const CellRecord& record = *look.record;
-  look.state = CellState::whole;
   if (record.address != cell.address || record.stage != cell.stage)
-    damage(look, fmt::format("[{}] is the record of another cell: its address is {}, expected {}", record_file.string(),
-                             json_excerpt(record.address), cell.address));
-  else if (cell.stage != CellStage::metrics && record.bytes != bytes.bytes)
-    damage(look, fmt::format("[{}] has {} bytes, its record says {}", file.string(), bytes.bytes, record.bytes));
-  else if (bytes.bytes <= hashed_up_to_bytes && cell.stage != CellStage::metrics && record.sha256 != sha256_hex(bytes.text))
-    damage(look, fmt::format("[{}] does not have the SHA-256 that its record says: it was changed or damaged", file.string()));
+    return damaged("[{}] is the record of another cell: its address is {}, expected {}", record_file.string(),
+                   json_excerpt(record.address), cell.address);
+  if (is_row) return look;
+  if (record.bytes != bytes.bytes)
+    return damaged("[{}] has {} bytes, its record says {}", file.string(), bytes.bytes, record.bytes);
+  if (bytes.bytes <= hashed_up_to_bytes && record.sha256 != sha256_hex(bytes.text))
+    return damaged("[{}] does not have the SHA-256 that its record says: it was changed or damaged", file.string());
   return look;
 }
 
@@ -186,7 +191,8 @@ void RunStore::check_pictures(const PlannedCell& cell, CellLook& look) const {
     const RecipeInput* used = input_named(*look.record, picture);
     const std::string current = used ? current_sha256(picture) : std::string();
     if (current.empty() || current == used->sha256) continue;
-    return damage(look, fmt::format("[{}] was measured of another picture than {} is now", path(cell).string(), picture.file));
+    look = damaged("[{}] was measured of another picture than {} is now", path(cell).string(), picture.file);
+    return;
   }
 }
 
@@ -219,19 +225,20 @@ std::optional<CellRecord> RunStore::record(const PlannedCell& cell) const { retu
 CellRecord RunStore::checked_record(const PlannedCell& cell, const CancelToken* cancel) const {
   CellLook seen = look(cell);
   const std::string file = path(cell).string();
-  check(seen.state != CellState::missing, ErrorKind::input, "[{}] is missing, or its record is; start the run again to have it made",
-        file);
+  check(seen.state != CellState::missing, ErrorKind::input,
+        "[{}] is missing, or its record is; start the run again to have it made", file);
   check(seen.state != CellState::damaged, ErrorKind::input, "{}; start the run again to have it made anew", seen.why);
   check(seen.record->bytes <= hashed_up_to_bytes || sha256_file(file, cancel) == seen.record->sha256, ErrorKind::input,
-        "[{}] does not have the SHA-256 that its record says: it was changed or damaged; remove it and start the run again", file);
+        "[{}] does not have the SHA-256 that its record says: it was changed or damaged; remove it and start the run again",
+        file);
   return std::move(*seen.record);
 }
 
 void RunStore::write(const PlannedCell& cell, std::string_view bytes, CellRecord record) {
   record.sha256 = cell.stage == CellStage::metrics ? "" : sha256_hex(bytes);
   record.bytes = bytes.size();
-  check(cell.stage != CellStage::metrics || bytes.empty(), ErrorKind::input, "[{}] got {} bytes for metrics, expected none", cell.file,
-        bytes.size());
+  check(cell.stage != CellStage::metrics || bytes.empty(), ErrorKind::input, "[{}] got {} bytes for metrics, expected none",
+        cell.file, bytes.size());
   put(cell, nullptr, bytes, std::move(record));
 }
 
@@ -263,8 +270,10 @@ void RunStore::put(const PlannedCell& cell, const fs::path* file, std::string_vi
   for (int attempt = 0; attempt < 10; ++attempt) {
     if (look(cell).state == CellState::whole) return;
     std::optional<NewFile> data;
-    if (file) data.emplace(path(cell), *file);
-    else if (cell.stage != CellStage::metrics) data.emplace(path(cell), bytes);
+    if (file)
+      data.emplace(path(cell), NewFile::Same{*file});
+    else if (cell.stage != CellStage::metrics)
+      data.emplace(path(cell), bytes);
     NewFile text(folder_ / cell.record_file(), record.to_text());
     if (look(cell).state == CellState::whole) return;
     if (data) data->put();

@@ -40,6 +40,8 @@ struct CellLook {
 // Safe from several threads unless said otherwise. Several processes may have one folder open.
 class RunStore {
  public:
+  static constexpr uint64_t hashed_up_to_bytes = 1 << 20;  // when a cell is looked at
+
   // Makes the folder where it is missing, or opens it, and removes what killed processes left half-written. A folder that has
   // something and is no run folder is refused. Throws ErrorKind::input: that, a file in its place, no permission;
   // ErrorKind::file_format or missing_key for a plan that cannot be read.
@@ -59,8 +61,9 @@ class RunStore {
   void freeze(const RunPlan& plan);
 
   // Whether the cell's file and record are there, belong to it and are whole. Only one of the two is missing: a kill between
-  // them leaves that. Files up to 1 MiB are hashed, larger ones are known by their size until use: checked_record(). Metrics of a
-  // picture whose bytes are others by now are damaged. Throws ErrorKind::input for what a person has to mend: no permission.
+  // them leaves that. Files up to hashed_up_to_bytes are hashed, larger ones are known by their size until use: checked_record().
+  // Metrics of a picture whose bytes are others by now are damaged. Throws ErrorKind::input for what a person has to mend: no
+  // permission.
   CellLook look(const PlannedCell& cell) const;
   CellState state(const PlannedCell& cell, std::string* why = nullptr) const;  // `why`: of a damaged one; else it stays
   std::optional<CellRecord> record(const PlannedCell& cell) const;             // of a whole cell
