@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <map>
 #include <string>
 
 #include "../base/temporary_folder.h"
@@ -114,6 +116,12 @@ class SmallRun {
   EventSink events;
   RunStore store;
 };
+
+// Another file in its place, whatever was there.
+inline void replace_file(const fs::path& file, const std::string& bytes) {
+  fs::remove_all(file);
+  std::ofstream(file, std::ios::binary) << bytes;
+}
 
 // Every file below, with its bytes.
 inline std::map<std::string, std::string> all_files(const fs::path& folder) {
