@@ -271,7 +271,7 @@ RunPlan RunPlan::from_text(std::string_view text, std::string_view where) {
   check(sha256_hex(canonical_json(json)) == hash, ErrorKind::file_format,
         "[{}] is damaged or was edited: it does not have the hash it was written with; put a copy in its place, or take it away "
         "and "
-        "start the run again, which keeps what is made",
+        "start the run again, which finds what is made if the TOML has a seed",
         where);
   plan.check_whole(where);
   return plan;

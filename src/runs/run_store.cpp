@@ -85,7 +85,10 @@ RunStore::RunStore(fs::path folder, EventSink& events, Mode mode) : folder_(std:
     locks_ = std::make_shared<CellLocks>(folder_ / names::cells_lock, events);
     remove_left_files(folder_, std::time(nullptr));
   }
-  if (fs::exists(folder_ / names::plan_file)) read_plan();
+  if (!fs::exists(folder_ / names::plan_file)) return;
+  read_plan();
+  const fs::path toml = folder_ / names::plan_toml;  // a kill after the plan may have left it out
+  if (mode == Mode::write && !fs::exists(toml)) write_atomically(toml, frozen_->toml);
 }
 
 // A folder is a run's where it has a plan, or the lock file that is made before it.
