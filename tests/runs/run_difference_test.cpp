@@ -133,6 +133,23 @@ TEST(CompareRuns, KnowsACellByItsAddressWhateverTheFileIsCalled) {
   EXPECT_TRUE(contains(found.lines[0], "differ in their cells")) << found.lines[0];
 }
 
+TEST(CompareRuns, OfOneAddressInTwoFilesEachIsCompared) {
+  RunPlan plan = small_plan();
+  plan.cells.push_back(plan.cells[set_picture]);
+  plan.cells.back().file = "sets/other/" + fs::path(plan.cells[set_picture].file).filename().string();
+  const SmallRun first(true, plan);
+  SmallRun second(true, plan);
+  EXPECT_EQ(difference(first, second).same, small_cells + 1);
+  remake(second, small_cells, "another picture", {});
+  const RunDifference found = difference(first, second);
+  EXPECT_EQ(found.same, small_cells);
+  ASSERT_EQ(found.lines.size(), 1u);
+  EXPECT_TRUE(found.lines[0].starts_with("sets/other/")) << found.lines[0];
+  const SmallRun without;
+  EXPECT_EQ(difference(first, without).only_first, 1u);
+  EXPECT_EQ(difference(without, first).only_second, 1u);
+}
+
 TEST(CompareRuns, OfManyDifferencesThereAreTheFirstAndACount) {
   RunPlan plan = small_plan();
   for (size_t i = 0; i < 30; ++i)

@@ -72,6 +72,15 @@ TEST(RunStore, GoesOnInAFolderWhoseFirstStartEndedBeforeItsPlan) {
   EXPECT_TRUE(store.frozen());
 }
 
+TEST(RunStore, RefusesAFolderThatHasCellsAndLostItsPlan) {
+  const SmallRun run;
+  EventSink events;
+  fs::remove(run.folder / names::plan_file);
+  const auto before = all_files(run.folder.path());
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { RunStore(run.folder.path(), events); }), "no plan.json"));
+  EXPECT_EQ(all_files(run.folder.path()), before);
+}
+
 TEST(RunStore, RefusesAPlanThatIsDamagedAndKeepsIt) {
   const SmallRun run(false);
   EventSink events;
