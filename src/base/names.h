@@ -53,6 +53,20 @@ inline constexpr const char* checkpoint_prefix = "checkpoint-";  // + step, eigh
 inline constexpr const char* best_file = "best.safetensors";
 inline constexpr const char* previews_folder = "previews";
 
+// An experiment's run folder.
+inline constexpr const char* plan_file = "plan.json";            // frozen at the first start
+inline constexpr const char* plan_toml = "experiment.toml";      // the TOML it was made from, as it stood
+inline constexpr const char* sets_folder = "sets";               // NAME-ADDRESS/ with pictures and metadata.jsonl
+inline constexpr const char* lora_folder = "lora";
+inline constexpr const char* embedding_folder = "embeddings";
+inline constexpr const char* pictures_folder = "pictures";
+inline constexpr const char* metrics_folder = "metrics";
+inline constexpr const char* calibration_folder = "calibration";
+inline constexpr const char* work_folder = "work";               // trainings that go on; may be deleted
+inline constexpr const char* metrics_csv = "metrics.csv";
+inline constexpr const char* cells_lock = "cells.lock";          // a byte a cell, locked by who makes it
+inline constexpr const char* test_runs = "test_runs.jsonl";      // beside the TOML: each run that measured its test prompts
+
 // Of a user, not of a run.
 inline constexpr const char* cache_folder = "negativa";                       // in $XDG_CACHE_HOME or ~/.cache
 inline constexpr const char* hash_cache = "sha256.json";                      // in the cache folder

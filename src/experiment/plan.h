@@ -1,0 +1,54 @@
+#pragma once
+// From the TOML to cells: every picture, LoRA and metric row that the experiment makes, each with the address that decides it.
+#include "engine/session.h"
+#include "experiment/experiment_file.h"
+#include "experiment/plan_judge.h"
+
+namespace negativa {
+
+// What the maker of a picture needs beyond the cell itself.
+struct PictureCell {
+  ModelOptions model;                   // as in the TOML, `embedding` included
+  PictureOptions picture;               // every question answered, seed set; `lora` as in the TOML
+  std::vector<size_t> lora_cells;       // of picture.lora, one each; no_cell: it is a file
+  std::vector<size_t> embedding_cells;  // of model.embedding, likewise
+};
+inline constexpr size_t no_cell = static_cast<size_t>(-1);
+
+// A set as it is trained on.
+struct SetCell {
+  std::filesystem::path folder;       // of a person; empty: the set's own in the run folder
+  std::vector<std::string> files;     // of its pictures, within the folder
+  std::vector<std::string> captions;  // of each
+  std::vector<size_t> pictures;       // cells; none for a person's folder
+};
+
+// A training: of [loras] or [embeddings].
+struct TrainingCell {
+  size_t table = 0;   // in ExperimentFile::loras or embeddings
+  int64_t steps = 0;  // fewer than the table's for one of its checkpoints
+  uint64_t seed = 0;
+};
+
+struct ExperimentPlan {
+  RunPlan run;
+  ExperimentFile file;
+  std::map<size_t, PictureCell> pictures;  // by number of the cell in run.cells
+  std::map<size_t, SetCell> sets;
+  std::map<size_t, TrainingCell> trainings;
+  std::filesystem::path judge;                    // the folder of the judge that measures
+  std::vector<std::string> recipe_json;           // of each cell: CellRecord::recipe_json
+  std::vector<std::vector<RecipeInput>> outside;  // of each cell: files from outside that decide it
+};
+
+struct PlanRequest {
+  const ExperimentFile& file;
+  const PlannedJudge& judge;
+  const RunPlan* earlier = nullptr;  // of the run folder: its drawn seeds stay
+};
+
+// Opens models (no weights) for what they decide of a picture. Throws as read_experiment, Engine::open, plan_picture and
+// open_dataset do.
+ExperimentPlan plan_experiment(Engine& engine, const PlanRequest& request, const Caller& caller);
+
+}  // namespace negativa
