@@ -41,6 +41,9 @@ struct ExperimentPlan {
   std::vector<std::vector<RecipeInput>> outside;  // of each cell: files from outside that decide it
 };
 
+// The model of [default] as trainings open it; what the training's own table says of its computation stays.
+TrainModelOptions training_model(const ModelOptions& draw, TrainModelOptions own);
+
 struct PlanRequest {
   const ExperimentFile& file;
   const PlannedJudge& judge;

@@ -151,7 +151,7 @@ Json training_settings(Json settings) {
 }
 
 size_t add_training(PlanInProgress& progress, PlannedCell cell, const TrainingCell& training, const std::string& set,
-                    Json settings) {
+                    const TrainOptions& options, Json settings) {
   const size_t set_number = set_cell(progress, set);
   ModelOptions base = progress.file.defaults.model;
   base.refiner.clear();
@@ -165,9 +165,11 @@ size_t add_training(PlanInProgress& progress, PlannedCell cell, const TrainingCe
   }
   settings = training_settings(std::move(settings));
   settings["steps"] = training.steps;
+  // Only a rate that changes on its way knows how long the way is.
+  if (options.step.lr_scheduler != "constant") settings["of_steps"] = options.step.steps;
   settings["seed"] = training.seed;
-  settings["model"] = {
-      {"dtype", base.dtype}, {"weights_dtype", base.weights_dtype}, {"device", base.device}, {"threads", base.threads}};
+  settings["device"] = model.models->request().device.is_cuda() ? "cuda" : "cpu";
+  settings["threads"] = training_model(progress.file.defaults.model, options.model).threads;
   parts.recipe_json = canonical_json(settings);
   cell.inputs = {set_number};
   const size_t number = progress.add(std::move(cell), ".safetensors", parts, std::move(outside));
@@ -191,7 +193,8 @@ size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std:
                     table.train.step.seed + static_cast<uint64_t>(training)};
   TrainLoraOptions options = table.train;
   options.alpha = options.alpha.value_or(static_cast<double>(options.rank));
-  return add_training(progress, lora_cell(name, CellStage::lora, training), cell, table.set, to_json(fields_of(options)));
+  return add_training(progress, lora_cell(name, CellStage::lora, training), cell, table.set, options,
+                      to_json(fields_of(options)));
 }
 
 size_t random_lora(PlanInProgress& progress, const LoraTable& table, int training) {
@@ -284,7 +287,7 @@ UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int t
     cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table->name), training);
     const TrainingCell of{static_cast<size_t>(table - progress.file.embeddings.data()), options.step.steps,
                           options.step.seed + static_cast<uint64_t>(training)};
-    return add_training(progress, cell, of, table->set, to_json(fields_of(options)));
+    return add_training(progress, cell, of, table->set, options, to_json(fields_of(options)));
   });
 }
 
@@ -296,6 +299,14 @@ bool has_training(const ExperimentFile& file, const DrawOptions& draw) {
     if (table && table->file.empty()) return true;
   }
   return false;
+}
+
+TrainModelOptions training_model(const ModelOptions& draw, TrainModelOptions own) {
+  own.model = draw.model;
+  own.vae = draw.vae;
+  if (own.device == "auto") own.device = draw.device;
+  if (own.threads == 0) own.threads = draw.threads;
+  return own;
 }
 
 std::string word_of(const EmbeddingTable& table) { return table.train.name.empty() ? "<" + table.name + ">" : table.train.name; }
