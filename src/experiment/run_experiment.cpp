@@ -76,8 +76,7 @@ class Cells {
 // Makes what can be made, stage by stage and again, since what another process makes meanwhile lets more be made.
 class Runner {
  public:
-  Runner(const MakerRun& run, const Shard& shard)
-      : run_(run), shard_(shard), cells_(run.plan.run, run.store, run.caller.events) {
+  Runner(const MakerRun& run, const Shard& shard) : run_(run), shard_(shard), cells_(run.plan.run, run.store, run.caller.events) {
     for (const CellStage stage : stages_in_order) stages_.push_back(open_stage(stage));
   }
 
@@ -151,8 +150,9 @@ class Runner {
       if (stage.count.stage == CellStage::metrics) count_test_run_once();
       make(run_, stage.count.stage, cells);
       for (const size_t cell : cells)
-        check(cells_.is_whole(cell), ErrorKind::machine, "[experiment] {} was made and is not there; does another program clear {}?",
-              run_.plan.run.cells[cell].file, run_.store.folder().string());
+        check(cells_.is_whole(cell), ErrorKind::machine,
+              "[experiment] {} was made and is not there; does another program clear {}?", run_.plan.run.cells[cell].file,
+              run_.store.folder().string());
       made += cells.size();
     }
     stage.count.made += made;
@@ -183,7 +183,8 @@ class Runner {
   bool is_at_work_for(size_t cell) {
     if (cells_.is_ready(cell)) return !run_.store.try_lock(run_.plan.run.cells[cell]);
     const auto& inputs = run_.plan.run.cells[cell].inputs;
-    return std::any_of(inputs.begin(), inputs.end(), [&](size_t input) { return !cells_.is_whole(input) && is_at_work_for(input); });
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](size_t input) { return !cells_.is_whole(input) && is_at_work_for(input); });
   }
 
   void count_test_run_once() {

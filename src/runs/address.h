@@ -12,12 +12,15 @@ struct AddressParts {
   std::string recipe_json = "{}";   // canonical JSON of the stage's part of the recipe, without the program's version
   std::vector<std::string> inputs;  // of a cell its address, of a file from outside its SHA-256, in an order that means something
 };
-// SHA-256, 64 hexadecimal digits, of stage name, format number, recipe and inputs. Throws ErrorKind::file_format for JSON that is
-// none.
+// SHA-256, 64 hexadecimal digits, of stage name, format number, recipe and inputs, as canonical JSON. Throws
+// ErrorKind::file_format for JSON that is none, ErrorKind::input for an input that is no hash.
 std::string cell_address(const AddressParts& parts);
 
+bool is_sha256(std::string_view text);  // 64 lower-case hexadecimal digits
+
 inline constexpr size_t short_address = 8;  // digits in file names
-// Lower-case letters, digits and '-' of a text, at most `longest` bytes; never empty. Not unique by itself.
+// Lower-case ASCII letters and digits of a text, '-' for what stands between them, at most `longest` bytes (at least 1). Letters
+// of other scripts are dropped; "x" where nothing is left. Not unique by itself.
 std::string slug(std::string_view text, size_t longest = 40);
 
 }  // namespace negativa

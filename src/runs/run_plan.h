@@ -33,14 +33,17 @@ CellStage stage_from_name(std::string_view name, std::string_view where);  // th
 struct PlannedCell {
   CellStage stage = CellStage::picture;
   std::string address;         // 64 hexadecimal digits: SHA-256 of all that decides its bytes (runs/address.h)
-  std::string file;            // relative to the run folder, '/', ends in the first eight digits of the address and an extension
+  std::string file;            // relative to the run folder, in one of its cell folders, '/', ends in the first eight digits of
+                               // the address and an extension; cells of one address may share it
   std::vector<size_t> inputs;  // cells that must be there first, by number
   // Of pictures and their metrics; -1: not of that kind.
   int arm = -1, prompt = -1, replicate = -1;
   int training = -1;  // which training of the arm's LoRAs; of a LoRA or embedding: its own
   std::string name;   // of sets, LoRAs and embeddings: as the TOML has it
 
-  std::filesystem::path record_file() const;  // relative: the file's name with .json; of metrics the file itself
+  // Relative: the file's name with .json for its extension; of a file that ends in .json with .record.json; of metrics the file
+  // itself.
+  std::filesystem::path record_file() const;
 };
 
 struct PlannedPrompt {
@@ -88,26 +91,34 @@ struct RunPlan {
   std::vector<PlannedCell> cells;         // inputs before what is made of them
   bool counts_test_run = false;           // a list named "test" is measured
 
-  std::string hash() const;                                                 // SHA-256 of all above: known as the run's
-  std::string to_text() const;                                              // JSON
-  static RunPlan from_text(std::string_view text, std::string_view where);  // throws ErrorKind::file_format, missing_key
+  // SHA-256 of all above but the TOML's text, whose comments decide nothing: known as the run's.
+  std::string hash() const;
+  // Throws ErrorKind::file_format for what no plan may have: an input that is not an earlier cell, a number of an arm, prompt or
+  // replicate that there is none of, a file outside the cell folders, one file for two addresses …
+  void check_whole(std::string_view where) const;
+
+  std::string to_text() const;  // JSON, a line a cell; has the hash, so that damage is seen
+  // Throws ErrorKind::file_format, missing_key; checks as check_whole does.
+  static RunPlan from_text(std::string_view text, std::string_view where);
 };
 
 // Beside a cell's file. The first whole one stays, whoever made it.
 struct CellRecord {
   std::string address;
   CellStage stage = CellStage::picture;
-  int format = 1;                   // of the stage (runs/address.h)
-  std::string recipe_json = "{}";   // the stage's part of the recipe
-  std::vector<RecipeInput> inputs;  // cells by file name and the SHA-256 of the bytes that were used; files from outside
-  std::string sha256;               // of the file; empty for metrics
-  uint64_t bytes = 0;               // of the file
+  int format = 1;                  // of the stage (runs/address.h)
+  std::string recipe_json = "{}";  // the stage's part of the recipe
+  // Cells by the last name of their file ("red-apple-1a2b3c4d.png") and the SHA-256 of the bytes that were used; files from
+  // outside. Of metrics the picture must be there: it says of which bytes they were measured.
+  std::vector<RecipeInput> inputs;
+  std::string sha256;                                    // of the file; empty for metrics
+  uint64_t bytes = 0;                                    // of the file
   std::map<std::string, std::optional<double>> metrics;  // of metrics; absent: it says nothing of the picture
   std::map<std::string, double> timings_s;               // exempt from comparison, as are the next three
   std::string processor, program_version;
   int threads = 0;
 
-  std::string to_text() const;
+  std::string to_text() const;  // canonical JSON and a line end. Throws ErrorKind::input for a metric that is NaN or infinite
   static CellRecord from_text(std::string_view text, std::string_view where);  // throws ErrorKind::file_format, missing_key
 };
 
