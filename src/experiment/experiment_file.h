@@ -2,6 +2,7 @@
 // An experiment as its TOML file says it. docs/experiments.md, "The TOML file". Every table goes through the same `visit` lists
 // as the command line's options; an unknown key is an error that names the nearest.
 #include "base/json_fwd.h"
+#include "base/names.h"
 #include "engine/options.h"
 #include "runs/run_plan.h"
 #include "train/options.h"
@@ -134,6 +135,7 @@ struct ExperimentFile {
   std::vector<SweepTable> sweeps;
   std::optional<TuneTable> tune;
   AnalysisPlan analysis;
+  std::string bundled_judge = names::judge_folder;  // of the bundled model: the one that measures where options.judge is empty
   std::string config_json;           // all of it, resolved: what print_config shows and the plan freezes
   std::map<std::string, int> lines;  // "arms.article.lora" -> line of the text, from 1
 };

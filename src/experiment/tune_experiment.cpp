@@ -155,6 +155,7 @@ ExperimentFile tuning_experiment(const ExperimentFile& file) {
   tuning.prompts.draw = tune_list;
   tuning.prompts.first = tune.prompts;
   tuning.options.judge = file.options.judge_select;
+  tuning.bundled_judge = names::judge_select_folder;
   tuning.options.calibrate = false;
   for (size_t i = 0; i < tune.candidates.size(); ++i) {
     const TuneCandidate& candidate = tune.candidates[i];
