@@ -117,8 +117,8 @@ void check_worlds(const std::vector<const Judging*>& judges) {
 
 }  // namespace
 
-RecipeInput bundled_model_input(const Places& places) {
-  return model_input("model", open_model(default_model(places), places), {places.cache});
+RecipeInput bundled_model_input(const Places& places, const Hashing& hashing) {
+  return model_input("model", open_model(default_model(places), places), hashing);
 }
 
 std::vector<RecipeInput> calibration_inputs(Engine& engine, const Judge& judge, const CancelToken& cancel) {
@@ -130,7 +130,7 @@ std::vector<RecipeInput> calibration_inputs(Engine& engine, const Judge& judge, 
   std::string listing;
   for (const auto& file : files)
     listing += fmt::format("{}/{} {}\n", last_name(file.parent_path()), last_name(file), cached_sha256_file(file, hashing));
-  return {bundled_model_input(engine.places()),
+  return {bundled_model_input(engine.places(), hashing),
           judge_input(judge, hashing),
           {"reference", names::reference_folder, sha256_hex(listing)}};
 }
@@ -145,7 +145,7 @@ std::vector<Calibration> calibrate(Engine& engine, const std::vector<const Judgi
   ModelOptions options;
   options.threads = threads;
   options.device = "cpu";
-  const RecipeInput model = bundled_model_input(engine.places());
+  const RecipeInput model = bundled_model_input(engine.places(), engine.hashing(&caller.cancel));
   Session session(engine, options, caller, world.calibration.size() * (world.damages.size() + 1));
   const int workers = threads > 0 ? threads : hardware_threads();
   const auto reference = reference_pictures(default_model(engine.places()), session, workers);

@@ -7,7 +7,7 @@
 namespace negativa {
 
 // Of the bundled model's folder.
-RecipeInput bundled_model_input(const Places& places);
+RecipeInput bundled_model_input(const Places& places, const Hashing& hashing = {});
 
 // What a calibration by this judge follows from: the bundled model, the judge, the model's reference pictures.
 std::vector<RecipeInput> calibration_inputs(Engine& engine, const Judge& judge, const CancelToken& cancel);

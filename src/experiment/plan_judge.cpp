@@ -36,25 +36,24 @@ std::vector<RecipeInput> drawing_models(Engine& engine, const ExperimentFile& fi
 }
 
 // The name of one that is not the bundled model, by its bytes.
-std::optional<std::string> other_model(const Engine& engine, const std::vector<RecipeInput>& models) {
-  const std::string bundled = bundled_model_input(engine.places()).sha256;
+std::optional<std::string> other_model(const Engine& engine, const std::vector<RecipeInput>& models, const CancelToken& cancel) {
+  const std::string bundled = bundled_model_input(engine.places(), engine.hashing(&cancel)).sha256;
   for (const auto& model : models)
     if (model.sha256 != bundled) return model.name;
   return {};
 }
 
-std::filesystem::path judge_folder(const Engine& engine, const ExperimentFile& file, const std::vector<RecipeInput>& models) {
+std::filesystem::path judge_folder(const Engine& engine, const ExperimentFile& file, const std::vector<RecipeInput>& models,
+                                   const CancelToken& cancel) {
   if (!file.options.judge.empty()) return file.options.judge;
-  const auto other = other_model(engine, models);
+  const auto other = other_model(engine, models, cancel);
   check(!other, ErrorKind::input,
         "[{}] {} draws, but the bundled judge knows the bundled model's world alone; give {} = FOLDER, a CLIP model's folder",
         file.path.string(), other.value_or(""), file.bundled_judge);
   return default_model(engine.places()) / file.bundled_judge;
 }
 
-void check_can_calibrate(const Engine& engine, const ExperimentFile& file, const Judging& judging,
-                         const std::vector<RecipeInput>& models) {
-  const auto other = other_model(engine, models);
+void check_can_calibrate(const ExperimentFile& file, const Judging& judging, const std::optional<std::string>& other) {
   check(!other, ErrorKind::input, "[{}] the bundled model's pictures calibrate, and {} draws here; leave it out",
         place_of(file, "calibrate"), other.value_or(""));
   check(judging.world() != nullptr, ErrorKind::input,
@@ -126,8 +125,8 @@ PlannedJudge plan_judge(Engine& engine, const ExperimentFile& file, const std::o
                         const Caller& caller) {
   const auto models = drawing_models(engine, file, caller.cancel);
   const Hashing hashing = engine.hashing(&caller.cancel);
-  Judging judging(judge_folder(engine, file, models), &caller.cancel);
-  if (file.options.calibrate) check_can_calibrate(engine, file, judging, models);
+  Judging judging(judge_folder(engine, file, models, caller.cancel), &caller.cancel);
+  if (file.options.calibrate) check_can_calibrate(file, judging, other_model(engine, models, caller.cancel));
   set_basis(judging, measured, models, hashing);
   PlannedJudge planned;
   planned.folder = judging.judge().folder();

@@ -105,8 +105,9 @@ void open_judge(Run& run, ScoreReport& report) {
     return;
   }
   std::string why;
+  const Hashing hashing = run.engine.hashing(&run.caller.cancel);
   if (is_bundled_judge(folder, run.engine.places()) || run.options.calibrate)
-    why = judging.take_calibration({bundled_model_input(run.engine.places()).sha256}, run.engine.hashing(&run.caller.cancel));
+    why = judging.take_calibration({bundled_model_input(run.engine.places(), hashing).sha256}, hashing);
   report.basis = judging.basis();
   if (!report.basis.uncalibrated.empty())
     report.notes.push_back(fmt::format("damage is uncalibrated, over all damages: {}{}; negativa score --calibrate makes one",

@@ -1,5 +1,6 @@
 #include "experiment/judging.h"
 
+#include "base/temporary_folder.h"
 #include "engine/test_engine.h"
 #include "experiment/calibrate.h"
 
