@@ -26,7 +26,7 @@ from prove_table import PICTURE_LIMIT, Row, picture_distance, relative, report
 from reference_pipeline import Reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EMBEDS = ["prompt_embeds", "pooled_prompt_embeds", "negative_prompt_embeds", "negative_pooled_prompt_embeds"]
+EMBEDS = [side + name for side in ("", "negative_", "unconditional_") for name in ("prompt_embeds", "pooled_prompt_embeds")]
 EMBEDS_LIMIT = STEP_LIMIT = 1e-4
 LATENTS_LIMIT = 1e-3
 OWN_DIFFERENCE = 1e-4
