@@ -89,7 +89,7 @@ Lines plan_lines(const Runs& runs) {
   const auto of_first = causes(first), of_second = causes(second);
   for (size_t i = 0; i < of_first.size(); ++i)
     add_differences(lines, runs, of_first[i].first, &of_first[i].second, &of_second[i].second);
-  if (lines.empty()) lines.add("plan: the two follow from the same settings and differ in their cells: two versions of negativa");
+  if (lines.empty()) lines.add("plan: the two differ in their cells, made of the same settings");
   return lines;
 }
 

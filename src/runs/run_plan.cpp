@@ -185,6 +185,19 @@ void check_place(const RunPlan& plan, const PlannedCell& cell, std::string_view 
         "[{}] the cell {} has no inputs, expected the picture first", where, cell.file);
 }
 
+void check_cell(const RunPlan& plan, size_t number, std::string_view where) {
+  const PlannedCell& cell = plan.cells[number];
+  check(is_cell_file(cell.file), ErrorKind::file_format,
+        "[{}] a cell's file is {}, expected a name within pictures/, metrics/, lora/, embeddings/, sets/ or calibration/", where,
+        json_excerpt(cell.file));
+  check(is_sha256(cell.address), ErrorKind::file_format, "[{}] the cell {}: got address {}, expected 64 hexadecimal digits",
+        where, cell.file, json_excerpt(cell.address));
+  for (const size_t input : cell.inputs)
+    check(input < number, ErrorKind::file_format, "[{}] the cell {} is number {}: got input {}, expected earlier cells", where,
+          cell.file, number, input);
+  check_place(plan, cell, where);
+}
+
 }  // namespace
 
 std::string stage_name(CellStage stage) { return stage_names().at(static_cast<size_t>(stage)); }
@@ -207,28 +220,21 @@ std::filesystem::path PlannedCell::record_file() const {
 
 void RunPlan::check_whole(std::string_view where) const {
   std::unordered_map<std::string_view, const PlannedCell*> by_file;
-  std::unordered_map<std::string, const PlannedCell*> by_record;
+  std::unordered_map<std::string, const PlannedCell*> by_name;  // of files and records
   by_file.reserve(cells.size());
-  by_record.reserve(cells.size());
+  by_name.reserve(2 * cells.size());
   for (size_t i = 0; i < cells.size(); ++i) {
     const PlannedCell& cell = cells[i];
-    check(is_cell_file(cell.file), ErrorKind::file_format,
-          "[{}] a cell's file is {}, expected a name within pictures/, metrics/, lora/, embeddings/, sets/ or calibration/",
-          where, json_excerpt(cell.file));
-    check(is_sha256(cell.address), ErrorKind::file_format, "[{}] the cell {}: got address {}, expected 64 hexadecimal digits",
-          where, cell.file, json_excerpt(cell.address));
-    for (const size_t input : cell.inputs)
-      check(input < i, ErrorKind::file_format, "[{}] the cell {} is number {}: got input {}, expected earlier cells", where,
-            cell.file, i, input);
-    check_place(*this, cell, where);
+    check_cell(*this, i, where);
     const auto [first, is_new] = by_file.try_emplace(cell.file, &cell);
     check(first->second->address == cell.address && first->second->stage == cell.stage, ErrorKind::file_format,
           "[{}] two cells have the file {} and different addresses, expected one file for one address", where, cell.file);
     if (!is_new) continue;
-    const auto [other, is_own] = by_record.try_emplace(cell.record_file().string(), &cell);
-    check(is_own && (cell.stage == CellStage::metrics || !by_file.contains(other->first)), ErrorKind::file_format,
-          "[{}] the cells {} and {} would share the record {}, expected one each", where, cell.file, other->second->file,
-          other->first);
+    for (const std::string& name : {cell.file, cell.record_file().string()}) {
+      const auto [other, is_own] = by_name.try_emplace(name, &cell);
+      check(is_own || other->second == &cell, ErrorKind::file_format,
+            "[{}] the cells {} and {} would share the file {}, expected one each", where, cell.file, other->second->file, name);
+    }
   }
 }
 

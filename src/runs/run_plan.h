@@ -109,7 +109,7 @@ struct CellRecord {
   int format = 1;                  // of the stage (runs/address.h)
   std::string recipe_json = "{}";  // the stage's part of the recipe
   // Cells by the last name of their file ("red-apple-1a2b3c4d.png") and the SHA-256 of the bytes that were used; files from
-  // outside. Of metrics the picture must be there: it says of which bytes they were measured.
+  // outside. Of metrics every picture among the cell's inputs must be there: they say of which bytes they were measured.
   std::vector<RecipeInput> inputs;
   std::string sha256;                                    // of the file; empty for metrics
   uint64_t bytes = 0;                                    // of the file

@@ -115,6 +115,7 @@ RunStatus run_status(const RunStore& store) {
     if (whole && cell.stage == CellStage::picture) ++arm.drawn;
     if (whole && cell.stage == CellStage::metrics) ++arm.measured;
   }
+  status.seconds_left = count.seconds_left();
   std::erase_if(status.stages, [](const StageStatus& stage) { return stage.whole + stage.damaged + stage.missing == 0; });
   status.orphans = store.orphans(plan);
   return status;

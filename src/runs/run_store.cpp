@@ -106,7 +106,7 @@ void RunStore::check_folder(Mode mode) const {
     return;
   }
   make_folder(folder_);
-  const fs::directory_iterator entries(folder_, error);
+  const fs::directory_iterator entries(folder_, error);  // before the lock file is looked for, which another process makes first
   check(!error && ::access(folder_.c_str(), W_OK | X_OK) == 0, ErrorKind::input,
         "[{}] cannot be written: {}; choose another folder", name, error ? error.message() : std::strerror(errno));
   if (has_plan || fs::exists(folder_ / names::cells_lock)) return;
@@ -181,17 +181,23 @@ CellLook RunStore::look_at_files(const PlannedCell& cell) const {
   return look;
 }
 
+std::vector<const PlannedCell*> RunStore::measured_pictures(const PlannedCell& cell) const {
+  std::vector<const PlannedCell*> pictures;
+  const auto found = metrics_by_file_.find(cell.file);
+  if (found == metrics_by_file_.end() || frozen_->cells[found->second].address != cell.address) return pictures;
+  for (const size_t input : frozen_->cells[found->second].inputs)
+    if (frozen_->cells[input].stage == CellStage::picture) pictures.push_back(&frozen_->cells[input]);
+  return pictures;
+}
+
 // Metrics say which bytes they were measured of; a picture that had to be made again elsewhere may have others.
 void RunStore::check_pictures(const PlannedCell& cell, CellLook& look) const {
-  const auto found = metrics_by_file_.find(cell.file);
-  if (found == metrics_by_file_.end() || frozen_->cells[found->second].address != cell.address) return;
-  for (const size_t input : frozen_->cells[found->second].inputs) {
-    const PlannedCell& picture = frozen_->cells[input];
-    if (picture.stage != CellStage::picture) continue;
-    const RecipeInput* used = input_named(*look.record, picture);
-    const std::string current = used ? current_sha256(picture) : std::string();
-    if (current.empty() || current == used->sha256) continue;
-    look = damaged("[{}] was measured of another picture than {} is now", path(cell).string(), picture.file);
+  for (const PlannedCell* picture : measured_pictures(cell)) {
+    const RecipeInput* used = input_named(*look.record, *picture);
+    const std::string current = used ? current_sha256(*picture) : std::string();
+    if (used && (current.empty() || current == used->sha256)) continue;
+    look = used ? damaged("[{}] was measured of another picture than {} is now", path(cell).string(), picture->file)
+                : damaged("[{}] does not say of which bytes of {} it was measured", path(cell).string(), picture->file);
     return;
   }
 }
@@ -239,33 +245,36 @@ void RunStore::write(const PlannedCell& cell, std::string_view bytes, CellRecord
   record.bytes = bytes.size();
   check(cell.stage != CellStage::metrics || bytes.empty(), ErrorKind::input, "[{}] got {} bytes for metrics, expected none",
         cell.file, bytes.size());
-  put(cell, nullptr, bytes, std::move(record));
+  put(cell, nullptr, bytes, record);
 }
 
 void RunStore::adopt(const PlannedCell& cell, const fs::path& file, CellRecord record) {
   check(cell.stage != CellStage::metrics, ErrorKind::input, "[{}] got a file for metrics, expected a record alone", cell.file);
   record.sha256 = sha256_file(file);
   record.bytes = fs::file_size(file);
-  put(cell, &file, {}, std::move(record));
+  put(cell, &file, {}, record);
 }
 
-// Two processes may write one cell at once: where there are no locks, or with the same rank. File and record are two renames, so
-// the file of one may meet the record of the other, whose bytes differ on another processor. So each looks at the pair after its
-// own last rename, and writes its own again where the two do not fit. Whoever renames last looks last: what stays is a pair that
-// fits. Nobody replaces a whole pair: both files lie ready before the look, so that only the renames stand between.
-void RunStore::put(const PlannedCell& cell, const fs::path* file, std::string_view bytes, CellRecord record) {
-  check_writable(cell.file);
+CellRecord RunStore::completed(const PlannedCell& cell, CellRecord record) const {
   record.address = cell.address;
   record.stage = cell.stage;
   record.format = stage_format(cell.stage);
   record.program_version = Recipe::default_program_version();
   static const std::string processor = processor_name();
   if (record.processor.empty()) record.processor = processor;
-  if (const auto found = metrics_by_file_.find(cell.file); found != metrics_by_file_.end()) {
-    const PlannedCell& picture = frozen_->cells[frozen_->cells[found->second].inputs.front()];
-    check(input_named(record, picture) != nullptr, ErrorKind::input, "[{}] names no picture {} among its inputs, expected it",
-          cell.file, picture.file);
-  }
+  for (const PlannedCell* picture : measured_pictures(cell))
+    check(input_named(record, *picture) != nullptr, ErrorKind::input, "[{}] names no picture {} among its inputs, expected it",
+          cell.file, picture->file);
+  return record;
+}
+
+// Two processes may write one cell at once: where there are no locks, or with the same rank. File and record are two renames, so
+// the file of one may meet the record of the other, whose bytes differ on another processor. So each looks at the pair after its
+// own last rename, and writes its own again where the two do not fit. Whoever renames last looks last: what stays is a pair that
+// fits. Nobody replaces a whole pair: both files lie ready before the look, so that only the renames stand between.
+void RunStore::put(const PlannedCell& cell, const fs::path* file, std::string_view bytes, const CellRecord& made) {
+  check_writable(cell.file);
+  const CellRecord record = completed(cell, made);
   CellLook last;
   for (int attempt = 0; attempt < 10; ++attempt) {
     if (look(cell).state == CellState::whole) return;

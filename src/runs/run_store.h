@@ -74,8 +74,8 @@ class RunStore {
 
   // Writes file and record, each under a temporary name and renamed; a whole cell that is there stays as it is. In the record
   // sha256, bytes, address, stage, format and program_version are filled in here, and the processor where it is empty. Metrics:
-  // `bytes` is empty, the record's inputs name the picture. No fsync: what a power cut damages is seen by its hash and made
-  // again. Throws ErrorKind::machine (disk full …), ErrorKind::input (no permission).
+  // `bytes` is empty, the record's inputs name each picture among the cell's. No fsync: what a power cut damages is seen by its
+  // hash and made again. Throws ErrorKind::machine (disk full …), ErrorKind::input (no permission).
   void write(const PlannedCell& cell, std::string_view bytes, CellRecord record);
   // The same for a file that lies in the folder already under another name, such as a trained LoRA in work/: it is linked or
   // copied, and stays.
@@ -96,9 +96,11 @@ class RunStore {
   void read_plan();
   void check_writable(std::string_view what) const;
   CellLook look_at_files(const PlannedCell& cell) const;
+  std::vector<const PlannedCell*> measured_pictures(const PlannedCell& cell) const;
   void check_pictures(const PlannedCell& cell, CellLook& look) const;
   std::string current_sha256(const PlannedCell& picture) const;
-  void put(const PlannedCell& cell, const fs::path* file, std::string_view bytes, CellRecord record);
+  CellRecord completed(const PlannedCell& cell, CellRecord record) const;
+  void put(const PlannedCell& cell, const fs::path* file, std::string_view bytes, const CellRecord& made);
 
   fs::path folder_;
   std::optional<RunPlan> frozen_;
