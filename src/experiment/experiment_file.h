@@ -136,8 +136,8 @@ struct ExperimentFile {
   std::optional<TuneTable> tune;
   AnalysisPlan analysis;
   std::string bundled_judge = names::judge_folder;  // of the bundled model: the one that measures where options.judge is empty
-  std::string config_json;           // all of it, resolved: what print_config shows and the plan freezes
-  std::map<std::string, int> lines;  // "arms.article.lora" -> line of the text, from 1
+  std::string config_json;                          // all of it, resolved: what print_config shows and the plan freezes
+  std::map<std::string, int> lines;                 // "arms.article.lora" -> line of the text, from 1
 };
 
 // Relative paths in it are relative to its folder. Throws ErrorKind::input, file_format, missing_key in one line that names file,
