@@ -2,33 +2,53 @@
 // From the TOML to cells: every picture, LoRA and metric row that the experiment makes, each with the address that decides it.
 #include "engine/session.h"
 #include "experiment/experiment_file.h"
+#include "experiment/plan_judge.h"
 
 namespace negativa {
 
-// All that a cell's maker needs beyond the cell itself.
+// What the maker of a picture needs beyond the cell itself.
 struct PictureCell {
-  DrawOptions draw;                     // as asked, seed set; lora and embedding as in the TOML
-  PictureOptions resolved;              // width, sampler … of the model; lora as in the TOML
-  std::vector<size_t> lora_cells;       // of draw.picture.lora, one each; no_cell: a file
-  std::vector<size_t> embedding_cells;  // of draw.model.embedding, likewise
-  std::string caption;                  // of a set's picture: its text in training
+  ModelOptions model;                   // as in the TOML, `embedding` included
+  PictureOptions picture;               // every question answered, seed set; `lora` as in the TOML
+  std::vector<size_t> lora_cells;       // of picture.lora, one each; no_cell: it is a file
+  std::vector<size_t> embedding_cells;  // of model.embedding, likewise
 };
 inline constexpr size_t no_cell = static_cast<size_t>(-1);
+
+// A set as it is trained on.
+struct SetCell {
+  std::filesystem::path folder;       // of a person; empty: the set's own in the run folder
+  std::vector<std::string> files;     // of its pictures, within the folder
+  std::vector<std::string> captions;  // of each
+  std::vector<size_t> pictures;       // cells; none for a person's folder
+};
+
+// A training: of [loras] or [embeddings].
+struct TrainingCell {
+  size_t table = 0;   // in ExperimentFile::loras or embeddings
+  int64_t steps = 0;  // fewer than the table's for one of its checkpoints
+  uint64_t seed = 0;
+};
 
 struct ExperimentPlan {
   RunPlan run;
   ExperimentFile file;
-  std::vector<PictureCell> pictures;              // by cell number of run.cells: of pictures; empty entries elsewhere
-  std::vector<std::string> recipe_json;           // by cell number: CellRecord::recipe_json
-  std::vector<std::vector<RecipeInput>> outside;  // by cell number: files from outside that decide it
+  std::map<size_t, PictureCell> pictures;  // by number of the cell in run.cells
+  std::map<size_t, SetCell> sets;
+  std::map<size_t, TrainingCell> trainings;
+  std::filesystem::path judge;                    // the folder of the judge that measures
+  std::vector<std::string> recipe_json;           // of each cell: CellRecord::recipe_json
+  std::vector<std::vector<RecipeInput>> outside;  // of each cell: files from outside that decide it
 };
 
 struct PlanRequest {
   const ExperimentFile& file;
-  std::optional<RunPlan> earlier;  // of the run folder: its drawn seeds stay
+  const PlannedJudge& judge;
+  const RunPlan* earlier = nullptr;  // of the run folder: its drawn seeds stay
 };
 
-// Opens models (no weights) for what they decide of a picture. Throws as read_experiment, Session and open_dataset do.
+// Opens models (no weights) for what they decide of a picture. Throws as read_experiment, Engine::open, plan_picture and
+// open_dataset do.
 ExperimentPlan plan_experiment(Engine& engine, const PlanRequest& request, const Caller& caller);
 
 }  // namespace negativa

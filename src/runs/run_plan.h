@@ -77,6 +77,7 @@ struct RunPlan {
   std::string name;                  // the TOML's stem
   std::string config_json = "{}";    // the TOML as it was understood, defaults included
   std::string toml;                  // its text
+  std::vector<uint64_t> base_seeds;  // of noise, one a replicate; those of prompts and sets follow from them
   std::vector<RecipeInput> inputs;   // files from outside: models, judge, LoRAs, prompt lists, pictures of sets
   std::vector<std::string> damages;  // that count in the damage score
   std::string uncalibrated;          // why the score is over all of them; empty: it is calibrated

@@ -1,0 +1,85 @@
+#include "jobs/experiment.h"
+
+#include <charconv>
+
+#include "jobs/job.h"
+
+namespace negativa {
+
+namespace {
+
+ExperimentFile file_of(const ExperimentRunOptions& options, const Caller& caller) {
+  check(!options.file.empty(), ErrorKind::input,
+        "[experiment] a TOML file is needed; try experiments/wrong/demo.toml, or docs/experiments.md to write one");
+  ExperimentFile file = read_experiment(options.file);
+  for (const auto& line : file.notices) caller.events.on_notice(line);
+  return file;
+}
+
+Path folder_of(const ExperimentRunOptions& options, const ExperimentFile& file) {
+  return options.out.empty() ? Path("runs") / file.name : options.out;
+}
+
+Path tuning_folder(const Path& out, const ExperimentFile& file) {
+  return out.empty() ? Path("runs") / (file.name + "-tune") : out;
+}
+
+}  // namespace
+
+Shard parse_shard(const std::string& text, bool waits) {
+  Shard shard{0, 0, waits};
+  const char* const end = text.data() + text.size();
+  const auto rank = std::from_chars(text.data(), end, shard.rank);
+  const bool has_slash = rank.ec == std::errc() && rank.ptr != end && *rank.ptr == '/';
+  const auto size = has_slash ? std::from_chars(rank.ptr + 1, end, shard.size) : rank;
+  check(has_slash && size.ec == std::errc() && size.ptr == end && shard.rank >= 0 && shard.rank < shard.size, ErrorKind::input,
+        "[--shard] got \"{}\", expected i/n with i from 0 to n - 1, such as 0/4", text);
+  return shard;
+}
+
+ExperimentResult experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink, const CancelToken& cancel) {
+  return as_job(sink, cancel, [&](const Caller& caller) {
+    const ExperimentFile file = file_of(request.options, caller);
+    return run_experiment(engine, {file, folder_of(request.options, file), request.shard, request.options.update}, caller);
+  });
+}
+
+ExperimentForecast forecast_experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink,
+                                           const CancelToken& cancel) {
+  return as_job(sink, cancel, [&](const Caller& caller) {
+    const ExperimentFile file = file_of(request.options, caller);
+    const Path folder = folder_of(request.options, file);
+    const ExperimentPlan plan = planned(engine, {file, folder, request.shard, request.options.update}, caller);
+    const auto limit = request.options.budget ? std::optional(*request.options.budget * 60) : std::nullopt;
+    return forecast_experiment(engine, plan, folder, limit, caller);
+  });
+}
+
+TuneResult experiment_tune(Engine& engine, const Path& toml, const Path& out, EventSink& sink, const CancelToken& cancel) {
+  return as_job(sink, cancel, [&](const Caller& caller) {
+    const ExperimentFile file = file_of({.file = toml}, caller);
+    return tune_experiment(engine, file, tuning_folder(out, file), caller);
+  });
+}
+
+ExperimentForecast forecast_experiment_tune(Engine& engine, const Path& toml, const Path& out, EventSink& sink,
+                                            const CancelToken& cancel) {
+  return as_job(sink, cancel, [&](const Caller& caller) {
+    const ExperimentFile file = file_of({.file = toml}, caller);
+    const ExperimentFile tuning = tuning_experiment(file);
+    const Path folder = tuning_folder(out, file);
+    return forecast_experiment(engine, planned(engine, {tuning, folder, {}, true}, caller), folder, {}, caller);
+  });
+}
+
+RunStatus experiment_status(Engine&, const Path& folder, EventSink& sink, const CancelToken& cancel) {
+  return as_job(sink, cancel, [&](const Caller& caller) { return run_status(RunStore::open(folder, caller.events)); });
+}
+
+RunDifference experiment_diff(Engine&, const Path& first, const Path& second, EventSink& sink, const CancelToken& cancel) {
+  return as_job(sink, cancel, [&](const Caller& caller) {
+    return compare_runs(RunStore::open(first, caller.events), RunStore::open(second, caller.events), cancel);
+  });
+}
+
+}  // namespace negativa
