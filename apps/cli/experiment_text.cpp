@@ -67,10 +67,24 @@ std::string text_of(const ExperimentResult& result) {
     made += stage.made, there += stage.there, left += stage.left;
     if (stage.made > 0) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", stage.made, stage_name(stage.stage));
   }
-  if (made == 0 && left == 0) return fmt::format("nothing to do: all {} cells are there", there);
-  return fmt::format("made {} cells in {}{}; {} were there{}", made, duration_text(result.seconds),
+  if (made == 0 && left == 0) return fmt::format("nothing to do: all {} cells are there\n", there);
+  return fmt::format("made {} cells in {}{}; {} were there{}\n", made, duration_text(result.seconds),
                      parts.empty() ? "" : " (" + parts + ")", there,
                      left > 0 ? fmt::format("; {} are left to other shards, or wait for them", left) : "");
+}
+
+std::string json_of(const ExperimentResult& result) {
+  Json stages = Json::array();
+  for (const auto& stage : result.stages)
+    stages.push_back({{"stage", stage_name(stage.stage)}, {"made", stage.made}, {"there", stage.there}, {"left", stage.left}});
+  return Json({{"experiment", result.plan.name},
+               {"run", result.plan.hash()},
+               {"stages", stages},
+               {"whole", result.is_whole},
+               {"test_runs", result.test_runs},
+               {"seconds", result.seconds}})
+             .dump(2) +
+         "\n";
 }
 
 namespace {

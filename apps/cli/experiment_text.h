@@ -9,6 +9,7 @@ namespace negativa::cli {
 std::string text_of(const ExperimentForecast& forecast);
 std::string json_of(const ExperimentForecast& forecast);
 std::string text_of(const ExperimentResult& result);  // what was made, one line
+std::string json_of(const ExperimentResult& result);
 std::string text_of(const TuneResult& result);
 std::string json_of(const TuneResult& result);
 std::string text_of(const RunStatus& status);

@@ -66,7 +66,7 @@ SizePx parse_size(const std::string& text, char separator, std::string_view flag
           parse_number(std::string_view(text).substr(at + 1), flag, expected)};
 }
 
-GuidanceInterval parse_interval(const std::string& text) {
+GuidanceInterval parse_interval(const std::string& text, std::string_view flag) {
   GuidanceInterval interval;
   const auto colon = text.find(':');
   const char* end = text.data() + text.size();
@@ -77,7 +77,7 @@ GuidanceInterval parse_interval(const std::string& text) {
     good = first.ec == std::errc() && first.ptr == text.data() + colon && second.ec == std::errc() && second.ptr == end;
   }
   check(good && 0 <= interval.begin && interval.begin <= interval.end && interval.end <= 1, ErrorKind::input,
-        "[--guidance-interval] got \"{}\", expected BEGIN:END with 0 <= BEGIN <= END <= 1", text);
+        "[{}] got \"{}\", expected BEGIN:END with 0 <= BEGIN <= END <= 1", flag, text);
   return interval;
 }
 

@@ -2,6 +2,7 @@
 // An experiment as its TOML file says it. docs/experiments.md, "The TOML file". Every table goes through the same `visit` lists
 // as the command line's options; an unknown key is an error that names the nearest.
 #include "base/json_fwd.h"
+#include "base/names.h"
 #include "engine/options.h"
 #include "runs/run_plan.h"
 #include "train/options.h"
@@ -100,15 +101,16 @@ struct ArmTable {
   int64_t replicates = 1, training_seeds = 1;
 };
 
-// [sweeps.NAME]: arms again for every combination of values; keys with lists are axes.
+// [sweeps.NAME]: arms again for every combination of values; keys with lists are axes. A combination that is the arm itself is
+// left out where that arm's own column has its pictures; where none has them, that column is the sweep's, "SWEEP/ARM".
 struct SweepTable {
   std::string name;
   std::vector<ArmTable> arms;       // one for each arm and combination: what is drawn beside the arm itself
-  std::vector<std::string> of_arm;  // [arms]: which it varies
+  std::vector<std::string> of_arm;  // [arms]: which it varies; "" for the default itself
   std::vector<std::vector<std::pair<std::string, std::string>>> axes;  // [arms]: option and value
 };
 
-// [tune]: at most 12 candidates for one arm.
+// [tune]: at most 12 candidates for one arm. steps: of its LoRA's training, one of the checkpoints or all.
 struct TuneCandidate {
   std::optional<double> weight, cfg_scale, negative_scale;
   std::optional<int64_t> steps;
@@ -134,7 +136,9 @@ struct ExperimentFile {
   std::vector<SweepTable> sweeps;
   std::optional<TuneTable> tune;
   AnalysisPlan analysis;
-  std::string config_json;           // all of it, resolved: what print_config shows and the plan freezes
+  std::string bundled_judge = names::judge_folder;  // of the bundled model: the one that measures where options.judge is empty
+  std::vector<std::string> notices;                 // what stands in the file without effect, each with its line
+  std::string config_json;  // what decides the run, as the file has it and with defaults: the plan freezes it. Without [tune]
   std::map<std::string, int> lines;  // "arms.article.lora" -> line of the text, from 1
 };
 

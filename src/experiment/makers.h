@@ -20,7 +20,6 @@ void train_lora_cell(const MakerRun& run, size_t cell);
 void train_embedding_cell(const MakerRun& run, size_t cell);
 void make_random_lora(const MakerRun& run, size_t cell);
 void make_merged_lora(const MakerRun& run, size_t cell);
-void calibrate_judge_cell(const MakerRun& run, size_t cell);
 void measure_pictures(const MakerRun& run, const std::vector<size_t>& cells);
 
 }  // namespace negativa

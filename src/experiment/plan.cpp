@@ -213,7 +213,8 @@ void measure_with_judge(PlanInProgress& progress, const PlannedJudge& judge) {
   if (judge.calibration) {
     run.cells.push_back(*judge.calibration);
     progress.plan.recipe_json.push_back(judge.calibration_recipe);
-    progress.plan.outside.push_back({judge.input});
+    progress.plan.outside.push_back(judge.calibration_inputs);
+    add_inputs(run, judge.calibration_inputs);
   }
   add_metrics(progress, judge.input);
   add_inputs(run, {judge.input});

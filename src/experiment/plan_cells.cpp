@@ -42,7 +42,7 @@ Json model_recipe(const ModelOptions& options, const Models& models) {
 }
 
 // Of what has no effect on this picture nothing stays, so that it does not part one picture from another.
-Json picture_recipe(const PictureOptions& picture, bool is_refined) {
+Json picture_recipe(PictureOptions picture, bool is_refined) {
   Json json = to_json(fields_of(picture));
   json.erase("lora");
   if (!picture.negative_scale) json.erase("negative_interval");

@@ -73,80 +73,129 @@ class Cells {
   std::vector<bool> whole_;
 };
 
+// Makes what can be made, stage by stage and again, since what another process makes meanwhile lets more be made.
 class Runner {
  public:
-  Runner(const MakerRun& run, const Shard& shard)
-      : run_(run), shard_(shard), cells_(run.plan.run, run.store, run.caller.events) {}
-
-  StageCount run_stage(CellStage stage) {
-    StageCount count{stage};
-    std::vector<size_t> missing = missing_cells(stage, count);
-    while (!missing.empty()) {
-      run_.caller.cancel.throw_if_cancelled();
-      const size_t made = make_ready(stage, missing);
-      count.made += made;
-      std::erase_if(missing, [&](size_t cell) { return cells_.is_whole(cell); });
-      if (made > 0 || missing.empty()) continue;
-      if (!shard_.waits && !another_works_on(missing)) break;
-      std::this_thread::sleep_for(poll);
-    }
-    count.left += missing.size();
-    return count;
+  Runner(const MakerRun& run, const Shard& shard) : run_(run), shard_(shard), cells_(run.plan.run, run.store, run.caller.events) {
+    for (const CellStage stage : stages_in_order) stages_.push_back(open_stage(stage));
   }
 
+  void run() {
+    for (;;) {
+      run_.caller.cancel.throw_if_cancelled();
+      size_t made = 0;
+      for (auto& stage : stages_) made += make_ready(stage, stage.own, stage.own.size());
+      if (made == 0 && shard_.waits) made = help_others();
+      if (made > 0) continue;
+      if (is_done() || (!shard_.waits && !others_work_for_this())) return;
+      std::this_thread::sleep_for(poll);
+    }
+  }
+
+  std::vector<StageCount> counts() {
+    std::vector<StageCount> counts;
+    for (auto& stage : stages_) {
+      forget_whole(stage.own);
+      forget_whole(stage.others);
+      counts.push_back(stage.count);
+      counts.back().left = stage.own.size() + stage.others.size();
+    }
+    return counts;
+  }
+  // As count_test_run returned it; 0: nothing was measured.
+  size_t test_runs() const { return test_runs_; }
+
  private:
-  // Cells of this process that are not there yet; a file that several cells share counts once.
-  std::vector<size_t> missing_cells(CellStage stage, StageCount& count) {
-    std::vector<size_t> missing;
+  struct Stage {
+    StageCount count;
+    std::vector<size_t> own, others;  // cells that are not there yet: of this process, of others from their last on
+  };
+
+  // A file that several cells share counts once.
+  Stage open_stage(CellStage kind) {
+    Stage stage{{kind}, {}, {}};
     std::set<std::string> files;
     const auto& cells = run_.plan.run.cells;
     for (size_t i = 0; i < cells.size(); ++i) {
-      if (cells[i].stage != stage || !files.insert(cells[i].file).second) continue;
+      if (cells[i].stage != kind || !files.insert(cells[i].file).second) continue;
       if (cells_.is_whole(i))
-        ++count.there;
-      else if (shard_.has(files.size() - 1))
-        missing.push_back(i);
+        ++stage.count.there;
       else
-        ++count.left;
+        (shard_.has(files.size() - 1) ? stage.own : stage.others).push_back(i);
     }
-    return missing;
+    std::reverse(stage.others.begin(), stage.others.end());
+    return stage;
   }
 
-  size_t make_ready(CellStage stage, const std::vector<size_t>& missing) {
+  void forget_whole(std::vector<size_t>& cells) {
+    std::erase_if(cells, [&](size_t cell) { return cells_.is_whole(cell); });
+  }
+
+  // Makes batches of the missing cells until there are `most`; returns how many it made.
+  size_t make_ready(Stage& stage, std::vector<size_t>& missing, size_t most) {
     size_t made = 0;
-    for (size_t begin = 0; begin < missing.size();) {
+    for (size_t next = 0; next < missing.size() && made < most;) {
+      run_.caller.cancel.throw_if_cancelled();
       std::vector<CellLock> locks;
       std::vector<size_t> cells;
-      for (; begin < missing.size() && cells.size() < at_once(stage); ++begin) {
-        const size_t cell = missing[begin];
+      for (; next < missing.size() && cells.size() < at_once(stage.count.stage); ++next) {
+        const size_t cell = missing[next];
         if (!cells_.is_ready(cell)) continue;
         auto lock = run_.store.try_lock(run_.plan.run.cells[cell]);
-        if (!lock || cells_.is_whole(cell)) continue;  // another process has just made it
+        if (!lock || cells_.is_whole(cell)) continue;  // another process makes it or has just made it
         locks.push_back(std::move(*lock));
         cells.push_back(cell);
       }
       if (cells.empty()) continue;
-      make(run_, stage, cells);
+      if (stage.count.stage == CellStage::metrics) count_test_run_once();
+      make(run_, stage.count.stage, cells);
+      for (const size_t cell : cells)
+        check(cells_.is_whole(cell), ErrorKind::machine,
+              "[experiment] {} was made and is not there; does another program clear {}?", run_.plan.run.cells[cell].file,
+              run_.store.folder().string());
       made += cells.size();
     }
+    stage.count.made += made;
+    forget_whole(missing);
     return made;
   }
 
-  // On this machine another process is making one of these, or what one of these needs.
-  bool another_works_on(const std::vector<size_t>& missing) {
-    return std::any_of(missing.begin(), missing.end(), [&](size_t cell) {
-      return cells_.is_ready(cell) ? !run_.store.try_lock(run_.plan.run.cells[cell]) : is_at_work_on_inputs(cell);
+  // Others' cells while this process would wait: it ends sooner, and one of them may be gone.
+  size_t help_others() {
+    for (auto& stage : stages_) {
+      forget_whole(stage.others);
+      if (const size_t made = make_ready(stage, stage.others, 1)) return made;
+    }
+    return 0;
+  }
+
+  bool is_done() const {
+    return std::all_of(stages_.begin(), stages_.end(),
+                       [&](const Stage& stage) { return stage.own.empty() && (stage.others.empty() || !shard_.waits); });
+  }
+
+  // Another process of this machine is making what is missing here, or what that needs.
+  bool others_work_for_this() {
+    return std::any_of(stages_.begin(), stages_.end(), [&](const Stage& stage) {
+      return std::any_of(stage.own.begin(), stage.own.end(), [&](size_t cell) { return is_at_work_for(cell); });
     });
   }
-  bool is_at_work_on_inputs(size_t cell) {
+  bool is_at_work_for(size_t cell) {
+    if (cells_.is_ready(cell)) return !run_.store.try_lock(run_.plan.run.cells[cell]);
     const auto& inputs = run_.plan.run.cells[cell].inputs;
     return std::any_of(inputs.begin(), inputs.end(),
-                       [&](size_t input) { return !cells_.is_whole(input) && !run_.store.try_lock(run_.plan.run.cells[input]); });
+                       [&](size_t input) { return !cells_.is_whole(input) && is_at_work_for(input); });
+  }
+
+  void count_test_run_once() {
+    if (run_.plan.run.counts_test_run && test_runs_ == 0) test_runs_ = count_test_run(run_.plan.file, run_.plan.run);
   }
 
   const MakerRun& run_;
   const Shard shard_;
   Cells cells_;
+  std::vector<Stage> stages_;
+  size_t test_runs_ = 0;
 };
 
 // The calibration decides which damages count, so it is there before the plan is.
@@ -162,6 +211,18 @@ std::optional<Calibration> made_calibration(Engine& engine, const ExperimentRun&
       std::this_thread::sleep_for(poll);
   }
   return Calibration::from_text(read_file(store.path(cell)), cell.file);
+}
+
+// Two plans of the same TOML differ by what stands outside it.
+std::string difference_of_inputs(const RunPlan& frozen, const RunPlan& plan) {
+  for (const auto& input : plan.inputs) {
+    const auto same = [&](const RecipeInput& other) { return other.role == input.role && other.name == input.name; };
+    const auto found = std::find_if(frozen.inputs.begin(), frozen.inputs.end(), same);
+    if (found == frozen.inputs.end()) return fmt::format("uses the {} {}, which the run did not", input.role, input.name);
+    if (found->sha256 != input.sha256) return fmt::format("finds the {} {} changed since the run began", input.role, input.name);
+  }
+  if (frozen.damages != plan.damages) return "counts other damages than the run: the judge's calibration has changed";
+  return "is planned otherwise by this version of the program than when the run began";
 }
 
 void freeze(RunStore& store, const ExperimentRun& run, const RunPlan& plan) {
@@ -203,11 +264,10 @@ ExperimentResult run_experiment(Engine& engine, const ExperimentRun& run, const 
     plan = plan_experiment(engine, {run.file, judge, &*store.frozen()}, caller);
   const MakerRun maker{engine, plan, store, caller};
   Runner runner(maker, run.shard);
+  runner.run();
   ExperimentResult result;
-  for (const CellStage stage : stages_in_order) {
-    if (stage == CellStage::metrics && plan.run.counts_test_run) result.test_runs = count_test_run(run.file, plan.run);
-    result.stages.push_back(runner.run_stage(stage));
-  }
+  result.stages = runner.counts();
+  if (plan.run.counts_test_run) result.test_runs = runner.test_runs() ? runner.test_runs() : counted_test_runs(run.file.path);
   result.is_whole =
       std::all_of(result.stages.begin(), result.stages.end(), [](const StageCount& count) { return count.left == 0; });
   write_metrics_csv(store, plan.run);

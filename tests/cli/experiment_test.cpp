@@ -134,7 +134,7 @@ TEST(Experiment, MakesEveryCellOnceAndAnAddedArmDrawsItsOwnAlone) {
 }
 
 TEST(Experiment, KilledTwiceOrSharedByTwoProcessesItIsTheSame) {
-  const Small place;
+  Small place;
   place.results(with(run_small, {"whole"}));
 
   EXPECT_TRUE(place.kill_at(place.start(with(run_small, {"killed"})), "killed", 3));
@@ -142,11 +142,47 @@ TEST(Experiment, KilledTwiceOrSharedByTwoProcessesItIsTheSame) {
   place.results(with(run_small, {"killed"}));
   place.expect_equal("whole", "killed");
 
-  const pid_t other = place.start(with(run_small, {"shared", "--shard", "1/2", "--wait"}));
-  place.results(with(run_small, {"shared", "--shard", "0/2", "--wait"}));
+  place.environment = {{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"}};
+  const pid_t other = place.start(with(run_small, {"shared"}));
+  place.environment = {{"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "2"}};
+  place.results(with(run_small, {"shared"}));
+  place.environment.clear();
   EXPECT_EQ(exit_code_of(other), 0);
   place.expect_equal("whole", "shared");
   EXPECT_NE(place.results({"experiment", "status", "shared"}).find("whole"), std::string::npos);
+}
+
+TEST(Experiment, AShardLeavesWhatOthersMakeAndGoesOnWhenItIsThere) {
+  const Small place;
+  const Ran first = place.run(with(run_small, {"a", "--shard", "0/2"}));
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(place.made(first.out, "set-picture"), 2);
+  EXPECT_EQ(place.made(first.out, "lora"), 0) << "its set is not whole";
+  EXPECT_EQ(place.made(place.results(with(run_small, {"a", "--shard", "1/2"})), "set-picture"), 2);
+  const std::string rest = place.results(with(run_small, {"a"}));
+  EXPECT_EQ(place.made(rest, "set-picture"), 0);
+  EXPECT_TRUE(parse_json(rest, "report").at("whole").get<bool>());
+}
+
+TEST(Experiment, RefusesRanksThatAreNone) {
+  Small place;
+  for (const char* shard : {"2/2", "-1/2", "1", "a/b", "1/2x", "0/0", ""}) {
+    const Ran ran = place.run(with(run_small, {"a", "--shard", shard}));
+    EXPECT_EQ(ran.exit_code, 2) << shard;
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+  }
+  using Variables = std::vector<std::pair<std::string, std::string>>;
+  for (const auto& variables :
+       {Variables{{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "2"}},
+        Variables{{"OMPI_COMM_WORLD_RANK", "x"}, {"OMPI_COMM_WORLD_SIZE", "2"}},
+        Variables{{"SLURM_PROCID", "3"}, {"SLURM_NTASKS", "3"}},
+        Variables{{"SLURM_ARRAY_TASK_ID", "7"}, {"SLURM_ARRAY_TASK_MIN", "1"}, {"SLURM_ARRAY_TASK_COUNT", "4"}}}) {
+    place.environment = variables;
+    const Ran ran = place.run(with(run_small, {"a"}));
+    EXPECT_EQ(ran.exit_code, 2) << variables.front().first;
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+  }
+  EXPECT_TRUE(place.files() == std::vector<std::string>{"small.toml"});
 }
 
 TEST(Experiment, DiffNamesWhatDiffersAndADamagedCellIsMadeAgain) {

@@ -33,6 +33,7 @@ class Workplace {
   std::filesystem::path cache() const;  // of the program run here
 
   uint64_t largest_file_bytes = 0;  // of the program's; 0: any
+  std::vector<std::pair<std::string, std::string>> environment;  // variables beside those of whoever runs the tests
 
  private:
   pid_t spawn(const Arguments& args, int out, int err) const;
