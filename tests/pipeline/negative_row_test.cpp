@@ -207,13 +207,12 @@ TEST(NegativeRow, ThreePromptsAreOfOneLengthEachFilledUpAsItsOwnLorasHaveIt) {
 }
 
 TEST(NegativeRow, IsCountedInTimeAndMemory) {
-  Plan three = lion(10), two = three;
+  Plan three = lion(100), two = three;
   two.negative_scale.reset();
   EXPECT_NEAR(picture_flop(bundled(), three) / picture_flop(bundled(), two), 1.5, 0.05);
   three.negative_interval = {0, 0.4};
   EXPECT_NEAR(picture_flop(bundled(), three) / picture_flop(bundled(), two), 1.2, 0.05);
   three.width_px = three.height_px = two.width_px = two.height_px = 512;
-  // Read at the UNet's: the VAE, whose picture is one row, may need more.
   const UNetConfig& unet = bundled().facts().unet;
   const int64_t side = 512 / bundled().vae_config().factor();
   EXPECT_GT(picture_memory(bundled(), {three}, 1).activations, 4 * unet_work(unet, {3, side, side}).most_elements);
