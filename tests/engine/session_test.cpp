@@ -60,7 +60,8 @@ PictureOptions lion() {
   PictureOptions options;
   options.prompt = "a big lion";
   options.seed = 1;
-  options.steps = 4;
+  options.steps = 2;
+  options.width = options.height = 32;
   options.refiner_start = 0.5;
   return options;
 }
