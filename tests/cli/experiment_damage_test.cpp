@@ -53,7 +53,8 @@ class Damage : public ::testing::Test {
   }
   int64_t made(const Ran& ran) const {
     int64_t count = 0;
-    for (const auto& stage : parse_json(ran.out, "report").at("stages")) count += stage.at("made").get<int64_t>();
+    const Json report = parse_json(ran.out, "report");
+    for (const auto& stage : report.at("stages")) count += stage.at("made").get<int64_t>();
     return count;
   }
   // The file is named in one line, the run mended, and so many cells made for it.
@@ -134,9 +135,13 @@ TEST_F(Damage, OfThePlanOrAFolderThatIsNoRunIsRefused) {
 TEST_F(Damage, OfTwoRunsMixedIsFoundByTheAddresses) {
   place.write("y.toml", std::string(toml).replace(std::string(toml).find("seed = 3"), 8, "seed = 4"));
   place.results({"experiment", "run", "y.toml", "-q", "-o", "other"});
-  for (const auto& entry : fs::recursive_directory_iterator(place / "other"))
-    if (entry.is_regular_file() && entry.path().extension() != ".toml" && entry.path().filename() != "plan.json")
-      fs::copy_file(entry.path(), place / "run" / fs::relative(entry.path(), place / "other"), fs::copy_options::skip_existing);
+  for (const auto& entry : fs::recursive_directory_iterator(place / "other")) {
+    const fs::path target = place / "run" / fs::relative(entry.path(), place / "other");
+    if (entry.is_directory())
+      fs::create_directories(target);
+    else if (entry.path().extension() != ".toml" && entry.path().filename() != "plan.json")
+      fs::copy_file(entry.path(), target, fs::copy_options::skip_existing);
+  }
   const Ran status = place.run({"experiment", "status", "run"});
   EXPECT_NE(status.out.find("of earlier plans"), std::string::npos) << status.out;
   const Ran ran = run_again();

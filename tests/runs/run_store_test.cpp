@@ -270,7 +270,7 @@ TEST(RunStore, MetricsOfAPictureThatHasOtherBytesByNowAreDamaged) {
   error_of(ErrorKind::input, [&] { run.store.write(run.cell(first_row), "bytes", {}); });
 }
 
-TEST(RunStore, AdoptsAFileByItsNameAndLeavesIt) {
+TEST(RunStore, AdoptsACopyOfAFileSoThatDamageToOneLeavesTheOther) {
   SmallRun run(false);
   const fs::path made = run.folder / "work/wrong/out.safetensors";
   make_folder(made.parent_path());
@@ -279,10 +279,13 @@ TEST(RunStore, AdoptsAFileByItsNameAndLeavesIt) {
   EXPECT_EQ(run.state(lora), CellState::whole);
   EXPECT_EQ(run.store.record(run.cell(lora))->bytes, 7u);
   EXPECT_EQ(read_file(run.file(lora)), "trained");
-  EXPECT_TRUE(fs::exists(made));
-  write_atomically(made, "trained further");
-  EXPECT_EQ(run.state(lora), CellState::whole) << "writing beside it changes the other name alone";
+  fs::resize_file(run.file(lora), 3);
+  EXPECT_EQ(run.state(lora), CellState::damaged);
+  EXPECT_EQ(read_file(made), "trained");
+  run.store.adopt(run.cell(lora), made, {});
+  EXPECT_EQ(read_file(run.file(lora)), "trained");
   error_of(ErrorKind::input, [&] { run.store.adopt(run.cell(lora), run.folder / "work/none", {}); });
+  EXPECT_EQ(temporary_files(run.folder.path()), 0u);
 }
 
 TEST(RunStore, OfALargeFileTheSizeIsLookedAtAndTheBytesBeforeUse) {
