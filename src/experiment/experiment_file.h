@@ -101,15 +101,16 @@ struct ArmTable {
   int64_t replicates = 1, training_seeds = 1;
 };
 
-// [sweeps.NAME]: arms again for every combination of values; keys with lists are axes.
+// [sweeps.NAME]: arms again for every combination of values; keys with lists are axes. A combination that is the arm itself is
+// left out where that arm's own column has its pictures; where none has them, that column is the sweep's, "SWEEP/ARM".
 struct SweepTable {
   std::string name;
   std::vector<ArmTable> arms;       // one for each arm and combination: what is drawn beside the arm itself
-  std::vector<std::string> of_arm;  // [arms]: which it varies
+  std::vector<std::string> of_arm;  // [arms]: which it varies; "" for the default itself
   std::vector<std::vector<std::pair<std::string, std::string>>> axes;  // [arms]: option and value
 };
 
-// [tune]: at most 12 candidates for one arm.
+// [tune]: at most 12 candidates for one arm. steps: of its LoRA's training, one of the checkpoints or all.
 struct TuneCandidate {
   std::optional<double> weight, cfg_scale, negative_scale;
   std::optional<int64_t> steps;
@@ -136,7 +137,8 @@ struct ExperimentFile {
   std::optional<TuneTable> tune;
   AnalysisPlan analysis;
   std::string bundled_judge = names::judge_folder;  // of the bundled model: the one that measures where options.judge is empty
-  std::string config_json;           // all of it, resolved: what print_config shows and the plan freezes
+  std::vector<std::string> notices;                 // what stands in the file without effect, each with its line
+  std::string config_json;  // what decides the run, as the file has it and with defaults: the plan freezes it. Without [tune]
   std::map<std::string, int> lines;  // "arms.article.lora" -> line of the text, from 1
 };
 

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "core/memory.h"
 #include "core/own_thread.h"
+#include "engine/session.h"
 #include "experiment/training_host.h"
+#include "model/lora_targets.h"
 #include "pipeline/prediction.h"
-#include "train/lora_trainer.h"
+#include "train/memory_plan.h"
 
 namespace negativa {
 
@@ -138,8 +141,8 @@ ExperimentForecast forecast_experiment(Engine& engine, const ExperimentPlan& pla
   forecast.name = plan.run.name;
   forecast.available_bytes = available_bytes();
   for (const auto& arm : plan.run.arms) forecast.arms.push_back({arm.name});
-  std::optional<RunStore> store;
-  if (std::filesystem::exists(folder / names::plan_file)) store.emplace(RunStore::open(folder, caller.events));
+  std::unique_ptr<const RunStore> store;
+  if (std::filesystem::exists(folder / names::plan_file)) store.reset(new RunStore(RunStore::open(folder, caller.events)));
   Costs costs(engine, plan, caller);
   std::vector<double> seconds(plan.run.cells.size());
   std::set<std::string> files;

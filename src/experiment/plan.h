@@ -6,6 +6,8 @@
 
 namespace negativa {
 
+inline constexpr size_t no_cell = static_cast<size_t>(-1);
+
 // What the maker of a picture needs beyond the cell itself.
 struct PictureCell {
   ModelOptions model;                   // as in the TOML, `embedding` included
@@ -13,7 +15,6 @@ struct PictureCell {
   std::vector<size_t> lora_cells;       // of picture.lora, one each; no_cell: it is a file
   std::vector<size_t> embedding_cells;  // of model.embedding, likewise
 };
-inline constexpr size_t no_cell = static_cast<size_t>(-1);
 
 // A set as it is trained on.
 struct SetCell {
@@ -23,11 +24,18 @@ struct SetCell {
   std::vector<size_t> pictures;       // cells; none for a person's folder
 };
 
+struct MergedPart {
+  size_t cell = no_cell;
+  std::filesystem::path file;  // where it is no cell
+  double weight = 1;
+};
+
 // A training: of [loras] or [embeddings].
 struct TrainingCell {
   size_t table = 0;   // in ExperimentFile::loras or embeddings
   int64_t steps = 0;  // fewer than the table's for one of its checkpoints
   uint64_t seed = 0;
+  std::string work;  // file in the run folder's work folder, without extension: the same for all checkpoints of one training
 };
 
 struct ExperimentPlan {
@@ -36,6 +44,7 @@ struct ExperimentPlan {
   std::map<size_t, PictureCell> pictures;  // by number of the cell in run.cells
   std::map<size_t, SetCell> sets;
   std::map<size_t, TrainingCell> trainings;
+  std::map<size_t, std::vector<MergedPart>> merges;
   std::filesystem::path judge;                    // the folder of the judge that measures
   std::vector<std::string> recipe_json;           // of each cell: CellRecord::recipe_json
   std::vector<std::vector<RecipeInput>> outside;  // of each cell: files from outside that decide it

@@ -14,9 +14,10 @@ struct PlannedModel {
 // A LoRA or an embedding that pictures use.
 struct UsedFile {
   size_t cell = no_cell;
-  std::string address;      // of the cell; of a file from outside its SHA-256
-  RecipeInput outside;      // of a file from outside
-  bool is_trained = false;  // differs from training to training
+  std::string address;              // of the cell; of a file from outside its SHA-256
+  RecipeInput outside;              // of a file from outside
+  std::filesystem::path path = {};  // likewise
+  bool is_trained = false;          // differs from training to training
 };
 
 // The plan that is being made and what is known of it so far.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/derived_seed.h"
 #include "base/file_names.h"
@@ -142,38 +143,51 @@ size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
 }
 
 // What decides a training's bytes: its options without places, pictures by their set.
-Json training_settings(Json settings) {
+void drop_places(Json& settings) {
   for (const char* key :
        {"out", "model", "vae", "data", "class_data", "validation_data", "save_trace", "checkpoint_every", "validate_every",
         "validation_prompt", "resume", "force", "skip_broken", "class_count", "captions", "prompt", "class_prompt"})
     settings.erase(key);
-  return settings;
 }
 
-size_t add_training(PlanInProgress& progress, PlannedCell cell, const TrainingCell& training, const std::string& set,
-                    const TrainOptions& options, Json settings) {
-  const size_t set_number = set_cell(progress, set);
+// What decides a training whatever its steps: settings, set, model.
+struct TrainingPrint {
+  size_t set = 0;  // cell
+  Json settings;
+  std::vector<std::string> addresses;  // of the set, hashes of the model
+  std::vector<RecipeInput> outside;
+};
+
+TrainingPrint training_print(PlanInProgress& progress, const std::string& set, const TrainOptions& options, Json settings) {
+  TrainingPrint print{set_cell(progress, set), std::move(settings), {}, {}};
   ModelOptions base = progress.file.defaults.model;
   base.refiner.clear();
   const PlannedModel& model = progress.open(base);
-  AddressParts parts{cell.stage, "", {progress.plan.run.cells[set_number].address}};
-  std::vector<RecipeInput> outside;
+  print.addresses = {progress.plan.run.cells[print.set].address};
   for (const auto& input : model.inputs) {
-    if (input.role == "refiner") continue;
-    parts.inputs.push_back(input.sha256);
-    outside.push_back(input);
+    print.addresses.push_back(input.sha256);
+    print.outside.push_back(input);
   }
-  settings = training_settings(std::move(settings));
-  settings["steps"] = training.steps;
-  // Only a rate that changes on its way knows how long the way is.
-  if (options.step.lr_scheduler != "constant") settings["of_steps"] = options.step.steps;
+  drop_places(print.settings);
+  print.settings["device"] = model.models->request().device.is_cuda() ? "cuda" : "cpu";
+  print.settings["threads"] = training_model(progress.file.defaults.model, options.model).threads;
+  return print;
+}
+
+// `before`: the cell of an earlier step of the same training, which this one goes on from; no_cell: none.
+size_t add_training(PlanInProgress& progress, PlannedCell cell, const TrainingPrint& print, TrainingCell training,
+                    size_t before) {
+  AddressParts parts{cell.stage, "", print.addresses};
+  Json settings = print.settings;
   settings["seed"] = training.seed;
-  settings["device"] = model.models->request().device.is_cuda() ? "cuda" : "cpu";
-  settings["threads"] = training_model(progress.file.defaults.model, options.model).threads;
+  training.work = fmt::format("{}/{}-t{}-{}", names::work_folder, slug(cell.name.substr(0, cell.name.find('@'))), cell.training,
+                              cell_address({cell.stage, canonical_json(settings), parts.inputs}).substr(0, short_address));
+  settings["steps"] = training.steps;
   parts.recipe_json = canonical_json(settings);
-  cell.inputs = {set_number};
-  const size_t number = progress.add(std::move(cell), ".safetensors", parts, std::move(outside));
-  progress.plan.trainings[number] = training;
+  cell.inputs = {print.set};
+  if (before != no_cell) cell.inputs.push_back(before);
+  const size_t number = progress.add(std::move(cell), ".safetensors", parts, print.outside);
+  progress.plan.trainings[number] = std::move(training);
   return number;
 }
 
@@ -186,15 +200,31 @@ PlannedCell lora_cell(const std::string& name, CellStage stage, int training) {
   return cell;
 }
 
+// "wrong" and, of its checkpoints, "wrong@100": one training, each going on where the one before ended. The cell of `name`.
 size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std::string& name, int training) {
-  const auto at = name.find('@');
-  TrainingCell cell{static_cast<size_t>(&table - progress.file.loras.data()),
-                    at == std::string::npos ? table.train.step.steps : std::stoll(name.substr(at + 1)),
-                    table.train.step.seed + static_cast<uint64_t>(training)};
   TrainLoraOptions options = table.train;
   options.alpha = options.alpha.value_or(static_cast<double>(options.rank));
-  return add_training(progress, lora_cell(name, CellStage::lora, training), cell, table.set, options,
-                      to_json(fields_of(options)));
+  const int64_t last = options.step.steps;
+  Json settings = to_json(fields_of(options));
+  // Only a rate that changes on its way knows how long the way is.
+  settings.erase("steps");
+  if (options.step.lr_scheduler != "constant") settings["of_steps"] = last;
+  const TrainingPrint print = training_print(progress, table.set, options, std::move(settings));
+  std::set<int64_t> stops(table.checkpoints.begin(), table.checkpoints.end());
+  stops.insert(last);
+  const size_t number = static_cast<size_t>(&table - progress.file.loras.data());
+  size_t before = no_cell;
+  for (const int64_t steps : stops) {
+    const std::string stop = fmt::format("{}@{}", table.name, steps);
+    const PlannedCell cell = lora_cell(steps == last ? table.name : stop, CellStage::lora, training);
+    before =
+        add_training(progress, cell, print, {number, steps, table.train.step.seed + static_cast<uint64_t>(training), ""}, before);
+    progress.made[fmt::format("lora {} {}", stop, training)] = before;
+    if (steps == last) progress.made[fmt::format("lora {} {}", table.name, training)] = before;
+  }
+  const auto made = progress.made.find(fmt::format("lora {} {}", name, training));
+  check(made != progress.made.end(), ErrorKind::input, "[loras.{}] has no checkpoint {}", table.name, name);
+  return made->second;
 }
 
 size_t random_lora(PlanInProgress& progress, const LoraTable& table, int training) {
@@ -209,18 +239,22 @@ size_t merged_lora(PlanInProgress& progress, const LoraTable& table, int trainin
   AddressParts parts{CellStage::merged_lora, "", {}};
   std::vector<RecipeInput> outside;
   Json weights = Json::array();
+  std::vector<MergedPart> merged;
   for (const auto& text : table.merge) {
     const LoraSpec spec = parse_weighted_lora(text, "loras." + table.name);
     const UsedFile used = used_lora(progress, spec.path.string(), training);
     parts.inputs.push_back(used.address);
     weights.push_back(spec.weight);
+    merged.push_back({used.cell, used.path, spec.weight});
     if (used.cell == no_cell)
       outside.push_back(used.outside);
     else
       cell.inputs.push_back(used.cell);
   }
   parts.recipe_json = canonical_json({{"weights", weights}});
-  return progress.add(cell, ".safetensors", parts, std::move(outside));
+  const size_t number = progress.add(cell, ".safetensors", parts, std::move(outside));
+  progress.plan.merges[number] = std::move(merged);
+  return number;
 }
 
 bool is_trained(const ExperimentFile& file, const std::string& name) {
@@ -237,6 +271,7 @@ UsedFile outside_file(PlanInProgress& progress, const fs::path& path, bool is_lo
   UsedFile used;
   used.outside = is_lora ? lora_input(path, progress.hashing()) : recipe_input("embedding", path, progress.hashing());
   used.address = used.outside.sha256;
+  used.path = path;
   return progress.files[path.string()] = used;
 }
 
@@ -245,7 +280,7 @@ UsedFile used_cell(PlanInProgress& progress, const std::string& key, const Make&
   const auto found = progress.made.find(key);
   const size_t cell = found != progress.made.end() ? found->second : make();
   progress.made[key] = cell;
-  return {cell, progress.plan.run.cells[cell].address, {}, true};
+  return {cell, progress.plan.run.cells[cell].address, {}, {}, true};
 }
 
 std::string name_of_embedding(const std::string& text) { return text.substr(0, text.rfind('=')); }
@@ -263,8 +298,8 @@ size_t set_cell(PlanInProgress& progress, const std::string& name) {
 
 UsedFile used_lora(PlanInProgress& progress, const std::string& name, int training) {
   const LoraTable* table = find_table(progress.file.loras, name.substr(0, name.find('@')));
-  if (!table) return outside_file(progress, progress.file.path.parent_path() / name, true);
-  if (!table->file.empty()) return outside_file(progress, progress.file.path.parent_path() / table->file, true);
+  if (!table) return outside_file(progress, name, true);
+  if (!table->file.empty()) return outside_file(progress, table->file, true);
   return used_cell(progress, fmt::format("lora {} {}", name, training), [&] {
     if (!table->random_of.empty()) return random_lora(progress, *table, training);
     if (!table->merge.empty()) return merged_lora(progress, *table, training);
@@ -274,9 +309,8 @@ UsedFile used_lora(PlanInProgress& progress, const std::string& name, int traini
 
 UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int training) {
   const EmbeddingTable* table = find_table(progress.file.embeddings, name_of_embedding(text));
-  const fs::path base = progress.file.path.parent_path();
-  if (!table) return outside_file(progress, parse_embedding_spec((base / text).string()).path, false);
-  if (!table->file.empty()) return outside_file(progress, base / table->file, false);
+  if (!table) return outside_file(progress, parse_embedding_spec(text).path, false);
+  if (!table->file.empty()) return outside_file(progress, table->file, false);
   return used_cell(progress, fmt::format("embedding {} {}", table->name, training), [&] {
     TrainEmbeddingOptions options = table->train;
     options.name = word_of(*table);
@@ -286,8 +320,9 @@ UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int t
     cell.training = training;
     cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table->name), training);
     const TrainingCell of{static_cast<size_t>(table - progress.file.embeddings.data()), options.step.steps,
-                          options.step.seed + static_cast<uint64_t>(training)};
-    return add_training(progress, cell, of, table->set, options, to_json(fields_of(options)));
+                          options.step.seed + static_cast<uint64_t>(training), ""};
+    const TrainingPrint print = training_print(progress, table->set, options, to_json(fields_of(options)));
+    return add_training(progress, cell, print, of, no_cell);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/toml.h"
 #include "stats/estimate.h"
 #include "stats/paired.h"
 
@@ -19,43 +20,20 @@ const ArmTable& arm_of(const ExperimentFile& file, const std::string& name) {
   return *found;
 }
 
-// Of LoRA specs; the file's own text where nothing changes.
-std::string with_weight(const std::string& text, double weight) {
-  const LoraSpec spec = parse_lora_spec(text);
-  const std::string branch = spec.branch == LoraBranch::both ? "" : ":" + branch_name(spec.branch);
-  return fmt::format("{}:{}{}", spec.path.string(), weight, branch);
-}
-
-std::string with_steps(const std::string& text, int64_t steps) {
-  const LoraSpec spec = parse_lora_spec(text);
-  return fmt::format("{}@{}:{}:{}", spec.path.string(), steps, spec.weight, branch_name(spec.branch));
-}
-
-LoraTable* trained_table(ExperimentFile& file, const std::string& text) {
-  const std::string name = parse_lora_spec(text).path.string();
-  for (auto& table : file.loras)
-    if (table.name == name && !table.set.empty()) return &table;
-  return nullptr;
-}
-
-// Checkpoints of one training: the longest candidate's.
-void train_for(ExperimentFile& file, const ArmTable& arm, int64_t steps) {
-  bool is_trained = false;
-  for (const auto& text : arm.draw.picture.lora)
-    if (LoraTable* table = trained_table(file, text)) {
-      table->train.step.steps = std::max(table->train.step.steps, steps);
-      is_trained = true;
-    }
-  check(is_trained, ErrorKind::input, "[tune] steps are of a LoRA that is trained here, and the arm \"{}\" has none", arm.name);
+// "NAME[@STEPS][:WEIGHT[:BRANCH]]" with the candidate's weight and steps.
+std::string candidate_lora(const std::string& text, const TuneCandidate& candidate) {
+  LoraSpec spec = parse_lora_spec(text);
+  std::string name = spec.path.string();
+  if (candidate.steps) name = fmt::format("{}@{}", name.substr(0, name.find('@')), *candidate.steps);
+  spec.weight = candidate.weight.value_or(spec.weight);
+  if (spec.branch != LoraBranch::both) return fmt::format("{}:{}:{}", name, spec.weight, branch_name(spec.branch));
+  return spec.weight == 1 ? name : fmt::format("{}:{}", name, spec.weight);
 }
 
 ArmTable candidate_arm(const ArmTable& arm, const TuneCandidate& candidate, size_t number) {
   ArmTable made = arm;
   made.name = fmt::format("candidate-{}", number + 1);
-  for (auto& text : made.draw.picture.lora) {
-    if (candidate.weight) text = with_weight(text, *candidate.weight);
-    if (candidate.steps) text = with_steps(text, *candidate.steps);
-  }
+  for (auto& text : made.draw.picture.lora) text = candidate_lora(text, candidate);
   if (candidate.cfg_scale) made.draw.picture.cfg_scale = *candidate.cfg_scale;
   if (candidate.negative_scale) made.draw.picture.negative_scale = *candidate.negative_scale;
   return made;
@@ -121,21 +99,20 @@ struct Change {
 };
 
 // What of the TOML says what the candidate says.
-std::vector<Change> changes_of(ExperimentFile file, const TuneCandidate& candidate) {
-  const ArmTable& arm = arm_of(file, file.tune->arm);
+std::vector<Change> changes_of(const ExperimentFile& file, const TuneCandidate& candidate) {
+  const std::string table = toml_path("arms", file.tune->arm);
   std::vector<Change> changes;
-  if (candidate.weight) {
+  if (candidate.weight || candidate.steps) {
+    // As the file has them: relative paths stay relative.
+    const Json own = parse_json(arm_of(file, file.tune->arm).overrides_json, table);
+    const Json config = parse_json(file.config_json, table);
     Json list = Json::array();
-    for (const auto& text : arm.draw.picture.lora) list.push_back(with_weight(text, *candidate.weight));
-    changes.push_back({"arms." + arm.name + ".lora", list.dump()});
+    for (const Json& text : own.contains("lora") ? own["lora"] : config["default"]["lora"])
+      list.push_back(candidate_lora(text.get<std::string>(), candidate));
+    changes.push_back({table + ".lora", list.dump()});
   }
-  if (candidate.steps)
-    for (const auto& text : arm.draw.picture.lora)
-      if (const LoraTable* table = trained_table(file, text))
-        changes.push_back({"loras." + table->name + ".steps", std::to_string(*candidate.steps)});
-  if (candidate.cfg_scale) changes.push_back({"default.cfg_scale", Json(*candidate.cfg_scale).dump()});
-  if (candidate.negative_scale)
-    changes.push_back({"arms." + arm.name + ".negative_scale", Json(*candidate.negative_scale).dump()});
+  if (candidate.cfg_scale) changes.push_back({table + ".cfg_scale", Json(*candidate.cfg_scale).dump()});
+  if (candidate.negative_scale) changes.push_back({table + ".negative_scale", Json(*candidate.negative_scale).dump()});
   return changes;
 }
 
@@ -161,7 +138,6 @@ ExperimentFile tuning_experiment(const ExperimentFile& file) {
     const TuneCandidate& candidate = tune.candidates[i];
     check(!candidate.weight || !arm.draw.picture.lora.empty(), ErrorKind::input,
           "[tune] weight is a LoRA's, and the arm \"{}\" has none", arm.name);
-    if (candidate.steps) train_for(tuning, arm, *candidate.steps);
     tuning.arms.push_back(candidate_arm(arm, candidate, i));
     add_baseline(tuning, baseline, tuning.arms.back().draw.picture.cfg_scale);
   }
