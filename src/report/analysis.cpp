@@ -90,7 +90,7 @@ void decide(Comparison& comparison, const AnalysisPlan& analysis, size_t family)
   if (const Estimate* lost = lost_guard(comparison)) {
     comparison.says = Says::trades;
     comparison.why = fmt::format("{}: {}", metric_facts(comparison.guard.metric).words, short_text(*lost));
-  } else if (!comparison.guard.comparison) {
+  } else if (!comparison.guard.comparison && !analysis.guard.empty()) {
     comparison.why = "the guard says nothing: " + comparison.guard.why_absent;
   }
 }
@@ -166,6 +166,12 @@ std::string says_word(Says says) {
       return "nothing to say";
   }
   return "";
+}
+
+Says says_alone(const Estimate& line, const std::string& metric, double level) {
+  if (!line.inference) return Says::nothing;
+  if (line.inference->p_value >= least_p_of(line, level)) return Says::unclear;
+  return direction(line.mean, metric_facts(metric).better);
 }
 
 const Estimate* verdict_line(const MetricDifference& difference, const AnalysisPlan& analysis) {

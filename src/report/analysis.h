@@ -51,6 +51,9 @@ Analysis analyse(const RunPlan& plan, const RunRecords& records);
 // One comparison as the analysis makes it, exploratory: its p unadjusted.
 Comparison compared(const RunPlan& plan, const Differences& differences, int arm, int baseline);
 
+// Of one line by itself, unadjusted and without a guard: better, worse, higher, lower, unclear or nothing.
+Says says_alone(const Estimate& line, const std::string& metric, double level);
+
 // What an arm is compared with: of a sweep the baseline at the same values; of a list of prompts that the run's baseline does
 // not draw the first arm of that list; itself: it is one.
 int baseline_of(const RunPlan& plan, int arm, int baseline);
