@@ -18,12 +18,14 @@ std::optional<CrossCell> cell_of(const Compared& run, int arm, int baseline, con
   return CrossCell{*line, says_alone(*line, metric, run.plan.analysis.level)};
 }
 
-// Arms of [arms] that stand against another.
-std::vector<int> compared_arms(const Compared& run) {
+// Arms of [arms] that stand against another: of every list of prompts, or of the baseline's alone.
+std::vector<int> compared_arms(const Compared& run, bool of_every_list) {
+  const std::string& list = run.plan.arms[static_cast<size_t>(run.baseline)].list;
   std::vector<int> arms;
   for (size_t i = 0; i < run.plan.arms.size(); ++i) {
     const int arm = static_cast<int>(i);
-    if (run.plan.arms[i].sweep.empty() && baseline_of(run.plan, arm, run.baseline) != arm) arms.push_back(arm);
+    if (!run.plan.arms[i].sweep.empty() || baseline_of(run.plan, arm, run.baseline) == arm) continue;
+    if (of_every_list || run.plan.arms[i].list == list) arms.push_back(arm);
   }
   return arms;
 }
@@ -109,7 +111,7 @@ SweepSeries series_of(const Compared& run, const Sweep& sweep, const Points& poi
 
 Cross by_damage(const Compared& run) {
   Cross cross;
-  cross.arms = compared_arms(run);
+  cross.arms = compared_arms(run, false);
   std::vector<std::string> metrics;
   for (const auto& name : run.plan.metric_names)
     if (name.starts_with(damage_prefix)) metrics.push_back(name);
@@ -129,9 +131,10 @@ Cross by_damage(const Compared& run) {
 Cross by_group(const Compared& run, const std::string& metric) {
   Cross cross;
   cross.metric = metric;
-  cross.arms = compared_arms(run);
+  cross.arms = compared_arms(run, false);
   for (const auto& prompt : run.plan.prompts)
-    if (std::find(cross.columns.begin(), cross.columns.end(), prompt.group) == cross.columns.end())
+    if (prompt.list == run.plan.arms[static_cast<size_t>(run.baseline)].list &&
+        std::find(cross.columns.begin(), cross.columns.end(), prompt.group) == cross.columns.end())
       cross.columns.push_back(prompt.group);
   for (const int arm : cross.arms) {
     auto& row = cross.cells.emplace_back();
@@ -162,7 +165,7 @@ std::vector<Sweep> sweeps_of(const Compared& run, const std::string& metric) {
 
 WhatGotWorse what_got_worse(const Compared& run, std::optional<int> first_arm) {
   WhatGotWorse result;
-  std::vector<int> arms = compared_arms(run);
+  std::vector<int> arms = compared_arms(run, true);
   if (first_arm) std::stable_partition(arms.begin(), arms.end(), [&](int arm) { return arm == *first_arm; });
   for (const int arm : arms) {
     const int baseline = baseline_of(run.plan, arm, run.baseline);

@@ -27,7 +27,7 @@ struct Compared {
   int baseline = 0;
 };
 
-// Against what Analysis::baseline says for each arm of [arms] that has something to be compared with.
+// Arms of [arms] that draw the baseline's list of prompts.
 Cross by_damage(const Compared& run);
 Cross by_group(const Compared& run, const std::string& metric);
 

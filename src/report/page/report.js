@@ -55,10 +55,11 @@
     return state.order === "change" ? prompts.sort((a, b) => change(b) - change(a)) : prompts;
   };
 
-  const size = (picture, zoom) => (picture[WIDTH] <= data.small && picture[HEIGHT] <= data.small ? [picture[WIDTH] * zoom, picture[HEIGHT] * zoom] : [Math.round(picture[WIDTH] * zoom / 4), Math.round(picture[HEIGHT] * zoom / 4)]);
+  const isSmall = (picture) => Math.max(picture[WIDTH], picture[HEIGHT]) <= data.small;
   const image = (picture, zoom, source) => {
-    const [width, height] = size(picture, zoom);
-    const small = picture[WIDTH] <= data.small && picture[HEIGHT] <= data.small;
+    const small = isSmall(picture);
+    const scale = small ? zoom : (data.thumbnail / Math.max(picture[WIDTH], picture[HEIGHT])) * (zoom / 4);
+    const width = Math.round(picture[WIDTH] * scale), height = Math.round(picture[HEIGHT] * scale);
     return node("img", { src: source, alt: `${data.prompts[picture[PROMPT]].text}, ${data.arms[picture[ARM]].name}`, width, height, loading: "lazy", decoding: "async", class: small ? "pixelated" : "" });
   };
   const cell = (arm, prompt) => {
@@ -156,8 +157,11 @@
     const picture = find(arm, prompt), partner = other === arm ? null : find(other, prompt);
     by("picture-title").replaceChildren(written(data.prompts[prompt].text));
     const pair = by("pair"), slider = by("slider");
-    const small = picture[WIDTH] <= data.small && picture[HEIGHT] <= data.small;
-    const large = (one) => { const made = image(one, Math.max(4, Math.floor(480 / Math.max(one[WIDTH], one[HEIGHT]))), small ? one[SOURCE] : one[FILE] || one[SOURCE]); made.loading = "eager"; return made; };
+    const large = (one) => {
+      const made = image(one, isSmall(one) ? Math.max(4, Math.floor(480 / Math.max(one[WIDTH], one[HEIGHT]))) : 4 * (512 / data.thumbnail), isSmall(one) ? one[SOURCE] : one[FILE] || one[SOURCE]);
+      made.loading = "eager";
+      return made;
+    };
     const hasPartner = partner && partner[STATE] === 1 && partner[SOURCE];
     pair.replaceChildren(...(hasPartner ? [large(partner), large(picture), node("div", { class: "handle" })] : [large(picture)]));
     slider.hidden = by("sides").hidden = !hasPartner;
