@@ -16,7 +16,7 @@ Json json_of(const ColumnOptions& column) {
   return {{"prompts", column.prompts}, {"replicates", column.replicates}, {"training_seeds", column.training_seeds}};
 }
 
-ArmTable column_of(const std::string& name, const Drawing& drawing, const ColumnOptions& column, const Json& overrides) {
+ArmTable column_of(const std::string& name, const DrawSettings& drawing, const ColumnOptions& column, const Json& overrides) {
   ArmTable arm;
   arm.name = name;
   arm.overrides_json = overrides.dump();
@@ -63,7 +63,7 @@ struct SweepReader {
   std::vector<Axis> axes;
 
   // The column that has none of the sweep: the arm itself, unless its own pictures are there.
-  void add_plain(const std::string& arm, const Drawing& drawing) {
+  void add_plain(const std::string& arm, const DrawSettings& drawing) {
     const Json settings = drawing.settings();
     for (size_t i = 0; i < reader.arms.size(); ++i) {
       const ArmTable& own = reader.file.arms[i];
@@ -74,7 +74,7 @@ struct SweepReader {
     add(arm, drawing, sweep.name + "/" + (arm.empty() ? "default" : arm), {});
   }
 
-  void add_combinations(const std::string& arm, const Drawing& drawing) {
+  void add_combinations(const std::string& arm, const DrawSettings& drawing) {
     std::vector<size_t> turn(axes.size());
     for (;;) {
       add_combination(arm, drawing, turn);
@@ -85,7 +85,7 @@ struct SweepReader {
   }
 
  private:
-  void add_combination(const std::string& arm, Drawing drawing, const std::vector<size_t>& turn) {
+  void add_combination(const std::string& arm, DrawSettings drawing, const std::vector<size_t>& turn) {
     const Json plain = drawing.settings();
     std::string name;
     std::vector<std::pair<std::string, std::string>> values;
@@ -103,7 +103,7 @@ struct SweepReader {
     add(arm, drawing, sweep.name + "/" + (arm.empty() ? "" : arm + "/") + name, std::move(values));
   }
 
-  void add(const std::string& arm, const Drawing& drawing, const std::string& name,
+  void add(const std::string& arm, const DrawSettings& drawing, const std::string& name,
            std::vector<std::pair<std::string, std::string>> values) {
     for (const auto& other : sweep.arms)
       check(other.name != name, ErrorKind::input, "[{}] {} has the column {} twice", table.where(), table.path(),
@@ -134,7 +134,7 @@ std::vector<std::string> varied_arms(ExperimentReader& reader, const TomlTable& 
   return names;
 }
 
-const Drawing& drawing_of(const ExperimentReader& reader, const std::string& arm) {
+const DrawSettings& drawing_of(const ExperimentReader& reader, const std::string& arm) {
   for (size_t i = 0; i < reader.file.arms.size(); ++i)
     if (reader.file.arms[i].name == arm) return reader.arms[i];
   return reader.defaults;
@@ -187,7 +187,7 @@ void read_arms(ExperimentReader& reader, const TomlTable& table) {
     check_table_name(reader.source, entry);
     const TomlTable arm(reader.source, *entry.value, entry.path);
     const ColumnOptions column = read_column(reader, arm);
-    Drawing drawing = reader.defaults;
+    DrawSettings drawing = reader.defaults;
     for (const auto& option : arm.entries())
       if (std::find(column_keys().begin(), column_keys().end(), option.key) == column_keys().end())
         set_draw(drawing, reader.source, option, {column_keys(), true});

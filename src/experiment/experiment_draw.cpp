@@ -16,7 +16,7 @@ const std::vector<RefusedKey> refused{
 };
 
 // negative_prompt = { same_as = "prompt" }
-void set_same_as(Drawing& drawing, const TomlSource& source, const TomlEntry& entry, bool allowed) {
+void set_same_as(DrawSettings& drawing, const TomlSource& source, const TomlEntry& entry, bool allowed) {
   const bool good = entry.key == "negative_prompt" && entry.value->size() == 1 && entry.value->contains("same_as") &&
                     (*entry.value)["same_as"] == "prompt";
   check(good, ErrorKind::input, "[{}] {}: got {}, expected a value{}", source.where(entry.path), entry.path,
@@ -45,7 +45,7 @@ std::string resolved_lora(const ExperimentReader& reader, const std::string& tex
   return named ? text : with_folder(reader, text);
 }
 
-Json Drawing::settings() const {
+Json DrawSettings::settings() const {
   DrawOptions copy = options;
   Json json = to_json(fields_of(copy));
   if (negative_is_prompt) json["negative_prompt"] = {{"same_as", "prompt"}};
@@ -59,7 +59,7 @@ bool is_list_option(const std::string& key) {
   return field && field->is_list();
 }
 
-void set_draw(Drawing& drawing, const TomlSource& source, const TomlEntry& entry, const DrawKeys& keys) {
+void set_draw(DrawSettings& drawing, const TomlSource& source, const TomlEntry& entry, const DrawKeys& keys) {
   if (entry.value->is_object()) {
     DrawOptions known;
     auto fields = fields_of(known);
@@ -72,7 +72,7 @@ void set_draw(Drawing& drawing, const TomlSource& source, const TomlEntry& entry
   if (field.name == "negative_prompt") drawing.negative_is_prompt = false;
 }
 
-void check_draw(ExperimentReader& reader, const Drawing& drawing, const std::string& path) {
+void check_draw(ExperimentReader& reader, const DrawSettings& drawing, const std::string& path) {
   const auto where = [&](const char* key) { return reader.source.where(toml_path(path, key)); };
   for (const auto& text : drawing.options.picture.lora) {
     const auto reference = find_lora(reader.file, resolved_lora(reader, text), where("lora"));
@@ -84,7 +84,7 @@ void check_draw(ExperimentReader& reader, const Drawing& drawing, const std::str
   }
 }
 
-Json overrides_of(const ExperimentReader& reader, const Drawing& drawing) {
+Json overrides_of(const ExperimentReader& reader, const DrawSettings& drawing) {
   Json overrides = Json::object();
   for (const auto& [key, value] : drawing.given) {
     const auto same = reader.defaults.given.find(key);

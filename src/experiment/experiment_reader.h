@@ -11,7 +11,7 @@
 namespace negativa {
 
 // Options while tables are laid over each other.
-struct Drawing {
+struct DrawSettings {
   DrawOptions options;
   std::map<std::string, Json> given;  // what the TOML gave, by key, in the type of the option
   bool negative_is_prompt = false;
@@ -24,8 +24,8 @@ struct ExperimentReader {
   ExperimentFile file;
   TomlSource source;
   Json config = Json::object();  // ExperimentFile::config_json
-  Drawing defaults;
-  std::vector<Drawing> arms;  // of file.arms
+  DrawSettings defaults;
+  std::vector<DrawSettings> arms;  // of file.arms
   std::set<std::string> used_loras, used_embeddings, used_sets, used_lists;
 
   Path beside(const Path& path) const;  // relative paths are those of the file's folder
@@ -40,12 +40,12 @@ struct DrawKeys {
   std::vector<std::string> others;  // keys of the table that are no options of a picture
   bool same_as = false;
 };
-void set_draw(Drawing& drawing, const TomlSource& source, const TomlEntry& entry, const DrawKeys& keys);
+void set_draw(DrawSettings& drawing, const TomlSource& source, const TomlEntry& entry, const DrawKeys& keys);
 bool is_list_option(const std::string& key);  // lora, embedding
 // LoRAs and embeddings that a table names, at the lines of its path. Remembers them as used.
-void check_draw(ExperimentReader& reader, const Drawing& drawing, const std::string& path);
+void check_draw(ExperimentReader& reader, const DrawSettings& drawing, const std::string& path);
 // What of `drawing` differs from [default], as overrides_json has it.
-Json overrides_of(const ExperimentReader& reader, const Drawing& drawing);
+Json overrides_of(const ExperimentReader& reader, const DrawSettings& drawing);
 // A text of `lora` or `merge` as find_lora takes it: names as they are, files with the TOML's folder.
 std::string resolved_lora(const ExperimentReader& reader, const std::string& text);
 void resolve_draw(const ExperimentReader& reader, DrawOptions& draw);

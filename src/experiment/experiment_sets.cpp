@@ -112,7 +112,7 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
 SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::string& name) {
   SetSpec set;
   set.name = name;
-  Drawing drawing = reader.defaults;
+  DrawSettings drawing = reader.defaults;
   auto fields = fields_of(set.options);
   const std::vector<std::string> others{"cfg_scale", "picture", "subjects"};
   set_entries(fields, table, {}, others);

@@ -9,16 +9,16 @@ namespace negativa {
 
 namespace {
 
-struct Drawing {
+struct DrawnCell {
   size_t cell;
   PictureOptions options;
   CellRecord record;
 };
 
 // Pictures of one model and its embeddings are drawn together, whatever their LoRAs.
-struct Drawings {
+struct DrawnTogether {
   ModelOptions model;
-  std::vector<Drawing> drawings;
+  std::vector<DrawnCell> drawings;
 };
 
 // What the experiment made comes from the run folder.
@@ -47,8 +47,8 @@ ModelOptions model_options(const MakerRun& run, const PictureCell& picture) {
   return options;
 }
 
-std::vector<Drawings> grouped(const MakerRun& run, const std::vector<size_t>& cells) {
-  std::vector<Drawings> groups;
+std::vector<DrawnTogether> grouped(const MakerRun& run, const std::vector<size_t>& cells) {
+  std::vector<DrawnTogether> groups;
   std::map<std::string, size_t> by_model;
   for (const size_t cell : cells) {
     const PictureCell& picture = run.plan.pictures.at(cell);
@@ -60,7 +60,7 @@ std::vector<Drawings> grouped(const MakerRun& run, const std::vector<size_t>& ce
   return groups;
 }
 
-void draw_together(const MakerRun& run, Drawings& group) {
+void draw_together(const MakerRun& run, DrawnTogether& group) {
   Session session(run.engine, group.model, run.caller, group.drawings.size());
   std::vector<Plan> plans;
   std::vector<PictureOptions> pictures;
@@ -71,7 +71,7 @@ void draw_together(const MakerRun& run, Drawings& group) {
   const RunInputs inputs = run_inputs(session, pictures);
   Lap lap;
   session.draw(plans, "pictures", [&](size_t i, ImageResult&& result) {
-    Drawing& drawing = group.drawings[i];
+    DrawnCell& drawing = group.drawings[i];
     const PlannedCell& cell = run.plan.run.cells[drawing.cell];
     const Image8 image = tensor_to_images(result.image).front();
     const std::string png = encode_png(image, picture_text(pictures[i], picture_recipe(session, pictures[i], inputs)));

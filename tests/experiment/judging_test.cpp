@@ -36,7 +36,7 @@ TEST(Judging, CountsTheDamagesThatPassTheCalibrationBesideItForItsModelAlone) {
   EXPECT_TRUE(judging.basis().uncalibrated.empty());
   EXPECT_LT(judging.room().score_damages.size(), all);
   EXPECT_EQ(judging.room().score_damages, judging.basis().damages);
-  EXPECT_EQ(judging.take_calibration({bundled, other}, {}), "it is of another model");
+  EXPECT_EQ(judging.take_calibration({bundled, other, bundled}, {}), "it is of another model");
   EXPECT_EQ(judging.room().score_damages.size(), all);
 }
 

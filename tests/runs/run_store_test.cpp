@@ -12,6 +12,7 @@
 #include "runs/cell_files.h"
 #include "runs/cell_locks.h"
 #include "small_run.h"
+#include "stepped_process.h"
 
 namespace negativa {
 namespace {
@@ -69,6 +70,15 @@ TEST(RunStore, GoesOnInAFolderWhoseFirstStartEndedBeforeItsPlan) {
   RunStore store(folder.path(), events);
   store.freeze(small_plan());
   EXPECT_TRUE(store.frozen());
+}
+
+TEST(RunStore, RefusesAFolderThatHasCellsAndLostItsPlan) {
+  const SmallRun run;
+  EventSink events;
+  fs::remove(run.folder / names::plan_file);
+  const auto before = all_files(run.folder.path());
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { RunStore(run.folder.path(), events); }), "no plan.json"));
+  EXPECT_EQ(all_files(run.folder.path()), before);
 }
 
 TEST(RunStore, RefusesAPlanThatIsDamagedAndKeepsIt) {
@@ -346,34 +356,74 @@ TEST(RunStore, RefusesAFolderOfCellsThatLeadsOut) {
   EXPECT_EQ(inside.state(run.cell(first_picture)), CellState::whole);
 }
 
-TEST(RunStore, ProcessesThatWriteTheSameCellsAtOnceLeaveFilesThatFitTheirRecords) {
-  RunPlan plan = small_plan();
-  for (size_t i = 0; i < 40; ++i) {
-    PlannedCell cell = small_cell(plan, CellStage::set_picture, "sets/wrong/" + std::to_string(i), ".png");
-    plan.cells.push_back(cell);
+// Does `between` while another process stands at its n-th stop within `work`, for each n, or each `stride`-th.
+void at_each_stop(const std::function<void()>& work, const std::function<void(SteppedProcess&)>& between, size_t stride = 1) {
+  for (size_t n = 0;; n += stride) {
+    SteppedProcess other(work);
+    if (!other.is_traced()) GTEST_SKIP() << "a process may not be traced here";
+    size_t steps = 0;
+    while (steps < n && other.step()) ++steps;
+    if (steps < n) {
+      EXPECT_GT(n, 20u) << "it made hardly a system call";
+      return;
+    }
+    between(other);
+    if (testing::Test::HasFailure()) FAIL() << "at stop " << n;
   }
-  const SmallRun run(false, plan);
-  const Signal go;
-  std::vector<pid_t> children;
-  for (int child = 0; child < 4; ++child)
-    children.push_back(in_another_process([&, child] {
-      go.await();
-      EventSink events;
-      RunStore store(run.folder.path(), events);
-      CellRecord record;
-      record.processor = "processor " + std::to_string(child);
-      for (size_t i = small_cells; i < plan.cells.size(); ++i)
-        store.write(plan.cells[i], "drawn by " + record.processor + std::string(static_cast<size_t>(child), '.'), record);
-      return 0;
-    }));
-  go.give(children.size());
-  for (const pid_t child : children) EXPECT_EQ(exit_code_of(child), 0);
-  for (size_t i = small_cells; i < plan.cells.size(); ++i) {
-    const auto record = run.store.record(plan.cells[i]);
-    ASSERT_TRUE(record) << i;
-    EXPECT_TRUE(contains(read_file(run.file(i)), record->processor)) << i;
-  }
-  EXPECT_EQ(temporary_files(run.folder.path()), 0u);
+}
+
+TEST(RunStore, AnotherProcessMayWriteACellAtAnyMomentAndFileAndRecordFit) {
+  SmallRun run(false);
+  const auto write = [&](const std::string& processor) {
+    CellRecord record;
+    record.processor = processor;
+    run.store.write(run.cell(lora), "made by " + processor + "'s own rounding", record);
+  };
+  at_each_stop([&] { write("the first"); },
+               [&](SteppedProcess& first) {
+                 write("another");
+                 EXPECT_EQ(run.state(lora), CellState::whole);
+                 first.go_on();
+                 ASSERT_EQ(run.state(lora), CellState::whole);
+                 EXPECT_TRUE(contains(read_file(run.file(lora)), run.store.record(run.cell(lora))->processor));
+                 EXPECT_EQ(temporary_files(run.folder.path()), 0u);
+                 fs::remove(run.file(lora));
+                 fs::remove(run.record_file(lora));
+               });
+}
+
+TEST(RunStore, AProcessMayBeKilledAtAnyMomentOfACell) {
+  SmallRun run(false);
+  at_each_stop([&] { make(run.store, lora); },
+               [&](SteppedProcess& other) {
+                 other.kill();
+                 RunStore again(run.folder.path(), run.events);
+                 EXPECT_EQ(temporary_files(run.folder.path()), 0u);
+                 EXPECT_NE(again.state(run.cell(lora)), CellState::damaged);
+                 make(again, lora);
+                 EXPECT_EQ(again.state(run.cell(lora)), CellState::whole);
+                 fs::remove(run.file(lora));
+                 fs::remove(run.record_file(lora));
+               });
+}
+
+TEST(RunStore, AProcessMayBeKilledAtAnyMomentOfItsFirstStart) {
+  EventSink events;
+  const TemporaryFolder folder;
+  const fs::path place = folder / "run";
+  const auto kill_and_start_again = [&](SteppedProcess& other) {
+    other.kill();
+    RunStore again(place, events);
+    if (again.frozen()) {
+      EXPECT_EQ(again.frozen()->hash(), small_plan().hash());
+      EXPECT_EQ(read_file(place / names::plan_toml), small_plan().toml);
+    } else {
+      again.freeze(small_plan());
+    }
+    EXPECT_TRUE(RunStore::open(place, events).frozen());
+    fs::remove_all(place);
+  };
+  at_each_stop([&] { RunStore(place, events).freeze(small_plan()); }, kill_and_start_again, 5);  // each stop costs an fsync
 }
 
 TEST(RunStore, ThreadsMayWriteAndLookAtOnce) {
