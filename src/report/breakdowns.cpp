@@ -43,11 +43,13 @@ std::string axis_value(const PlannedArm& arm, const std::string& axis) {
   return found == arm.axes.end() ? "" : found->second;
 }
 
-// The arm's own setting as a sweep would write it; empty: it has none.
+constexpr const char* no_value = "none";
+
+// The arm's own setting as a sweep would write it.
 std::string own_value(const PlannedArm& arm, const std::string& axis) {
   const Json settings = parse_json(arm.settings_json, "settings of the arm " + arm.name);
   const auto found = settings.find(axis);
-  if (found == settings.end() || found->is_null() || found->is_object() || found->is_array()) return "";
+  if (found == settings.end() || found->is_null() || (found->is_array() && found->empty())) return no_value;
   if (!found->is_number()) return found->is_string() ? found->get<std::string>() : found->dump();
   return fmt::format("{}", found->get<double>());
 }
@@ -57,11 +59,11 @@ std::string as_value(const std::string& text) {
   return number ? fmt::format("{}", *number) : text;
 }
 
+// What the arms themselves have first, numbers ascending, all else as planned.
 void sort_values(std::vector<std::string>& values) {
-  const bool all_numbers =
-      std::all_of(values.begin(), values.end(), [](const auto& text) { return number_from(text).has_value(); });
-  if (all_numbers)
-    std::sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return *number_from(a) < *number_from(b); });
+  const auto begin = std::stable_partition(values.begin(), values.end(), [](const auto& text) { return text == no_value; });
+  if (std::all_of(begin, values.end(), [](const auto& text) { return number_from(text).has_value(); }))
+    std::sort(begin, values.end(), [](const auto& a, const auto& b) { return *number_from(a) < *number_from(b); });
 }
 
 // A sweep's arms by series: of_arm and the values of all axes but the first.
@@ -87,8 +89,7 @@ std::vector<Points> points_of(const Compared& run, const std::string& sweep, con
     found->arms[as_value(axis_value(arm, axis))] = static_cast<int>(i);
   }
   for (auto& one : series)
-    if (one.own >= 0)
-      if (const std::string value = own_value(arm_of(run, one.own), axis); !value.empty()) one.arms.try_emplace(value, one.own);
+    if (one.own >= 0) one.arms.try_emplace(own_value(arm_of(run, one.own), axis), one.own);
   return series;
 }
 
@@ -153,9 +154,13 @@ std::vector<Sweep> sweeps_of(const Compared& run, const std::string& metric) {
     if (arm.sweep.empty() || arm.axes.empty() || !seen.insert(arm.sweep).second) continue;
     Sweep sweep{arm.sweep, arm.axes.front().first, {}, metric, {}};
     const auto points = points_of(run, sweep.name, sweep.axis);
+    const auto add = [&](const std::string& value) {
+      if (std::find(sweep.values.begin(), sweep.values.end(), value) == sweep.values.end()) sweep.values.push_back(value);
+    };
+    for (const auto& one : run.plan.arms)
+      if (one.sweep == sweep.name) add(as_value(axis_value(one, sweep.axis)));
     for (const auto& one : points)
-      for (const auto& [value, number] : one.arms)
-        if (std::find(sweep.values.begin(), sweep.values.end(), value) == sweep.values.end()) sweep.values.push_back(value);
+      for (const auto& [value, number] : one.arms) add(value);
     sort_values(sweep.values);
     for (const auto& one : points) sweep.series.push_back(series_of(run, sweep, one));
     sweeps.push_back(std::move(sweep));

@@ -39,13 +39,19 @@ void write_cross(Html& html, const PageRun& run, const Cross& cross, const std::
   end_table(html);
 }
 
+// Of a path its last names, by which a reader knows it.
+std::string shown_value(const std::string& value) {
+  const size_t slash = value.rfind('/');
+  return slash == std::string::npos || slash + 1 == value.size() ? value : "…/" + value.substr(slash + 1);
+}
+
 LinePlot plot_of(const Sweep& sweep, const std::string& words) {
   LinePlot plot;
   plot.title = fmt::format("{} over {}, arm by arm", words, sweep.axis);
   plot.x_axis = sweep.axis;
   plot.y_axis = "difference in " + words + " to the baseline at the same value";
   plot.has_zero_line = true;
-  plot.categories = sweep.values;
+  for (const auto& value : sweep.values) plot.categories.push_back(shown_value(value));
   for (const auto& series : sweep.series) {
     PlotLine line{series.name, {}};
     for (size_t i = 0; i < series.points.size(); ++i) {
@@ -61,7 +67,7 @@ LinePlot plot_of(const Sweep& sweep, const std::string& words) {
 
 void write_sweep_table(Html& html, const Sweep& sweep, const std::string& words) {
   std::vector<std::string> headings = {sweep.axis};
-  headings.insert(headings.end(), sweep.values.begin(), sweep.values.end());
+  for (const auto& value : sweep.values) headings.push_back(shown_value(value));
   begin_table(html, fmt::format("Sweep {}: mean {}, and the difference to the baseline at the same value", sweep.name, words),
               headings, "cross");
   for (const auto& series : sweep.series) {
