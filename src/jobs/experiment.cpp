@@ -1,7 +1,9 @@
 #include "jobs/experiment.h"
 
+#include <algorithm>
 #include <charconv>
 
+#include "base/names.h"
 #include "jobs/job.h"
 
 namespace negativa {
@@ -37,11 +39,23 @@ Shard parse_shard(const std::string& text, bool waits) {
   return shard;
 }
 
-ExperimentResult experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink, const CancelToken& cancel) {
-  return as_job(sink, cancel, [&](const Caller& caller) {
+ExperimentRunReport experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink,
+                                   const CancelToken& cancel) {
+  ExperimentRunReport report;
+  Path folder;
+  as_job(sink, cancel, [&](const Caller& caller) {
     const ExperimentFile file = file_of(request.options.file, caller);
-    return run_experiment(engine, {file, folder_of(request.options, file), request.shard, request.options.update}, caller);
+    folder = folder_of(request.options, file);
+    report.run = run_experiment(engine, {file, folder, request.shard, request.options.update}, caller);
   });
+  const auto made = [](const StageCount& count) { return count.made > 0; };
+  const auto measured = [](const StageCount& count) { return count.stage == CellStage::metrics && count.made + count.there > 0; };
+  const auto& stages = report.run.stages;
+  if (request.shard.rank != 0 || std::none_of(stages.begin(), stages.end(), measured)) return report;
+  report.page = folder / names::report_page;
+  if (std::any_of(stages.begin(), stages.end(), made) || !std::filesystem::exists(report.page))
+    report.report = experiment_report(engine, {folder, {}, request.options.file, false}, sink, cancel);
+  return report;
 }
 
 ExperimentForecast forecast_experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink,
