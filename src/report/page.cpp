@@ -77,18 +77,19 @@ void write_head(Html& html, const PageRun& run) {
 
 void write_header(Html& html, const PageRun& run) {
   html.element("a", "To the verdict", {{"class", "skip"}, {"href", "#verdict"}});
-  html.open("header").open("h1").text("Experiment ").written(run.plan.name).close();
+  html.open("header");
+  html.element("button", "Theme: auto", {{"id", "theme"}, {"class", "theme"}, {"type", "button"}, {"hidden", ""}});
+  html.open("h1").text("Experiment ").written(run.plan.name).close();
   size_t measured = 0;
   for (const auto& picture : run.records.pictures) measured += picture.is_measured;
   paragraph(html,
             fmt::format("{} in {}, {} measured. Plan {}.", count_text(run.plan.prompts.size(), "prompt"),
                         count_text(run.plan.arms.size(), "arm"), count_text(measured, "picture"), run.plan.hash().substr(0, 16)),
             "soft");
-  html.element("button", "Theme: auto", {{"id", "theme"}, {"class", "theme"}, {"type", "button"}, {"hidden", ""}});
-  html.open("nav", {{"aria-label", "Sections"}}).open("ul");
+  html.open("nav", {{"aria-label", "Sections"}}).open("details").element("summary", "Sections").open("ul");
   for (const auto& section : sections)
     if (is_shown(section, run)) html.open("li").element("a", section.title, {{"href", std::string("#") + section.id}}).close();
-  html.close().close().close();
+  html.close().close().close().close();
 }
 
 // Filled by the script.

@@ -106,7 +106,11 @@ void write_list(Html& html, const PageRun& run, const std::string& list) {
       const Estimate* line = verdict_line(difference, run.plan.analysis);
       const Says says = line ? says_alone(*line, metric, run.plan.analysis.level) : Says::nothing;
       html.element("td", line ? value_text(*line) : "–", {{"class", "number"}});
-      html.element("td", line ? interval_text(*line) : arm == baseline ? "the baseline" : difference.why_absent);
+      html.element("td",
+                   line              ? interval_text(*line)
+                   : arm == baseline ? "the baseline"
+                                     : difference.why_absent,
+                   {{"class", "range"}});
       html.element("td", line && line->inference ? p_text(line->inference->p_value) : "", {{"class", "number"}});
       html.element("td", line ? says_word(says) : "", {{"class", "says " + says_class(says)}}).close();
     }

@@ -85,7 +85,7 @@ void add_settings(std::vector<std::pair<std::string, std::string>>& rows, const 
 
 void write_pairs(Html& html, const std::string& caption, const std::vector<std::string>& headings,
                  const std::vector<std::vector<std::string>>& rows) {
-  begin_table(html, caption, headings);
+  begin_table(html, caption, headings, "settings");
   for (const auto& row : rows) {
     html.open("tr").open("th", {{"scope", "row"}}).written(row.front()).close();
     for (size_t i = 1; i < row.size(); ++i) html.open("td").written(row[i]).close();

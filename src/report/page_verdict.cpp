@@ -46,17 +46,19 @@ void write_row(Html& html, const PageRun& run, const Comparison& comparison) {
   html.open("tr").open("th", {{"scope", "row"}}).written(comparison.label).close();
   html.element("td", role_text(comparison));
   html.element("td", line ? value_text(*line) : "–", {{"class", "number"}});
-  html.element("td", line ? interval_text(*line) : comparison.metric.why_absent);
-  html.element("td", comparison.together ? fmt::format("{} to {}", signed_text(comparison.together->low, 3),
-                                                       signed_text(comparison.together->high, 3))
-                                         : "");
+  html.element("td", line ? interval_text(*line) : comparison.metric.why_absent, {{"class", "range"}});
+  html.element("td",
+               comparison.together
+                   ? fmt::format("{} to {}", signed_text(comparison.together->low, 3), signed_text(comparison.together->high, 3))
+                   : "",
+               {{"class", "range"}});
   html.element("td", comparison.p_value ? p_text(*comparison.p_value) : "", {{"class", "number"}});
-  html.element("td", guard ? value_text(*guard) + ", " + interval_text(*guard) : "–");
+  html.element("td", guard ? value_text(*guard) + ", " + interval_text(*guard) : "–", {{"class", "range"}});
   html.element("td", says_word(comparison.says), {{"class", "says " + says_class(comparison.says)}});
   html.element("td", line ? subject_of(*line) : "");
   std::string note = comparison.why;
   if (comparison.power) note += (note.empty() ? "" : "; ") + sentence(*comparison.power);
-  html.element("td", note).close();
+  html.element("td", note, {{"class", "note"}}).close();
 }
 
 ForestRow forest_row(const Comparison& comparison, const AnalysisPlan& analysis) {
@@ -66,6 +68,24 @@ ForestRow forest_row(const Comparison& comparison, const AnalysisPlan& analysis)
   row.text = !line ? "not measured" : signed_text(line->mean, 3) + "  " + says_word(comparison.says);
   return row;
 }
+
+void write_worse_table(Html& html, const PageRun& run, const std::vector<Worse>& found, const std::string& caption) {
+  begin_table(html, caption,
+              {"Arm", "Against", "Metric", "Difference", percent_text(run.plan.analysis.level) + " interval", "p", "Speaks of"});
+  for (const auto& one : found) {
+    html.open("tr").open("th", {{"scope", "row"}}).written(run.arm(one.arm).name).close();
+    html.open("td").written(run.arm(one.baseline).name).close();
+    html.element("td", metric_facts(one.metric).words);
+    html.element("td", value_text(one.line), {{"class", "number worse"}});
+    html.element("td", interval_text(one.line), {{"class", "range"}});
+    html.element("td", one.line.inference ? p_text(one.line.inference->p_value) : "", {{"class", "number"}});
+    html.element("td", subject_of(one.line)).close();
+  }
+  end_table(html);
+}
+
+// Other lists have a section of their own.
+bool is_of_main_list(const PageRun& run, int arm) { return run.arm(arm).list == run.arm(run.analysis.baseline).list; }
 
 Forest begun_forest(const PageRun& run) {
   const BetterSide side = metric_facts(run.plan.analysis.metric).better;
@@ -105,25 +125,24 @@ void write_verdict(Html& html, const PageRun& run) {
 }
 
 void write_worse(Html& html, const PageRun& run) {
-  const auto worse =
-      what_got_worse(run.compared(), run.analysis.primary ? std::optional(run.analysis.primary->arm) : std::nullopt);
+  const std::optional<int> first = run.analysis.primary ? std::optional(run.analysis.primary->arm) : std::nullopt;
+  const auto worse = what_got_worse(run.compared(), first);
   if (worse.looked_at == 0) return paragraph(html, "Nothing was measured yet.");
   const double by_chance = static_cast<double>(worse.looked_at) * (1 - run.plan.analysis.level) / 2;
-  paragraph(html, fmt::format("Of {} differences of an arm in a metric, {} are clearly on the worse side. None is adjusted for "
-                              "how many they are: about {:.0f} would be, by chance alone, if nothing had changed.",
-                              worse.looked_at, worse.found.size(), by_chance));
-  if (worse.found.empty()) return;
-  begin_table(html, "What got worse",
-              {"Arm", "Against", "Metric", "Difference", percent_text(run.plan.analysis.level) + " interval", "p", "Speaks of"});
-  for (const auto& one : worse.found) {
-    html.open("tr").open("th", {{"scope", "row"}}).written(run.arm(one.arm).name).close();
-    html.open("td").written(run.arm(one.baseline).name).close();
-    html.element("td", metric_facts(one.metric).words);
-    html.element("td", value_text(one.line), {{"class", "number worse"}}).element("td", interval_text(one.line));
-    html.element("td", one.line.inference ? p_text(one.line.inference->p_value) : "", {{"class", "number"}});
-    html.element("td", subject_of(one.line)).close();
-  }
-  end_table(html);
+  paragraph(html,
+            fmt::format("Of {} differences of an arm in a metric, {} are clearly on the worse side. None is adjusted for how "
+                        "many they are: about {:.0f} would be, by chance alone, if nothing had changed.",
+                        worse.looked_at, worse.found.size(), by_chance));
+  const auto is_main = [&](const Worse& one) {
+    return one.arm == first || one.metric == run.plan.analysis.metric || one.metric == run.plan.analysis.guard;
+  };
+  std::vector<Worse> main, rest;
+  for (const auto& one : worse.found) (is_main(one) ? main : rest).push_back(one);
+  if (!main.empty()) write_worse_table(html, run, main, "What got worse");
+  if (rest.empty()) return;
+  html.open("details").element("summary", fmt::format("{} more, of other arms in other metrics", rest.size()));
+  write_worse_table(html, run, rest, "What else got worse");
+  html.close();
 }
 
 void write_comparisons(Html& html, const PageRun& run) {
@@ -163,7 +182,7 @@ void write_arms(Html& html, const PageRun& run) {
   forest.headings = {""};
   forest.groups.emplace_back();
   for (const auto& row : table.rows) {
-    if (!row.against) continue;
+    if (!row.against || !is_of_main_list(run, row.arm)) continue;
     ForestRow drawn = forest_row(*row.against, run.plan.analysis);
     drawn.label = row.name;
     drawn.together.reset();
@@ -184,7 +203,7 @@ void write_arms(Html& html, const PageRun& run) {
   end_table(html);
   begin_comparisons_table(html, run, "Every arm against its baseline");
   for (const auto& row : table.rows)
-    if (row.against) write_row(html, run, *row.against);
+    if (row.against && is_of_main_list(run, row.arm)) write_row(html, run, *row.against);
   end_table(html);
 }
 
@@ -213,6 +232,7 @@ void write_grid(Html& html, const PageRun& run) {
       .element("summary", "Arms shown")
       .element("fieldset", "", {{"class", "choices"}, {"id", "arms-shown"}, {"aria-label", "Arms shown"}})
       .close();
+  html.element("p", "", {{"class", "soft"}, {"id", "grid-count"}, {"aria-live", "polite"}});
   html.element("div", "",
                {{"class", "scroll grid-scroll"},
                 {"id", "grid"},

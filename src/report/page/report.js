@@ -110,8 +110,8 @@
     const arms = visibleArms(), prompts = visiblePrompts();
     const corner = node("th", { scope: "col", class: "pinned" }, "Prompt");
     corner.style.left = "0px";
-    const table = node("table", { class: "grid-table" }, node("caption", { class: "soft" }), node("thead", {}, node("tr", {}, corner, ...arms.map(head))), node("tbody"));
-    table.caption.textContent = `${Math.min(state.rows, prompts.length)} of ${prompts.length} prompts, ${arms.length} of ${armsOfList().length} arms; under each picture its ${data.metrics[state.metric]?.words ?? "measurement"}`;
+    const table = node("table", { class: "grid-table" }, node("thead", {}, node("tr", {}, corner, ...arms.map(head))), node("tbody"));
+    by("grid-count").textContent = `${Math.min(state.rows, prompts.length)} of ${prompts.length} prompts, ${arms.length} of ${armsOfList().length} arms; under each picture its ${data.metrics[state.metric]?.words ?? "measurement"}`;
     for (const prompt of prompts.slice(0, state.rows)) table.tBodies[0].append(node("tr", {}, rowHead(prompt), ...arms.map((arm) => cell(arm, prompt))));
     by("grid").replaceChildren(table);
     place(table);
