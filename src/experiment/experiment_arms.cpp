@@ -46,6 +46,18 @@ Axis axis_of(const TomlEntry& entry) {
   return axis;
 }
 
+// Its values in the option's type: 4 and 4.0 are one guidance scale.
+Json config_of(const ExperimentReader& reader, const Axis& axis) {
+  Json values = Json::array();
+  for (size_t i = 0; i < axis.values.size(); ++i) {
+    DrawSettings alone;
+    const std::string path = axis.is_named ? toml_path(axis.entry.path, i) : axis.entry.path;
+    set_draw(alone, reader.source, {axis.entry.key, path, &axis.values[i]}, {column_keys(), true});
+    values.push_back(alone.given.begin()->second);
+  }
+  return axis.is_named ? values : values.front();
+}
+
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_object()) return "prompt";  // { same_as = "prompt" }
@@ -146,11 +158,14 @@ SweepTable read_sweep(ExperimentReader& reader, const TomlTable& table, const st
   Json config = json_of(sweep.column);
   for (const auto& entry : table.entries()) {
     if (std::find(column_keys().begin(), column_keys().end(), entry.key) != column_keys().end()) continue;
-    config[entry.key] = *entry.value;
-    if (entry.key == "arms") continue;
+    if (entry.key == "arms") {
+      config[entry.key] = *entry.value;
+      continue;
+    }
     sweep.axes.push_back(axis_of(entry));
     check(!sweep.axes.back().values.empty(), ErrorKind::input, "[{}] {} has no values", reader.source.where(entry.path),
           entry.path);
+    config[entry.key] = config_of(reader, sweep.axes.back());
   }
   check(!sweep.axes.empty(), ErrorKind::input,
         "[{}] {} varies nothing; give it an option with a list of values, such as cfg_scale = [3, 6]", table.where(),
