@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "experiment/experiment_reader.h"
 #include "experiment/references.h"
+#include "train/optimizer.h"
 
 namespace negativa {
 
@@ -169,6 +170,11 @@ Json training_config(const Fields& fields) {
 void read_checkpoints(ExperimentReader& reader, const TomlTable& table, LoraTable& lora) {
   const Json* value = table.find("checkpoints");
   if (!value) return;
+  if (depends_on_steps(lr_scheduler_from_name(lora.train.step.lr_scheduler)))
+    refuse(table, "checkpoints",
+           "stand beside lr_scheduler = \"" + lora.train.step.lr_scheduler +
+               "\", with which each step follows from the number of steps; write \"constant\", or a [loras] table for each "
+               "number of steps");
   lora.checkpoints = integers_of(reader.source, {"checkpoints", toml_path(table.path(), "checkpoints"), value});
   for (const int64_t steps : lora.checkpoints)
     if (steps < 1 || steps >= lora.train.step.steps)

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "every_table.h"
 #include "experiment/experiment_file.h"
-#include "small_experiment.h"
 
 namespace negativa {
 namespace {

@@ -3,9 +3,9 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/temporary_folder.h"
+#include "every_table.h"
 #include "experiment/references.h"
 #include "golden_file.h"
-#include "small_experiment.h"
 
 namespace negativa {
 namespace {

@@ -1,78 +1,74 @@
 #pragma once
-// An experiment's TOML with a table of every kind.
-#include <string>
+// An experiment of the bundled model in a folder of the running test, planned and not begun.
+#include <algorithm>
+
+#include "base/temporary_folder.h"
+#include "engine/test_engine.h"
+#include "experiment/makers.h"
 
 namespace negativa::test {
 
-inline constexpr const char* small_experiment = R"(# An experiment.
-seed = 7
-replicates = 2
+class SmallExperiment {
+ public:
+  explicit SmallExperiment(const std::string& toml) : toml_(toml) {}
 
-[default]
-steps = 4  # few
-cfg_scale = 4
+  const TemporaryFolder place;
+  EventSink silence;
+  const CancelToken never;
 
-[prompts]
-test = [
-  { prompt = "frog on a teal background", group = "animals" },
-  { prompt = "pizza on a red background", group = "food" },
-]
-tune = ["owl on a red background"]
+  // The number of the only cell of that stage and name.
+  size_t cell(CellStage stage, const std::string& name, int training = 0) const {
+    const auto found = cells(stage, name, training);
+    if (found.size() != 1) throw std::runtime_error(fmt::format("{} cells of {} {}", found.size(), stage_name(stage), name));
+    return found.front();
+  }
+  // `name`: of the arm where the cell belongs to one. Training -1: any.
+  std::vector<size_t> cells(CellStage stage, const std::string& name, int training = -1) const {
+    std::vector<size_t> found;
+    for (size_t i = 0; i < plan.run.cells.size(); ++i) {
+      const PlannedCell& cell = plan.run.cells[i];
+      const std::string& of = cell.arm < 0 ? cell.name : plan.run.arms[static_cast<size_t>(cell.arm)].name;
+      if (cell.stage == stage && of == name && (training < 0 || cell.training == training)) found.push_back(i);
+    }
+    return found;
+  }
 
-# What is trained on.
-[sets.wrong]
-keywords = ["blurry", "ugly"]
-cfg_scale = [4, 6]
-caption = "wrong"
+  // A cell and, where they are missing, those that it is made of.
+  void make(RunStore& store, size_t cell) { make(store, cell, {silence, never}); }
+  void make(RunStore& store, size_t cell, const Caller& caller) {
+    const PlannedCell& planned = plan.run.cells[cell];
+    if (store.state(planned) == CellState::whole) return;
+    for (const size_t input : planned.inputs) make(store, input, caller);
+    make_alone({engine(), plan, store, caller}, planned.stage, cell);
+  }
+  static void make_alone(const MakerRun& run, CellStage stage, size_t cell) {
+    if (stage == CellStage::picture || stage == CellStage::set_picture) draw_pictures(run, {cell});
+    if (stage == CellStage::set) write_set(run, cell);
+    if (stage == CellStage::lora) train_lora_cell(run, cell);
+    if (stage == CellStage::embedding) train_embedding_cell(run, cell);
+    if (stage == CellStage::random_lora) make_random_lora(run, cell);
+    if (stage == CellStage::merged_lora) make_merged_lora(run, cell);
+    if (stage == CellStage::metrics) measure_pictures(run, {cell});
+  }
 
-[loras.wrong]
-set = "wrong"
-steps = 20
-checkpoints = [10]
+  CellRecord record(const RunStore& store, size_t cell) const {
+    const auto record = store.record(plan.run.cells[cell]);
+    if (!record) throw std::runtime_error(plan.run.cells[cell].file + " is not whole");
+    return *record;
+  }
+  std::filesystem::path path(const RunStore& store, size_t cell) const { return store.path(plan.run.cells[cell]); }
 
-[loras.random]
-random_of = "wrong"
+ private:
+  ExperimentPlan planned() {
+    const ExperimentFile file = parse_experiment(toml_, place / "small.toml");
+    const Caller caller{silence, never};
+    return plan_experiment(engine(), {file, plan_judge(engine(), file, {}, caller)}, caller);
+  }
 
-[loras.both]
-merge = ["wrong:0.5", "random:-1"]
+  const std::string toml_;
 
-[embeddings.wrong]
-set = "wrong"
-steps = 20
-
-[arms.nothing]
-
-[arms.article]
-negative_prompt = "wrong"
-lora = ["wrong"]
-
-[arms.mixed]
-lora = ["both:0.5:negative", "wrong@10"]
-negative_prompt = { same_as = "prompt" }
-
-[arms.word]
-negative_prompt = "<wrong>"
-embedding = ["wrong"]
-cfg_scale = 5
-
-[sweeps.cfg]
-arms = ["nothing", "article"]
-cfg_scale = [4, 8]
-
-[tune]
-arm = "article"
-prompts = 1
-weight = [0.5, 1]
-steps = [10, 20]
-
-[analysis]
-primary = "article - nothing"
-)";
-
-// With one of its parts replaced, at the first place where it stands.
-inline std::string small_experiment_with(const std::string& from, const std::string& to) {
-  std::string text = small_experiment;
-  return text.replace(text.find(from), from.size(), to);  // throws where it stands nowhere
-}
+ public:
+  const ExperimentPlan plan = planned();
+};
 
 }  // namespace negativa::test
