@@ -41,7 +41,7 @@ std::vector<BadToml> bad_keys_and_values() {
       {"caption =", "captions =", "captions =", "sets.wrong has the unknown key \"captions\"; did you mean caption?"},
       {"primary =", "primry =", "primry =", "analysis has the unknown key \"primry\"; did you mean primary?"},
       {"prompts = 1", "prompt = 1", "prompt = 1", "tune has the unknown key \"prompt\"; did you mean prompts?"},
-      {"group = \"animals\"", "grup = \"animals\"", "test = [", "unknown key \"grup\"; did you mean group?"},
+      {"group = \"animals\"", "grup = \"animals\"", "grup", "unknown key \"grup\"; did you mean group?"},
       {"[arms.mixed]", "[arms.article]  # again", "# again", "is not valid TOML"},
       {"cfg_scale = 4", "steps = 5", "steps = 5", "is not valid TOML"},
       {"cfg_scale = 4\n", "seed = 3\n", "seed = 3", "default.seed cannot be set here"},

@@ -134,8 +134,8 @@ TEST(ExperimentFile, NoticesWhatNothingUses) {
                                                     "[sets.idle]\ntemplate = \"{subject}\"\nsubjects = [\"bus\"]\n[arms.word]\n"))
                            .notices;
   ASSERT_EQ(notices.size(), 2u);
-  EXPECT_EQ(notices[0], "x.toml line 48: nothing uses sets.idle, so it is not made");
-  EXPECT_EQ(notices[1], "x.toml line 35: nothing uses embeddings.wrong, so it is not made");
+  EXPECT_EQ(notices[0], "x.toml line 47: nothing uses sets.idle, so it is not made");
+  EXPECT_EQ(notices[1], "x.toml line 33: nothing uses embeddings.wrong, so it is not made");
   const std::string text = small_experiment;
   const auto without_tune = parsed(std::string(text).erase(text.find("[tune]"), text.find("[analysis]") - text.find("[tune]")));
   ASSERT_EQ(without_tune.notices.size(), 1u);
@@ -167,11 +167,11 @@ TEST(ExperimentFile, DiffersByMeaningAlone) {
   EXPECT_EQ(parsed(small_experiment_with("cfg_scale = [4, 8]", "cfg_scale = [4.0, 8.0]")).config_json, run);
   EXPECT_EQ(difference(small_experiment_with("weight = [0.5, 1]", "weight = [0.25, 1]")), "") << "candidates decide no cell";
   EXPECT_EQ(difference(small_experiment_with("lora = [\"wrong\"]", "lora = [\"wrong:2\"]")),
-            "line 42 (arms.article.lora): the run has [\"wrong\"], the file [\"wrong:2\"]");
+            "line 41 (arms.article.lora): the run has [\"wrong\"], the file [\"wrong:2\"]");
   EXPECT_EQ(difference(small_experiment_with("cfg_scale = 5\n", "")),
-            "line 48 (arms.word.cfg_scale): the run has 5.0, the file has it not");
+            "line 47 (arms.word.cfg_scale): the run has 5.0, the file has it not");
   EXPECT_EQ(difference(small_experiment_with("[arms.nothing]", "[arms.nothing]\nsampler = \"heun\"")),
-            "line 39 (arms.nothing.sampler): the run has it not, the file \"heun\"");
+            "line 38 (arms.nothing.sampler): the run has it not, the file \"heun\"");
   EXPECT_EQ(difference(small_experiment_with("pizza on a red", "taco on a red")).substr(0, 24), "line 10 (prompts.test): ");
 }
 
