@@ -114,8 +114,15 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
         table.where(), table.path());
 }
 
+// What says how to draw pictures has no effect on those that are there already.
 void check_persons_set(const ExperimentReader& reader, const TomlTable& table, const SetSpec& set) {
-  allow_only(table, {"folder", "caption"}, "beside folder, whose pictures are there already");
+  SetOptions given = set.options, standard;
+  standard.folder = given.folder;
+  standard.caption = given.caption;
+  const Json options = to_json(fields_of(given)), defaults = to_json(fields_of(standard));
+  for (const auto& entry : table.entries())
+    if (!options.contains(entry.key) || options[entry.key] != defaults[entry.key])
+      refuse(table, entry.key, "has no effect beside folder, whose pictures are there already");
   const Path folder = reader.beside(set.options.folder);
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) refuse(table, "folder", "there is no folder " + folder.string());
@@ -136,12 +143,10 @@ SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::st
         set_draw(drawing, reader.source, option, {});
   }
   set.draw = drawing.options;
-  if (!set.options.folder.empty()) {
+  if (!set.options.folder.empty())
     check_persons_set(reader, table, set);
-    reader.config["sets"][name] = {{"folder", set.options.folder.string()}, {"caption", set.options.caption}};
-    return set;
-  }
-  check_drawn_set(table, set);
+  else
+    check_drawn_set(table, set);
   Json config = to_json(fields);
   if (!set.cfg_scales.empty()) config["cfg_scale"] = set.cfg_scales;
   if (const Json overrides = overrides_of(reader, drawing); !overrides.empty()) config["picture"] = overrides;
