@@ -76,6 +76,7 @@ class Watched:
     def __init__(self, opened, file, width="desktop", scheme="light"):
         size = WIDTHS[width]
         self.context = opened.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+        self.context.set_default_timeout(120_000)  # a machine may have other work
         self.page = self.context.new_page()
         self.said, self.elsewhere = [], []
         self.page.on("console", lambda message: self.said.append(message.text))

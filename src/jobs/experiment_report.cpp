@@ -38,7 +38,7 @@ std::vector<Path> write_sheets(const RunStore& store, const RunPlan& plan, const
   std::vector<Path> written;
   const Path folder = store.folder() / names::sheets_folder;
   make_folder(folder);
-  draw_contact_sheets(store, plan, records, cancel, [&](const ContactSheet& sheet) {
+  draw_contact_sheets({store, plan, records}, cancel, [&](const ContactSheet& sheet) {
     written.push_back(folder / (sheet.stem + ".png"));
     write_atomically(written.back(), encode_png(sheet.image, {{"Title", plan.name + ": " + sheet.stem}}));
   });

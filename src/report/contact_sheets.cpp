@@ -109,16 +109,16 @@ std::vector<std::vector<T>> cut(const std::vector<T>& all, size_t most) {
 
 }  // namespace
 
-void draw_contact_sheets(const RunStore& store, const RunPlan& plan, const RunRecords& records, const CancelToken& cancel,
+void draw_contact_sheets(const ContactSheets& sheets, const CancelToken& cancel,
                          const std::function<void(const ContactSheet&)>& take) {
-  const Drawer drawer(store, plan, records);
-  for (const auto& block : blocks_of(plan)) {
+  const Drawer drawer(sheets.store, sheets.plan, sheets.records);
+  for (const auto& block : blocks_of(sheets.plan)) {
     const int cell = drawer.cell_px(block) + gap_px;
     if (cell == gap_px) continue;  // nothing is drawn
     std::vector<std::pair<std::vector<int>, std::vector<int>>> parts;
     for (const auto& arms : cut(block.arms, most_columns)) {
       const int64_t width = side_px + static_cast<int64_t>(arms.size()) * cell;
-      const int64_t rows = (max_image_pixels / width - head_px) / cell;
+      const int64_t rows = (sheets.most_pixels / width - head_px) / cell;
       for (const auto& prompts : cut(block.prompts, static_cast<size_t>(std::max<int64_t>(1, rows))))
         parts.emplace_back(arms, prompts);
     }

@@ -12,10 +12,17 @@ struct ContactSheet {
   Image8 image;
 };
 
+struct ContactSheets {
+  const RunStore& store;
+  const RunPlan& plan;
+  const RunRecords& records;
+  int64_t most_pixels = max_image_pixels;  // of a sheet
+};
+
 // One for each list of prompts and one for each sweep; the first noise seed and training of each picture. What would have more
-// than max_image_pixels is cut into numbered ones. Given one after another, since each may have that many. A picture that is not
-// there leaves its place blank. Throws ErrorKind::file_format for a picture that is none, cancelled.
-void draw_contact_sheets(const RunStore& store, const RunPlan& plan, const RunRecords& records, const CancelToken& cancel,
+// than that many pixels is cut into numbered ones; a row stays whole. Given one after another, since each may be that large. A
+// picture that is not there leaves its place blank. Throws ErrorKind::file_format for a picture that is none, cancelled.
+void draw_contact_sheets(const ContactSheets& sheets, const CancelToken& cancel,
                          const std::function<void(const ContactSheet&)>& take);
 
 }  // namespace negativa
