@@ -66,7 +66,7 @@ Json json_of(const ArmRow& row, const AnalysisPlan& analysis) {
 
 }  // namespace
 
-std::string text_of(const ArmTable& table) {
+std::string text_of(const TableOfArms& table) {
   size_t name = 3, difference = 10, guard = 10;
   for (const auto& row : table.rows) {
     name = std::max(name, row.name.size());
@@ -90,7 +90,7 @@ std::string text_of(const ArmTable& table) {
   return text + table.verdict + "\n";
 }
 
-std::string json_of(const ArmTable& table) {
+std::string json_of(const TableOfArms& table) {
   Json rows = Json::array();
   for (const auto& row : table.rows) rows.push_back(json_of(row, table.analysis));
   return Json({{"metric", table.analysis.metric},

@@ -6,7 +6,7 @@
 
 namespace negativa::cli {
 
-std::string text_of(const ArmTable& table);
-std::string json_of(const ArmTable& table);
+std::string text_of(const TableOfArms& table);
+std::string json_of(const TableOfArms& table);
 
 }  // namespace negativa::cli

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-<<<<<<< HEAD
 #include "base/names.h"
-=======
 #include "jobs/experiment_notices.h"
->>>>>>> toml
 #include "jobs/job.h"
 
 namespace negativa {
@@ -44,21 +41,14 @@ Shard parse_shard(const std::string& text, bool waits) {
   return shard;
 }
 
-<<<<<<< HEAD
 ExperimentRunReport experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink,
                                    const CancelToken& cancel) {
   ExperimentRunReport report;
   Path folder;
   as_job(sink, cancel, [&](const Caller& caller) {
-    const ExperimentFile file = file_of(request.options.file, caller);
+    const ExperimentFile file = file_of(engine, request.options.file, caller);
     folder = folder_of(request.options, file);
     report.run = run_experiment(engine, {file, folder, request.shard, request.options.update}, caller);
-=======
-ExperimentResult experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink, const CancelToken& cancel) {
-  return as_job(sink, cancel, [&](const Caller& caller) {
-    const ExperimentFile file = file_of(engine, request.options.file, caller);
-    return run_experiment(engine, {file, folder_of(request.options, file), request.shard, request.options.update}, caller);
->>>>>>> toml
   });
   const auto made = [](const StageCount& count) { return count.made > 0; };
   const auto measured = [](const StageCount& count) { return count.stage == CellStage::metrics && count.made + count.there > 0; };

@@ -60,7 +60,7 @@ ExperimentReport report_now(Engine& engine, const ExperimentReportOptions& optio
   if (!options.toml.empty()) page_options.test_runs = counted_test_runs(options.toml);
 
   ExperimentReport report;
-  report.table = arm_table(plan, records, analysis);
+  report.table = table_of_arms(plan, records, analysis);
   report.page = store.folder() / names::report_page;
   const Page page = make_page(store, plan, records, analysis, page_options);
   for (const auto& line : page.notices) caller.events.on_notice(line);

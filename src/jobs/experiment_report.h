@@ -1,5 +1,6 @@
 #pragma once
 // `negativa experiment report`: the page of a run folder, rebuilt from its records alone. docs/experiments.md, "The report".
+#include "base/config.h"
 #include "engine/engine.h"
 #include "report/analysis.h"
 
@@ -18,7 +19,7 @@ struct ExperimentReportOptions {
 };
 
 struct ExperimentReport {
-  ArmTable table;
+  TableOfArms table;
   Path page;                  // report.html
   std::vector<Path> written;  // all files, the page first
   size_t pictures = 0;        // that the page shows

@@ -221,8 +221,8 @@ int baseline_of(const RunPlan& plan, int arm, int baseline) {
   return of_list >= 0 ? of_list : arm;
 }
 
-ArmTable arm_table(const RunPlan& plan, const RunRecords& records, const Analysis& analysis) {
-  ArmTable table;
+TableOfArms table_of_arms(const RunPlan& plan, const RunRecords& records, const Analysis& analysis) {
+  TableOfArms table;
   table.analysis = plan.analysis;
   table.metric_words = metric_facts(plan.analysis.metric).words;
   table.guard_words = metric_facts(plan.analysis.guard).words;
@@ -249,9 +249,9 @@ ArmTable arm_table(const RunPlan& plan, const RunRecords& records, const Analysi
   return table;
 }
 
-ArmTable arm_table(const RunStore& store, const RunPlan& plan, const CancelToken& cancel) {
+TableOfArms table_of_arms(const RunStore& store, const RunPlan& plan, const CancelToken& cancel) {
   const RunRecords records = read_run(store, plan, cancel);
-  return arm_table(plan, records, analyse(plan, records));
+  return table_of_arms(plan, records, analyse(plan, records));
 }
 
 }  // namespace negativa

@@ -67,7 +67,7 @@ struct ArmRow {
   std::optional<Estimate> guard_mean;
   std::optional<Comparison> against;  // the baseline; absent: it is one
 };
-struct ArmTable {
+struct TableOfArms {
   AnalysisPlan analysis;
   std::string metric_words, guard_words;  // "damage", "probability of the right object"
   std::string uncalibrated;               // as the plan's: why the damage score is over all words
@@ -75,8 +75,8 @@ struct ArmTable {
   std::string verdict;
   std::vector<std::string> faults;  // as RunRecords'
 };
-ArmTable arm_table(const RunPlan& plan, const RunRecords& records, const Analysis& analysis);
+TableOfArms table_of_arms(const RunPlan& plan, const RunRecords& records, const Analysis& analysis);
 // The same from the folder. Throws as read_run does.
-ArmTable arm_table(const RunStore& store, const RunPlan& plan, const CancelToken& cancel = {});
+TableOfArms table_of_arms(const RunStore& store, const RunPlan& plan, const CancelToken& cancel = {});
 
 }  // namespace negativa

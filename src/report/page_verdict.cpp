@@ -176,7 +176,7 @@ void write_comparisons(Html& html, const PageRun& run) {
 }
 
 void write_arms(Html& html, const PageRun& run) {
-  const ArmTable table = arm_table(run.plan, run.records, run.analysis);
+  const TableOfArms table = table_of_arms(run.plan, run.records, run.analysis);
   Forest forest = begun_forest(run);
   forest.title = "Forest plot: every arm against its baseline";
   forest.headings = {""};

@@ -89,7 +89,7 @@ TEST(Report, NumbersOfARunFolderAreScipysAndNumpys) {
 
 TEST(Report, InTheTableOfArmsWhatLosesTheRightObjectForCertainTradesAndIsNotBetter) {
   const MadeRun run(golden_plan(), golden_values);
-  const ArmTable table = arm_table(run.store, run.plan());
+  const TableOfArms table = table_of_arms(run.store, run.plan());
   std::map<std::string, const ArmRow*> rows;
   for (const auto& row : table.rows) rows[row.name] = &row;
   EXPECT_EQ(rows.at("apart")->against->says, Says::better) << rows.at("apart")->against->why;
