@@ -100,6 +100,8 @@ def looks(opened, file, shots):
                 seen.page.evaluate(f"document.getElementById('{part}').scrollIntoView()")
                 seen.page.wait_for_timeout(150)
                 seen.page.screenshot(path=os.path.join(shots, f"{width}-{scheme}-{part}.png"))
+            if (width, scheme) == ("desktop", "light"):
+                seen.page.locator("#comparisons figure").screenshot(path=os.path.join(shots, "forest.png"))
             yield case, "messages, errors, dialogs", float(len(seen.said)), 0
             yield case, "requests to elsewhere", float(len(seen.elsewhere)), 0
             yield case, "pixels wider than the window", float(max(0, seen.page.evaluate("document.documentElement.scrollWidth - innerWidth"))), 0

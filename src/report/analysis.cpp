@@ -33,15 +33,6 @@ int run_baseline(const RunPlan& plan) {
   return std::max(0, arm_named(plan, "nothing"));
 }
 
-// With few trainings the line's intervals are too narrow, and a p that is not well below the level is no finding
-// (docs/experiments.md, "Few trainings").
-double least_p_of(const Estimate& line, double level) {
-  const double alpha = 1 - level;
-  if (line.claim != Claim::loras_made_this_way || line.trainings < 2) return alpha;
-  const TrainingsAdvice advice = advice_on_trainings(line.trainings, level);
-  return advice.enough > 0 && advice.enough <= line.trainings ? alpha : alpha / 5;
-}
-
 Power power_of(const ArmComparison& comparison, const Estimate& line, double alpha) {
   PowerOptions options;
   options.alpha = alpha;
@@ -166,6 +157,13 @@ std::string says_word(Says says) {
       return "nothing to say";
   }
   return "";
+}
+
+double least_p_of(const Estimate& line, double level) {
+  const double alpha = 1 - level;
+  if (line.claim != Claim::loras_made_this_way || line.trainings < 2) return alpha;
+  const TrainingsAdvice advice = advice_on_trainings(line.trainings, level);
+  return advice.enough > 0 && advice.enough <= line.trainings ? alpha : alpha / 5;
 }
 
 Says says_alone(const Estimate& line, const std::string& metric, double level) {

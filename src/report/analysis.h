@@ -51,6 +51,10 @@ Analysis analyse(const RunPlan& plan, const RunRecords& records);
 // One comparison as the analysis makes it, exploratory: its p unadjusted.
 Comparison compared(const RunPlan& plan, const Differences& differences, int arm, int baseline);
 
+// Below which p a line is a finding: one minus the level; a fifth of it where the line speaks of LoRAs made this way and has too
+// few trainings to hold its level (docs/experiments.md, "Few trainings").
+double least_p_of(const Estimate& line, double level);
+
 // Of one line by itself, unadjusted and without a guard: better, worse, higher, lower, unclear or nothing.
 Says says_alone(const Estimate& line, const std::string& metric, double level);
 

@@ -179,6 +179,7 @@ WhatGotWorse what_got_worse(const Compared& run, std::optional<int> first_arm) {
       const auto cell = cell_of(run, arm, baseline, metric);
       if (!cell) continue;
       ++result.looked_at;
+      result.by_chance += least_p_of(cell->line, run.plan.analysis.level) / 2;
       if (cell->says == Says::worse) result.found.push_back({arm, baseline, metric, cell->line});
     }
   }

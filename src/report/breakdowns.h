@@ -54,7 +54,8 @@ struct Worse {
 };
 struct WhatGotWorse {
   std::vector<Worse> found;  // the primary comparison's arm first, then the plan's order
-  size_t looked_at = 0;      // comparisons; by chance alone a fortieth of them would be here at a level of 95 %
+  size_t looked_at = 0;      // comparisons
+  double by_chance = 0;      // of them would be found on average if nothing had changed
 };
 WhatGotWorse what_got_worse(const Compared& run, std::optional<int> first_arm);
 

@@ -85,6 +85,13 @@ void write_sweep_table(Html& html, const Sweep& sweep, const std::string& words)
   end_table(html);
 }
 
+// Of the metric with the guard's rule, of the guard by itself.
+Says says_of(const PageRun& run, int arm, int baseline, const std::string& metric, const Estimate* line) {
+  if (!line) return Says::nothing;
+  return metric == run.plan.analysis.metric ? compared(run.plan, run.differences, arm, baseline).says
+                                            : says_alone(*line, metric, run.plan.analysis.level);
+}
+
 void write_list(Html& html, const PageRun& run, const std::string& list) {
   html.open("h3").text("Prompts: ").written(list).close();
   const std::vector<std::string> metrics = {run.plan.analysis.guard, run.plan.analysis.metric};
@@ -104,7 +111,7 @@ void write_list(Html& html, const PageRun& run, const std::string& list) {
       html.element("td", mean ? number_text(mean->mean, 3) : "–", {{"class", "number"}});
       const MetricDifference difference = arm == baseline ? MetricDifference() : run.differences.compare(arm, baseline, metric);
       const Estimate* line = verdict_line(difference, run.plan.analysis);
-      const Says says = line ? says_alone(*line, metric, run.plan.analysis.level) : Says::nothing;
+      const Says says = says_of(run, arm, baseline, metric, line);
       html.element("td", line ? value_text(*line) : "–", {{"class", "number"}});
       html.element("td",
                    line              ? interval_text(*line)

@@ -15,7 +15,7 @@ namespace negativa {
 
 namespace {
 
-constexpr size_t most_points = 160;  // of a curve
+constexpr size_t most_points = 30;  // of a curve
 constexpr uint64_t most_losses_bytes = 64 << 20;
 
 struct Course {
@@ -72,6 +72,12 @@ std::vector<Course> courses_of(const PageRun& run, std::vector<std::string>& unr
       unread.push_back(one.what());
     }
   return courses;
+}
+
+// "wrong" of "wrong-t0-3ee34fda".
+std::string name_of_training(const std::string& folder) {
+  const size_t at = folder.rfind("-t");
+  return at == std::string::npos || at == 0 ? folder : folder.substr(0, at);
 }
 
 // Rows "key, value" of a nested object: "loras.wrong.rank".
@@ -134,18 +140,21 @@ void write_training(Html& html, const PageRun& run) {
   sentences_list(html, unread);
   if (courses.empty())
     return paragraph(html, "No losses are in the run folder: nothing was trained, or its folder work was removed.");
-  LinePlot plot;
-  plot.title = "Loss of each training over its steps";
-  plot.x_axis = "step";
-  plot.y_axis = "loss";
+  std::map<std::string, LinePlot> plots;  // trainings of one name together
   std::vector<std::vector<std::string>> rows;
   for (const auto& course : courses) {
+    LinePlot& plot = plots[name_of_training(course.name)];
     plot.lines.push_back({course.name, course.losses});
     rows.push_back({course.name, std::to_string(course.steps), number_text(course.first, 4), number_text(course.last, 4)});
   }
-  html.open("figure");
-  draw(html, plot);
-  html.close();
+  for (auto& [name, plot] : plots) {
+    plot.title = "Loss of " + name + " over its steps";
+    plot.x_axis = "step";
+    plot.y_axis = fmt::format("loss of {}, means of neighbouring steps", name);
+    html.open("figure");
+    draw(html, plot);
+    html.close();
+  }
   write_pairs(html, "Trainings", {"Training", "Steps", "Mean loss of the first tenth", "Of the last tenth"}, rows);
 }
 
@@ -192,11 +201,14 @@ void write_methods(Html& html, const PageRun& run) {
   html.element("h3", "To make it again");
   html.element("pre",
                fmt::format("negativa experiment run {0}.toml -o runs/{0}\nnegativa experiment report runs/{0}", run.plan.name));
+  paragraph(html, "Plan: " + hash);
+  html.open("details").element("summary", count_text(run.plan.inputs.size(), "file") + " from outside, with their hashes");
   write_pairs(html, "Hashes", {"What", "Name", "SHA-256"}, [&] {
-    std::vector<std::vector<std::string>> rows = {{"plan", run.plan.name, hash}};
+    std::vector<std::vector<std::string>> rows;
     for (const auto& input : run.plan.inputs) rows.push_back({input.role, input.name, input.sha256});
     return rows;
   }());
+  html.close();
   std::vector<std::string> seeds;
   for (const uint64_t seed : run.plan.base_seeds) seeds.push_back(std::to_string(seed));
   paragraph(html, "Base seeds of noise: " + joined(seeds, ", ") + ". " + total_time(run));

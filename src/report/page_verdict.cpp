@@ -55,7 +55,7 @@ void write_row(Html& html, const PageRun& run, const Comparison& comparison) {
   html.element("td", comparison.p_value ? p_text(*comparison.p_value) : "", {{"class", "number"}});
   html.element("td", guard ? value_text(*guard) + ", " + interval_text(*guard) : "–", {{"class", "range"}});
   html.element("td", says_word(comparison.says), {{"class", "says " + says_class(comparison.says)}});
-  html.element("td", line ? subject_of(*line) : "");
+  html.element("td", line ? subject_of(*line) : "", {{"class", "range"}});
   std::string note = comparison.why;
   if (comparison.power) note += (note.empty() ? "" : "; ") + sentence(*comparison.power);
   html.element("td", note, {{"class", "note"}}).close();
@@ -128,11 +128,10 @@ void write_worse(Html& html, const PageRun& run) {
   const std::optional<int> first = run.analysis.primary ? std::optional(run.analysis.primary->arm) : std::nullopt;
   const auto worse = what_got_worse(run.compared(), first);
   if (worse.looked_at == 0) return paragraph(html, "Nothing was measured yet.");
-  const double by_chance = static_cast<double>(worse.looked_at) * (1 - run.plan.analysis.level) / 2;
   paragraph(html,
             fmt::format("Of {} differences of an arm in a metric, {} are clearly on the worse side. None is adjusted for how "
                         "many they are: about {:.0f} would be, by chance alone, if nothing had changed.",
-                        worse.looked_at, worse.found.size(), by_chance));
+                        worse.looked_at, worse.found.size(), worse.by_chance));
   const auto is_main = [&](const Worse& one) {
     return one.arm == first || one.metric == run.plan.analysis.metric || one.metric == run.plan.analysis.guard;
   };

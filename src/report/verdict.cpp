@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "stats/two_way.h"
 #include "stats/words.h"
 
 namespace negativa {
@@ -23,7 +24,9 @@ std::string how_sure(const Estimate& line) {
 
 std::string basis_of(const Estimate& line) {
   const std::string prompts = "on prompts like these " + std::to_string(line.prompts);
-  return fmt::format("for {}, {}", subject_of(line), prompts);
+  const bool is_made = line.claim == Claim::loras_made_this_way && line.trainings >= 2 && line.inference;
+  return fmt::format("for {}, {}{}", subject_of(line), prompts,
+                     is_made ? caution(advice_on_trainings(line.trainings, line.inference->interval.level)) : "");
 }
 
 std::string metric_text(const RunPlan& plan) {
