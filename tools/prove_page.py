@@ -172,6 +172,9 @@ def by_keyboard(opened, file, shots):
 
 def printed(opened, file, shots):
     seen = Watched(opened, file)
+    seen.page.set_viewport_size({"width": 718, "height": 1016})  # A4 within Chromium's margins of 1 cm, 96 px an inch
+    seen.page.emulate_media(media="print")
+    yield "page, printed", "pixels wider than the paper", float(max(0, seen.page.evaluate("document.documentElement.scrollWidth - innerWidth"))), 0
     pdf = seen.page.pdf(format="A4", path=os.path.join(shots, "print.pdf"))
     yield "page, printed", "that came out empty", float(len(pdf) < 20000), 0
     seen.context.close()

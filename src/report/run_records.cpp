@@ -1,8 +1,12 @@
 #include "report/run_records.h"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
+#include <mutex>
 #include <numeric>
+#include <thread>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -12,7 +16,7 @@ namespace negativa {
 
 namespace {
 
-constexpr size_t most_damaged_lines = 20;
+constexpr size_t most_damaged_lines = 20, most_threads = 8;
 
 double total_of(const std::map<std::string, double>& timings) {
   const auto total = timings.find("total");
@@ -30,71 +34,78 @@ std::vector<std::optional<double>> values_of(const RunPlan& plan, const CellReco
   return values;
 }
 
-// Reads cells one after another; a file that several cells share once.
-class Reader {
- public:
-  Reader(const RunStore& store, const RunPlan& plan) : store_(store), plan_(plan) { records_.cells.resize(plan.cells.size()); }
-
-  void read(size_t number) {
-    const PlannedCell& cell = plan_.cells[number];
-    const auto [first, is_new] = first_of_file_.try_emplace(cell.file, number);
-    if (!is_new) {
-      records_.cells[number] = records_.cells[first->second];
-      if (cell.stage == CellStage::metrics) rows_[number] = first->second;
-      return;
-    }
-    CellLook look = store_.look(cell);
-    CellSeen& seen = records_.cells[number];
-    seen.state = look.state;
-    seen.why = std::move(look.why);
-    if (look.state != CellState::whole) return;
-    seen.seconds = total_of(look.record->timings_s);
-    ++records_.machines[look.record->processor];
-    ++records_.versions[look.record->program_version];
-    if (cell.stage != CellStage::metrics) return;
-    values_[number] = values_of(plan_, *look.record);
-    rows_[number] = number;
-  }
-
-  RunRecords result() {
-    add_pictures();
-    add_measurements();
-    return std::move(records_);
-  }
-
- private:
-  void add_pictures() {
-    for (size_t i = 0; i < plan_.cells.size(); ++i) {
-      const PlannedCell& cell = plan_.cells[i];
-      if (cell.stage != CellStage::picture) continue;
-      place_of_[i] = records_.pictures.size();
-      const bool is_drawn = records_.cells[i].state == CellState::whole;
-      records_.pictures.push_back({i, no_row, cell.arm, cell.prompt, cell.replicate, cell.training, is_drawn, false, {}});
-    }
-  }
-
-  void add_measurements() {
-    for (size_t i = 0; i < plan_.cells.size(); ++i) {
-      const PlannedCell& cell = plan_.cells[i];
-      if (cell.stage != CellStage::metrics || cell.inputs.empty()) continue;
-      const auto place = place_of_.find(cell.inputs.front());
-      if (place == place_of_.end()) continue;
-      ArmPicture& picture = records_.pictures[place->second];
-      picture.row = i;
-      const auto values = rows_.contains(i) ? values_.find(rows_[i]) : values_.end();
-      picture.is_measured = values != values_.end();
-      if (picture.is_measured) picture.values = values->second;
-    }
-  }
-
-  const RunStore& store_;
-  const RunPlan& plan_;
-  RunRecords records_;
-  std::unordered_map<std::string_view, size_t> first_of_file_;
-  std::unordered_map<size_t, size_t> rows_;  // of metrics: the cell whose values they are
-  std::unordered_map<size_t, std::vector<std::optional<double>>> values_;
-  std::unordered_map<size_t, size_t> place_of_;  // of a picture's cell in RunRecords::pictures
+// What a cell's look leaves for a report.
+struct Read {
+  CellSeen seen;
+  std::string processor, version;
+  std::vector<std::optional<double>> values;
 };
+
+Read read_cell(const RunStore& store, const RunPlan& plan, const PlannedCell& cell) {
+  CellLook look = store.look(cell);
+  Read read{{look.state, std::move(look.why), 0}, {}, {}, {}};
+  if (look.state != CellState::whole) return read;
+  read.seen.seconds = total_of(look.record->timings_s);
+  read.processor = std::move(look.record->processor);
+  read.version = std::move(look.record->program_version);
+  if (cell.stage == CellStage::metrics) read.values = values_of(plan, *look.record);
+  return read;
+}
+
+// The first of the cells that share a file.
+std::vector<size_t> first_cells(const RunPlan& plan) {
+  std::unordered_map<std::string_view, size_t> of_file;
+  std::vector<size_t> firsts;
+  for (size_t i = 0; i < plan.cells.size(); ++i) firsts.push_back(of_file.try_emplace(plan.cells[i].file, i).first->second);
+  return firsts;
+}
+
+// Several threads, since it is JSON and hashes for the most part. The first error ends it.
+std::vector<Read> read_cells(const RunStore& store, const RunPlan& plan, const std::vector<size_t>& firsts,
+                             const CancelToken& cancel) {
+  std::vector<Read> reads(plan.cells.size());
+  std::atomic<size_t> next = 0;
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto work = [&] {
+    try {
+      for (size_t i = next++; i < reads.size(); i = next++) {
+        cancel.throw_if_cancelled();
+        if (firsts[i] == i) reads[i] = read_cell(store, plan, plan.cells[i]);
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+      next = reads.size();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t t = 1; t < std::clamp<size_t>(std::thread::hardware_concurrency(), 1, most_threads); ++t)
+    threads.emplace_back(work);
+  work();
+  for (auto& thread : threads) thread.join();
+  if (error) std::rethrow_exception(error);
+  return reads;
+}
+
+void add_pictures(RunRecords& records, const RunPlan& plan, const std::vector<size_t>& firsts, const std::vector<Read>& reads) {
+  std::unordered_map<size_t, size_t> place_of;  // of a picture's cell in records.pictures
+  for (size_t i = 0; i < plan.cells.size(); ++i) {
+    const PlannedCell& cell = plan.cells[i];
+    if (cell.stage == CellStage::picture) {
+      place_of[i] = records.pictures.size();
+      const bool is_drawn = records.cells[i].state == CellState::whole;
+      records.pictures.push_back({i, no_row, cell.arm, cell.prompt, cell.replicate, cell.training, is_drawn, false, {}});
+    } else if (cell.stage == CellStage::metrics && !cell.inputs.empty()) {
+      const auto place = place_of.find(cell.inputs.front());
+      if (place == place_of.end()) continue;
+      ArmPicture& picture = records.pictures[place->second];
+      picture.row = i;
+      picture.is_measured = records.cells[i].state == CellState::whole;
+      picture.values = reads[firsts[i]].values;
+    }
+  }
+}
 
 std::string stage_words(CellStage stage, size_t count) {
   std::string name = stage_name(stage);
@@ -137,12 +148,16 @@ void add_faults(RunRecords& records, const RunPlan& plan) {
 }  // namespace
 
 RunRecords read_run(const RunStore& store, const RunPlan& plan, const CancelToken& cancel) {
-  Reader reader(store, plan);
+  const std::vector<size_t> firsts = first_cells(plan);
+  std::vector<Read> reads = read_cells(store, plan, firsts, cancel);
+  RunRecords records;
   for (size_t i = 0; i < plan.cells.size(); ++i) {
-    if (i % 64 == 0) cancel.throw_if_cancelled();
-    reader.read(i);
+    records.cells.push_back(reads[firsts[i]].seen);
+    if (firsts[i] != i || reads[i].seen.state != CellState::whole) continue;
+    ++records.machines[reads[i].processor];
+    ++records.versions[reads[i].version];
   }
-  RunRecords records = reader.result();
+  add_pictures(records, plan, firsts, reads);
   add_faults(records, plan);
   return records;
 }
