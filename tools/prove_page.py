@@ -37,8 +37,8 @@ caption = "wrong"
 set = "wrong"
 steps = 2
 [arms.nothing]
-[arms."<b>word</b>"]
-negative_prompt = "wrong"
+[arms.word]
+negative_prompt = "</script><b onclick=alert(3)>wrong"
 [arms.article]
 negative_prompt = "wrong"
 lora = ["wrong"]
@@ -47,7 +47,7 @@ arms = ["nothing", "article"]
 cfg_scale = [6]
 [analysis]
 primary = "article - nothing"
-secondary = ["article - <b>word</b>"]
+secondary = ["article - word"]
 """
 
 
@@ -88,6 +88,14 @@ class Watched:
         self.page.wait_for_selector("#grid table")
 
 
+def axe_faults(page, where):
+    page.evaluate(axe_source())
+    faults = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)))")
+    for fault in faults:
+        print(f"axe, {where}: {fault}", file=sys.stderr)
+    return float(len(faults))
+
+
 def looks(opened, file, shots):
     """Every width and theme: messages, what sticks out, screenshots of the top and of the grid."""
     for width in WIDTHS:
@@ -107,11 +115,7 @@ def looks(opened, file, shots):
             yield case, "pixels wider than the window", float(max(0, seen.page.evaluate("document.documentElement.scrollWidth - innerWidth"))), 0
             shown = "[...document.images].filter(i => i.complete)"
             yield case, "pictures that do not show", float(seen.page.evaluate(f"{shown}.filter(i => i.naturalWidth === 0).length")), 0
-            seen.page.evaluate(axe_source())
-            faults = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)))")
-            for fault in faults:
-                print(f"axe, {width}, {scheme}: {fault}", file=sys.stderr)
-            yield case, "serious faults that axe finds", float(len(faults)), 0
+            yield case, "serious faults that axe finds", axe_faults(seen.page, f"{width}, {scheme}"), 0
             seen.context.close()
 
 
@@ -146,6 +150,7 @@ def by_keyboard(opened, file, shots):
     step("a picture is reached", focus().startswith("cell"))
     page.keyboard.press("Enter")
     step("it opens", page.evaluate("document.getElementById('picture').open"))
+    step("axe finds no serious fault in it", axe_faults(page, "picture") == 0)
     for _ in range(30):
         if focus().strip() == "slider":
             break
@@ -239,10 +244,10 @@ def checks(file, shots, is_hostile):
 
 
 def made_run(program, folder):
-    """A run folder whose prompts and arms have hostile names; its page. Raises RuntimeError with the program's words."""
+    """A run folder whose prompts, groups and settings are hostile; its page. Raises RuntimeError with the program's words."""
     toml, run = os.path.join(folder, "page.toml"), os.path.join(folder, "page-run")
     with open(toml, "w", encoding="utf-8") as f:
-        f.write(TOML % ", ".join(f'{{ prompt = {json.dumps(text, ensure_ascii=False)}, group = "g{i % 2}" }}' for i, text in enumerate(HOSTILE)))
+        f.write(TOML % ", ".join(f'{{ prompt = {json.dumps(text, ensure_ascii=False)}, group = "<b>{i % 2}" }}' for i, text in enumerate(HOSTILE)))
     for words in (["run", toml, "-o", run, "-q"], ["report", run, "--keep", os.path.join(folder, "kept.html"), "--sheets"]):
         ran = subprocess.run([program, "experiment", *words], capture_output=True, text=True, check=False)
         if ran.returncode != 0:
