@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 constexpr const char* toml = R"(
 seed = 1
 [default]
+threads = 1
 steps = 2
 cfg_scale = 4
 [prompts]

@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr const char* toml = R"(
 seed = 1
 [default]
+threads = 1
 steps = 1
 [prompts]
 test = ["frog on a teal background"]
