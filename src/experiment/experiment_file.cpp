@@ -1,6 +1,7 @@
 #include "experiment/experiment_file.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -16,7 +17,8 @@ void read_options(ExperimentReader& reader, const TomlTable& top) {
   auto fields = fields_of(reader.file.options);
   set_entries(fields, top, {}, tables);
   Json config = to_json(fields);
-  config.erase("judge_select");  // chooses (experiment tune), and decides no cell
+  reader.choice["judge_select"] = config["judge_select"];
+  config.erase("judge_select");
   reader.config.update(config);
   reader.defaults.options.model.model = reader.file.options.model;
   auto& options = reader.file.options;
@@ -92,10 +94,21 @@ int line_of(const ExperimentFile& file, std::string path) {
 }
 
 std::string toml_value(const Json& value) {
-  if (!value.is_object()) return value.dump();
   std::string text;
-  for (const auto& [key, one] : value.items()) text += (text.empty() ? " " : ", ") + toml_path("", key) + " = " + toml_value(one);
-  return "{" + text + (text.empty() ? "}" : " }");
+  if (value.is_object()) {
+    for (const auto& [key, one] : value.items())
+      text += (text.empty() ? " " : ", ") + toml_path("", key) + " = " + toml_value(one);
+    return "{" + text + (text.empty() ? "}" : " }");
+  }
+  if (value.is_array()) {  // of tables a line each
+    const bool has_tables = !value.empty() && value.front().is_object();
+    for (const Json& one : value) text += (has_tables ? "\n  " : text.empty() ? "" : " ") + toml_value(one) + ",";
+    if (!has_tables && !text.empty()) text.pop_back();
+    return "[" + text + (has_tables ? "\n]" : "]");
+  }
+  text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.is_number_unsigned() && !json_holds<int64_t>(value) ? "\"" + text + "\""
+                                                                   : text;  // TOML's integers end at 2^63 - 1
 }
 
 std::string source_of(const ExperimentFile& file, const std::string& path) {
@@ -107,14 +120,28 @@ bool is_table(const Json& value, const std::string& path) {
   return value.is_object() && !value.contains("same_as") && path.find('[') == std::string::npos;
 }
 
+// Keys in the order of the file, then those that it has not.
+std::vector<std::string> keys_in_order(const ExperimentFile& file, const Json& table, const std::string& path) {
+  std::vector<std::pair<int, std::string>> keys;
+  for (const auto& [key, value] : table.items()) {
+    const auto found = file.lines.find(toml_path(path, key));
+    keys.emplace_back(found == file.lines.end() ? std::numeric_limits<int>::max() : found->second, key);
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<std::string> names;
+  for (auto& [line, key] : keys) names.push_back(std::move(key));
+  return names;
+}
+
 void print_table(const ExperimentFile& file, const Json& table, const std::string& path, std::string& text) {
-  for (const auto& [key, value] : table.items())
-    if (const std::string at = toml_path(path, key); !is_table(value, at))
-      text += fmt::format("{} = {}  # {}\n", toml_path("", key), toml_value(value), source_of(file, at));
-  for (const auto& [key, value] : table.items())
-    if (const std::string at = toml_path(path, key); is_table(value, at)) {
+  const auto keys = keys_in_order(file, table, path);
+  for (const auto& key : keys)
+    if (const std::string at = toml_path(path, key); !is_table(table[key], at))
+      text += fmt::format("{} = {}  # {}\n", toml_path("", key), toml_value(table[key]), source_of(file, at));
+  for (const auto& key : keys)
+    if (const std::string at = toml_path(path, key); is_table(table[key], at)) {
       text += fmt::format("\n[{}]\n", at);
-      print_table(file, value, at, text);
+      print_table(file, table[key], at, text);
     }
 }
 
@@ -150,6 +177,7 @@ ExperimentFile parse_experiment(const std::string& text, const Path& path) {
   note_unused(reader);
   resolve(reader);
   reader.file.config_json = canonical_json(reader.config);
+  reader.file.choice_json = canonical_json(reader.choice);
   return std::move(reader.file);
 }
 
@@ -160,8 +188,10 @@ ExperimentFile read_experiment(const Path& path) {
 }
 
 std::string print_experiment(const ExperimentFile& file) {
+  Json config = parse_json(file.config_json, file.path.string());
+  config.update(parse_json(file.choice_json, file.path.string()));
   std::string text;
-  print_table(file, parse_json(file.config_json, file.path.string()), "", text);
+  print_table(file, config, "", text);
   return text;
 }
 

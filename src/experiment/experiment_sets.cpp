@@ -91,6 +91,8 @@ void check_template(const TomlTable& table, const SetOptions& set) {
   if (set.subjects.empty() && set.template_text.find("{subject}") != std::string::npos)
     refuse(table, "template", "has {subject}, and the set has no subjects");
   if (set.emphasis.find("{}") == std::string::npos) refuse(table, "emphasis", "has no {} for the keyword");
+  if (set.keywords.empty() && set.emphasis != SetOptions{}.emphasis)
+    refuse(table, "emphasis", "has no effect: the set has no keywords");
 }
 
 void check_drawn_set(const TomlTable& table, const SetSpec& set) {
@@ -98,6 +100,8 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
   check_template(table, options);
   if (options.plain > 0 && options.subjects.empty()) refuse(table, "plain", "plain pictures show subjects, and the set has none");
   const bool shows_subject = options.template_text.find("{subject}") != std::string::npos;
+  if (!options.subjects.empty() && !shows_subject && options.plain == 0)
+    refuse(table, "subjects", "have no effect: the template has no {subject}, and no pictures are plain");
   check(!options.caption.empty() || shows_subject, ErrorKind::input,
         "[{}] {} has no caption: give the text that its pictures are trained on, such as caption = \"wrong\"", table.where(),
         table.path());
@@ -108,6 +112,20 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
         "[{}] the pictures of {} would be drawn with [default]'s lora or embedding; write picture.lora = [] and "
         "picture.embedding = [] there",
         table.where(), table.path());
+}
+
+// What says how to draw pictures has no effect on those that are there already.
+void check_persons_set(const ExperimentReader& reader, const TomlTable& table, const SetSpec& set) {
+  SetOptions given = set.options, standard;
+  standard.folder = given.folder;
+  standard.caption = given.caption;
+  const Json options = to_json(fields_of(given)), defaults = to_json(fields_of(standard));
+  for (const auto& entry : table.entries())
+    if (!options.contains(entry.key) || options[entry.key] != defaults[entry.key])
+      refuse(table, entry.key, "has no effect beside folder, whose pictures are there already");
+  const Path folder = reader.beside(set.options.folder);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) refuse(table, "folder", "there is no folder " + folder.string());
 }
 
 SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::string& name) {
@@ -125,8 +143,8 @@ SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::st
         set_draw(drawing, reader.source, option, {});
   }
   set.draw = drawing.options;
-  if (has(table, "folder"))
-    allow_only(table, {"folder", "caption"}, "beside folder, whose pictures are there already");
+  if (!set.options.folder.empty())
+    check_persons_set(reader, table, set);
   else
     check_drawn_set(table, set);
   Json config = to_json(fields);
@@ -224,6 +242,15 @@ void read_each(ExperimentReader& reader, const TomlTable& table, const Read& rea
 
 enum class Visited { no, now, done };
 
+// A random LoRA has the singular values of one that the experiment makes.
+void check_random(const ExperimentReader& reader, const LoraTable& lora) {
+  const std::string path = toml_path(toml_path("loras", lora.name), "random_of");
+  const auto of = find_lora(reader.file, lora.random_of, reader.source.where(path));
+  check(of.table && of.table->file.empty() && lora.random_of.find(':') == std::string::npos, ErrorKind::input,
+        "[{}] {}: got {}, expected the name of one of [loras] that is no file, without a weight", reader.source.where(path), path,
+        json_excerpt(lora.random_of));
+}
+
 // Depth first, so that a LoRA that is made of itself is found.
 void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::string, Visited>& visited) {
   const std::string path = toml_path("loras", lora.name);
@@ -240,8 +267,7 @@ void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::
     reader.used_loras.insert(reference.table->name);
     visit_parts(reader, *reference.table, visited);
   }
-  check(lora.random_of.empty() || find_lora(reader.file, lora.random_of, where).table, ErrorKind::input,
-        "[{}] {}.random_of: got {}, expected one of [loras]", where, path, json_excerpt(lora.random_of));
+  if (!lora.random_of.empty()) check_random(reader, lora);
   visited[lora.name] = Visited::done;
 }
 

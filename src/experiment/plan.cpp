@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "experiment/plan_cells.h"
 #include "experiment/plan_judge.h"
+#include "experiment/references.h"
 
 namespace negativa {
 
@@ -52,12 +53,7 @@ PromptNumbers add_prompts(PlanInProgress& progress, const std::vector<const ArmT
   for (const ArmTable* arm : arms) {
     auto& of_list = numbers[arm->list];
     if (!of_list.empty()) continue;
-    const auto& list = progress.file.prompts.lists.at(arm->list);
-    const auto first = progress.file.prompts.first;
-    const size_t count = first ? std::min(list.size(), static_cast<size_t>(*first)) : list.size();
-    for (size_t i = 0; i < count; ++i) {
-      PlannedPrompt prompt = list[i];
-      prompt.list = arm->list;
+    for (PlannedPrompt prompt : prompts_of(progress.file, arm->list)) {
       for (const uint64_t seed : run.base_seeds) prompt.noise_seeds.push_back(derived_seed(seed, "prompt " + prompt.text, 0));
       of_list.push_back(static_cast<int>(run.prompts.size()));
       run.prompts.push_back(std::move(prompt));
@@ -97,7 +93,7 @@ PlannedArm planned_arm(PlanInProgress& progress, const ArmTable& arm) {
   planned.name = arm.name;
   planned.overrides_json = arm.overrides_json;
   planned.settings_json = arm_settings(progress, arm);
-  planned.trainings = has_training(progress.file, arm.draw) ? static_cast<int>(arm.training_seeds) : 0;
+  planned.trainings = has_trained(progress.file, arm.draw) ? static_cast<int>(arm.training_seeds) : 0;
   planned.replicates = static_cast<int>(arm.replicates);
   planned.list = arm.list;
   return planned;

@@ -265,14 +265,6 @@ size_t merged_lora(PlanInProgress& progress, const LoraTable& table, int trainin
   return number;
 }
 
-bool is_trained(const ExperimentFile& file, const std::string& name) {
-  const LoraTable* table = find_table(file.loras, name.substr(0, name.find('@')));
-  if (!table || !table->file.empty()) return false;
-  return table->merge.empty() || std::any_of(table->merge.begin(), table->merge.end(), [&](const std::string& text) {
-           return is_trained(file, parse_weighted_lora(text, "merge").path.string());
-         });
-}
-
 UsedFile outside_file(PlanInProgress& progress, const fs::path& path, bool is_lora) {
   const auto found = progress.files.find(path.string());
   if (found != progress.files.end()) return found->second;
@@ -332,16 +324,6 @@ UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int t
     const TrainingPrint print = training_print(progress, table->set, options, to_json(fields_of(options)));
     return add_training(progress, cell, print, of, no_cell);
   });
-}
-
-bool has_training(const ExperimentFile& file, const DrawOptions& draw) {
-  for (const auto& text : draw.picture.lora)
-    if (is_trained(file, parse_lora_spec(text).path.string())) return true;
-  for (const auto& text : draw.model.embedding) {
-    const EmbeddingTable* table = find_table(file.embeddings, name_of_embedding(text));
-    if (table && table->file.empty()) return true;
-  }
-  return false;
 }
 
 TrainModelOptions training_model(const ModelOptions& draw, TrainModelOptions own) {

@@ -221,6 +221,9 @@ std::string difference_of_inputs(const RunPlan& frozen, const RunPlan& plan) {
     if (found == frozen.inputs.end()) return fmt::format("uses the {} {}, which the run did not", input.role, input.name);
     if (found->sha256 != input.sha256) return fmt::format("finds the {} {} changed since the run began", input.role, input.name);
   }
+  const auto same_name = [](const PlannedArm& one, const PlannedArm& other) { return one.name == other.name; };
+  if (!std::equal(frozen.arms.begin(), frozen.arms.end(), plan.arms.begin(), plan.arms.end(), same_name))
+    return "has the run's arms in another order";
   if (frozen.damages != plan.damages) return "counts other damages than the run: the judge's calibration has changed";
   return "is planned otherwise by this version of the program than when the run began";
 }

@@ -1,5 +1,6 @@
 // Changing a value in a TOML text without touching anything else.
 #include <algorithm>
+#include <limits>
 
 #include "base/json.h"
 #include "base/toml.h"
@@ -71,6 +72,32 @@ bool has_header(std::string_view toml, const TomlPosition& position) {
   return toml.substr(toml.find_first_not_of(" \t", at), 1) == "[";
 }
 
+// Behind the line on which the value ends.
+size_t end_of_entry(std::string_view toml, const TomlPosition& value) {
+  const size_t end = toml.find('\n', end_of_value(toml, byte_of(toml, value)));
+  return end == std::string_view::npos ? toml.size() : end + 1;
+}
+
+// Behind the last key of the table whose header stands on that line; 0: of those before all tables. Where it has none, behind the
+// header, or before the first table.
+size_t end_of_table(std::string_view toml, const TomlPositions& positions, int header) {
+  int next = std::numeric_limits<int>::max();
+  for (const auto& [path, position] : positions)
+    if (position.line > header && !path.ends_with(']') && has_header(toml, position)) next = std::min(next, position.line);
+  size_t end = begin_of_line(toml, header + 1);
+  bool has_keys = header > 0;
+  for (const auto& [path, position] : positions) {
+    if (position.line <= header || position.line >= next) continue;
+    end = std::max(end, end_of_entry(toml, position));
+    has_keys = true;
+  }
+  return has_keys ? end : begin_of_line(toml, next);
+}
+
+std::string with_line_at(const std::string& toml, size_t at, const std::string& line) {
+  return toml.substr(0, at) + (at > 0 && toml[at - 1] != '\n' ? "\n" : "") + line + toml.substr(at);
+}
+
 }  // namespace
 
 std::string with_value(const std::string& toml, const std::string& key, const std::string& value_toml) {
@@ -83,20 +110,14 @@ std::string with_value(const std::string& toml, const std::string& key, const st
   const auto dot = key.rfind('.');
   const std::string table = dot == std::string::npos ? "" : key.substr(0, dot);
   const std::string line = key.substr(dot == std::string::npos ? 0 : dot + 1) + " = " + value_toml + "\n";
+  if (table.empty()) return with_line_at(toml, end_of_table(toml, positions, 0), line);
   const auto header = positions.find(table);
   if (header == positions.end() || !has_header(toml, header->second)) {
     check(header == positions.end(), ErrorKind::input, "[TOML] {} has no line of its own, [{}], to put {} behind", table, table,
           key);
-    return toml + (toml.empty() || toml.ends_with("\n") ? "" : "\n") + (table.empty() ? "" : "\n[" + table + "]\n") + line;
+    return toml + (toml.empty() || toml.ends_with("\n") ? "" : "\n") + "\n[" + table + "]\n" + line;
   }
-  // Behind the last line of the table's own values.
-  size_t end = begin_of_line(toml, header->second.line + 1);
-  for (const auto& [path, position] : positions)
-    if (path.starts_with(table + ".") && path.find('.', table.size() + 1) == std::string::npos && !has_header(toml, position)) {
-      const size_t value_end = end_of_value(toml, byte_of(toml, position));
-      end = std::max(end, std::min(toml.find('\n', value_end), toml.size() - 1) + 1);
-    }
-  return toml.substr(0, end) + (end > 0 && toml[end - 1] != '\n' ? "\n" : "") + line + toml.substr(end);
+  return with_line_at(toml, end_of_table(toml, positions, header->second.line), line);
 }
 
 }  // namespace negativa

@@ -294,7 +294,7 @@ void RunStore::put(const PlannedCell& cell, const fs::path* file, std::string_vi
     if (look(cell).state == CellState::whole) return;
     std::optional<NewFile> data;
     if (file)
-      data.emplace(path(cell), NewFile::Same{*file});
+      data.emplace(path(cell), NewFile::CopyOf{*file});
     else if (cell.stage != CellStage::metrics)
       data.emplace(path(cell), bytes);
     NewFile text(folder_ / cell.record_file(), record.to_text());
