@@ -41,7 +41,8 @@ lora = ["things"]
 struct MakePictures : testing::Test {
   test::SmallExperiment experiment{toml};
   RunStore store{experiment.place / "run", experiment.silence};
-  MakerRun run{test::engine(), experiment.plan, store, test::nobody()};
+  const Caller caller = test::nobody();
+  MakerRun run{test::engine(), experiment.plan, store, caller};
 };
 
 TEST_F(MakePictures, DrawWhatASessionDrawsWhateverIsDrawnBesideIt) {
