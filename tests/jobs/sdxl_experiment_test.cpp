@@ -115,10 +115,10 @@ TEST(SdxlExperiment, IsPlannedWithItsTimeAndMemoryOnFilesOfFullSize) {
   std::string toml = read_file(stock / "sdxl.toml");
   write_atomically(sdxl / "sdxl.toml", toml);
   Engine engine({.places = sdxl.places()});
-  const auto forecast = [&] {
-    return forecast_experiment_run(engine, {{.file = sdxl / "sdxl.toml", .out = sdxl / "run"}, {}}, *test::listener(),
-                                   test::nobody().cancel);
-  };
+  ExperimentRunOptions options;
+  options.file = sdxl / "sdxl.toml";
+  options.out = sdxl / "run";
+  const auto forecast = [&] { return forecast_experiment_run(engine, {options, {}}, *test::listener(), test::nobody().cancel); };
   EXPECT_NE(error_of(ErrorKind::input, forecast).find("give judge = FOLDER"), std::string::npos)
       << "the judge is to be filled in";
   const std::string hole = "judge = \"\"";
