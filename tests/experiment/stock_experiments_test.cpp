@@ -125,8 +125,11 @@ TEST(StockExperiments, SdxlHasTheArticlesSettings) {
     EXPECT_EQ(pictures_of(set), 78u) << set.name;
     EXPECT_EQ(set.draw.model.refiner, "sdxl-refiner") << set.name;
   }
-  for (const auto& lora : file.loras)
-    if (!lora.set.empty()) EXPECT_EQ(lora.train.rank, 4) << lora.name;
+  for (const auto& lora : file.loras) {
+    if (!lora.set.empty()) {
+      EXPECT_EQ(lora.train.rank, 4) << lora.name;
+    }
+  }
   const ExperimentFile emoji = stock("emoji.toml");
   ASSERT_EQ(file.arms.size(), 22u);
   for (size_t i = 0; i < file.arms.size(); ++i) EXPECT_EQ(file.arms[i].overrides_json, emoji.arms[i].overrides_json);
