@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 constexpr const char* toml = R"(
 seed = 1
 [default]
+threads = 1
 steps = 2
 cfg_scale = 4
 [prompts]
@@ -40,7 +41,8 @@ lora = ["things"]
 struct MakePictures : testing::Test {
   test::SmallExperiment experiment{toml};
   RunStore store{experiment.place / "run", experiment.silence};
-  MakerRun run{test::engine(), experiment.plan, store, test::nobody()};
+  const Caller caller = test::nobody();
+  MakerRun run{test::engine(), experiment.plan, store, caller};
 };
 
 TEST_F(MakePictures, DrawWhatASessionDrawsWhateverIsDrawnBesideIt) {

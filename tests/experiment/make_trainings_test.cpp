@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr const char* toml = R"(
 seed = 1
 [default]
+threads = 1
 steps = 1
 [prompts]
 test = ["frog on a teal background"]
@@ -26,7 +27,7 @@ pictures = 2
 caption = "wrong"
 [loras.wrong]
 set = "wrong"
-steps = 4
+steps = 3
 rank = 2
 checkpoint_every = 1
 checkpoints = [1]
@@ -36,7 +37,7 @@ random_of = "wrong"
 merge = ["wrong:0.5", "random:-1"]
 [embeddings.bad]
 set = "wrong"
-steps = 4
+steps = 3
 checkpoint_every = 1
 [analysis]
 metric = "sharpness"
@@ -81,11 +82,11 @@ struct AtStep : EventSink {
   }
 };
 
-TEST_F(MakeTrainings, GiveTheSameFileHoweverOftenTheyAreStoppedOrKilled) {
+TEST_F(MakeTrainings, GiveTheSameFileHoweverOftenTheyAreStoppedOrKilledOrTheFileDamaged) {
   for (const size_t cell : {last, experiment.cell(CellStage::embedding, "bad")}) {
     const std::string name = experiment.plan.run.cells[cell].name;
     AtStep killed;
-    killed.step = 2;
+    killed.step = 1;
     killed.folder = experiment.place / ("whole " + name);
     killed.copy = experiment.place / ("killed " + name);
     RunStore whole(killed.folder, experiment.silence);
@@ -95,15 +96,24 @@ TEST_F(MakeTrainings, GiveTheSameFileHoweverOftenTheyAreStoppedOrKilled) {
     RunStore again(killed.copy, experiment.silence);
     EXPECT_EQ(again.state(experiment.plan.run.cells[cell]), CellState::missing);
     AtStep stopped;
-    stopped.step = 3;
+    stopped.step = 2;
     EXPECT_TRUE(contains(error_of(ErrorKind::cancelled,
                                   [&] {
                                     experiment.make(again, cell, {stopped, stopped.stop});
                                   }),
-                         "3 of 4 steps are saved"));
+                         "2 of 3 steps are saved"));
     experiment.make(again, cell);
     EXPECT_EQ(sha256(again, cell), sha256(whole, cell)) << name;
-    EXPECT_EQ(read_file(experiment.path(again, cell)), read_file(experiment.path(whole, cell)));
+    const std::string bytes = read_file(experiment.path(whole, cell));
+    EXPECT_EQ(read_file(experiment.path(again, cell)), bytes);
+    {  // in place, as a disk does it
+      std::fstream file(experiment.path(again, cell), std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(-1, std::ios::end);
+      file.put(static_cast<char>(bytes.back() ^ 1));
+    }
+    ASSERT_EQ(again.state(experiment.plan.run.cells[cell]), CellState::damaged);
+    experiment.make(again, cell);
+    EXPECT_EQ(read_file(experiment.path(again, cell)), bytes);
   }
 }
 
@@ -133,22 +143,6 @@ TEST_F(MakeTrainings, MakeAStepOnTheWayTheSameBeforeAndBehindTheLastOne) {
   EXPECT_EQ(direct.record(other, cell).sha256, whole);
 }
 
-TEST_F(MakeTrainings, MakeADamagedFileAgainAsItWas) {
-  RunStore store(experiment.place / "run", experiment.silence);
-  for (const size_t cell : {last, experiment.cell(CellStage::embedding, "bad")}) {
-    experiment.make(store, cell);
-    const std::string sha = sha256(store, cell), bytes = read_file(experiment.path(store, cell));
-    {  // in place, as a disk does it
-      std::fstream file(experiment.path(store, cell), std::ios::in | std::ios::out | std::ios::binary);
-      file.seekp(-1, std::ios::end);
-      file.put(static_cast<char>(bytes.back() ^ 1));
-    }
-    ASSERT_EQ(store.state(experiment.plan.run.cells[cell]), CellState::damaged);
-    experiment.make(store, cell);
-    EXPECT_EQ(sha256(store, cell), sha);
-  }
-}
-
 TEST_F(MakeTrainings, SayOfWhichPicturesTheyAreMade) {
   RunStore store(experiment.place / "run", experiment.silence);
   experiment.make(store, last);
@@ -173,6 +167,39 @@ TEST_F(MakeTrainings, SayOfWhichPicturesTheyAreMade) {
                                   train_lora_cell({test::engine(), experiment.plan, store, test::nobody()}, last);
                                 }),
                        picture.filename().string()));
+}
+
+std::string with_set(const fs::path& folder, const std::string& more) {
+  std::string text = toml;
+  const auto begin = text.find("keywords"), end = text.find("caption = \"wrong\"\n");
+  return text.replace(begin, end - begin + 18, "folder = \"" + folder.string() + "\"\n" + more);
+}
+
+TEST(TrainingOnAPersonsSet, StopsWhereThePicturesAreNotThoseOfThePlan) {
+  const TemporaryFolder place;
+  const fs::path reference = test::source_folder() / "models/emoji-xl/reference", folder = place / "own";
+  make_folder(folder / "inside");
+  fs::copy_file(reference / "000.png", folder / "a.png");
+  test::SmallExperiment experiment(with_set(folder, "caption = \"wrong\"\n"));
+  RunStore store(experiment.place / "run", experiment.silence);
+  const size_t cell = experiment.cell(CellStage::lora, "wrong@1");
+  fs::copy_file(reference / "001.png", folder / "b.png");
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { experiment.make(store, cell); }), "b.png in "));
+  fs::rename(folder / "b.png", folder / "a.png");
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { experiment.make(store, cell); }), "a.png in "));
+  fs::copy_file(reference / "000.png", folder / "a.png", fs::copy_options::overwrite_existing);
+  experiment.make(store, cell);
+  const auto inputs = experiment.record(store, cell).inputs;
+  EXPECT_TRUE(std::any_of(inputs.begin(), inputs.end(), [](const RecipeInput& input) { return input.name == "a.png"; }));
+  write_atomically(folder / "metadata.jsonl", "{\"file_name\": \"inside/b.png\", \"text\": \"frog\"}\n");
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { test::SmallExperiment again(with_set(folder, "")); }), "inside/b.png"));
+}
+
+TEST(TrainingOnTheWay, IsRefusedWhereTheRateFollowsFromTheNumberOfSteps) {
+  std::string text = toml;
+  text.insert(text.find("rank = 2"), "lr_scheduler = \"cosine\"\n");
+  const std::string line = error_of(ErrorKind::input, [&] { parse_experiment(text, "x.toml"); });
+  EXPECT_TRUE(contains(line, "checkpoints") && contains(line, "cosine")) << line;
 }
 
 TEST_F(MakeTrainings, MakeRandomAndMergedLorasThatSayWhatTheyAre) {
