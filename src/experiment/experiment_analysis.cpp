@@ -12,12 +12,22 @@ namespace {
 constexpr size_t most_candidates = 12;
 constexpr int64_t fewest_trainings = 3;  // of a verdict about LoRAs made in some way
 
-std::vector<std::string> arm_names(const ExperimentReader& reader) {
-  std::vector<std::string> names;
-  for (const auto& arm : reader.file.arms) names.push_back(arm.name);
+std::vector<const ArmTable*> all_columns(const ExperimentReader& reader) {
+  std::vector<const ArmTable*> columns;
+  for (const auto& arm : reader.file.arms) columns.push_back(&arm);
   for (const auto& sweep : reader.file.sweeps)
-    for (const auto& arm : sweep.arms) names.push_back(arm.name);
-  return names;
+    for (const auto& arm : sweep.arms) columns.push_back(&arm);
+  return columns;
+}
+
+const ArmTable& column_named(const ExperimentReader& reader, const std::string& name, const std::string& path) {
+  std::vector<std::string> names;
+  for (const ArmTable* column : all_columns(reader)) {
+    if (column->name == name) return *column;
+    names.push_back(column->name);
+  }
+  fail(ErrorKind::input, "[{}] {}: there is no arm {}{}", reader.source.where(path), path, json_excerpt(name),
+       did_you_mean(name, names));
 }
 
 struct AnalysisOptions {
@@ -37,16 +47,16 @@ struct AnalysisOptions {
 };
 
 void check_difference(const ExperimentReader& reader, const std::string& text, const std::string& path) {
-  const auto names = arm_names(reader);
   const auto at = text.find(" - ");
   check(at != std::string::npos, ErrorKind::input, "[{}] {}: got {}, expected a difference such as \"article - nothing\"",
         reader.source.where(path), path, json_excerpt(text));
-  const std::string sides[] = {text.substr(0, at), text.substr(at + 3)};
-  for (const auto& side : sides)
-    check(std::find(names.begin(), names.end(), side) != names.end(), ErrorKind::input, "[{}] {}: there is no arm {}{}",
-          reader.source.where(path), path, json_excerpt(side), did_you_mean(side, names));
-  check(sides[0] != sides[1], ErrorKind::input, "[{}] {}: got {}, a difference of one arm to itself", reader.source.where(path),
+  const ArmTable& first = column_named(reader, text.substr(0, at), path);
+  const ArmTable& second = column_named(reader, text.substr(at + 3), path);
+  check(&first != &second, ErrorKind::input, "[{}] {}: got {}, a difference of one arm to itself", reader.source.where(path),
         path, json_excerpt(text));
+  check(first.list == second.list && first.replicates == second.replicates, ErrorKind::input,
+        "[{}] {}: {} draws {} {} times and {} draws {} {} times, expected the same pictures of both", reader.source.where(path),
+        path, first.name, first.list, first.replicates, second.name, second.list, second.replicates);
 }
 
 void add_axis(std::vector<TuneCandidate>& candidates, size_t count, const std::function<void(TuneCandidate&, size_t)>& set) {
@@ -59,12 +69,19 @@ void add_axis(std::vector<TuneCandidate>& candidates, size_t count, const std::f
   candidates = std::move(more);
 }
 
+void check_any(const ExperimentReader& reader, const TomlEntry& entry, size_t count) {
+  check(count > 0, ErrorKind::input, "[{}] {} has no values", reader.source.where(entry.path), entry.path);
+}
+
 void set_axis(ExperimentReader& reader, std::vector<TuneCandidate>& candidates, const TomlEntry& entry) {
   if (entry.key == "steps") {
     const auto values = integers_of(reader.source, entry);
+    check_any(reader, entry, values.size());
     return add_axis(candidates, values.size(), [&](TuneCandidate& one, size_t i) { one.steps = values[i]; });
   }
   const auto values = numbers_of(reader.source, entry);
+  check_any(reader, entry, values.size());
+  if (entry.key != "weight") check_values(reader.source, entry);
   add_axis(candidates, values.size(), [&](TuneCandidate& one, size_t i) {
     (entry.key == "weight" ? one.weight : entry.key == "cfg_scale" ? one.cfg_scale : one.negative_scale) = values[i];
   });
@@ -104,7 +121,7 @@ void read_candidates(ExperimentReader& reader, const TomlTable& table, TuneTable
 }
 
 void check_steps(ExperimentReader& reader, const TomlTable& table, const TuneTable& tune, const ArmTable& arm) {
-  const auto where = table.where("steps");
+  const auto where = table.where_and_path("steps");
   bool has_trained = false;
   for (const auto& candidate : tune.candidates) {
     if (!candidate.steps) continue;

@@ -90,6 +90,15 @@ void check_template(const TomlTable& table, const SetOptions& set) {
   if (set.subjects.empty() && set.template_text.find("{subject}") != std::string::npos)
     refuse(table, "template", "has {subject}, and the set has no subjects");
   if (set.emphasis.find("{}") == std::string::npos) refuse(table, "emphasis", "has no {} for the keyword");
+  if (set.keywords.empty() && has(table, "emphasis")) refuse(table, "emphasis", "has no effect, since the set has no keywords");
+  if (!set.subjects.empty() && set.plain == 0 && set.template_text.find("{subject}") == std::string::npos)
+    refuse(table, "subjects", "has no effect: the template has no {subject}, and there are no plain pictures");
+}
+
+void check_folder(const ExperimentReader& reader, const TomlTable& table, const Path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(reader.beside(folder), ignored))
+    refuse(table, "folder", "there is no folder " + reader.beside(folder).string());
 }
 
 void check_drawn_set(const TomlTable& table, const SetSpec& set) {
@@ -100,8 +109,6 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
   check(!options.caption.empty() || shows_subject, ErrorKind::input,
         "[{}] {} has no caption: give the text that its pictures are trained on, such as caption = \"wrong\"", table.where(),
         table.path());
-  for (const double scale : set.cfg_scales)
-    if (!(scale >= 0 && scale <= 1000)) refuse(table, "cfg_scale", fmt::format("got {}, expected numbers in 0..1000", scale));
   // What is drawn with a LoRA that is trained on it would never begin.
   check(set.draw.picture.lora.empty() && set.draw.model.embedding.empty(), ErrorKind::input,
         "[{}] the pictures of {} would be drawn with [default]'s lora or embedding; write picture.lora = [] and "
@@ -118,17 +125,27 @@ SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::st
   set_entries(fields, table, {}, others);
   for (const auto& entry : table.entries()) {
     if (entry.key == "subjects") set.options.subjects = subjects_of(reader, entry);
-    if (entry.key == "cfg_scale") set.cfg_scales = numbers_of(reader.source, entry);
+    if (entry.key == "cfg_scale") {
+      set.cfg_scales = numbers_of(reader.source, entry);
+      check_values(reader.source, entry);
+    }
     if (entry.key == "picture")
       for (const auto& option : TomlTable(reader.source, *entry.value, entry.path).entries())
         set_draw(drawing, reader.source, option, {});
   }
   set.draw = drawing.options;
-  if (has(table, "folder"))
-    allow_only(table, {"folder", "caption"}, "beside folder, whose pictures are there already");
-  else
+  const bool is_drawn = !has(table, "folder");
+  if (is_drawn) {
     check_drawn_set(table, set);
+  } else {
+    allow_only(table, {"folder", "caption"}, "beside folder, whose pictures are there already");
+    check_folder(reader, table, set.options.folder);
+  }
   Json config = to_json(fields);
+  if (is_drawn)
+    config.erase("folder");
+  else
+    config = {{"folder", config["folder"]}, {"caption", config["caption"]}};
   if (!set.cfg_scales.empty()) config["cfg_scale"] = set.cfg_scales;
   if (const Json overrides = overrides_of(reader, drawing); !overrides.empty()) config["picture"] = overrides;
   reader.config["sets"][name] = std::move(config);
@@ -158,6 +175,16 @@ void read_checkpoints(ExperimentReader& reader, const TomlTable& table, LoraTabl
              fmt::format("got {}, expected steps before the last, which is {}", steps, lora.train.step.steps));
 }
 
+std::vector<std::string> merged_parts(const ExperimentReader& reader, const TomlTable& table) {
+  const std::string path = toml_path(table.path(), "merge");
+  auto parts = texts_of(reader.source, {"merge", path, table.find("merge")});
+  const bool has_weight = std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+    return parse_weighted_lora(part, reader.source.where_and_path(path)).weight != 0;
+  });
+  if (!has_weight) refuse(table, "merge", "merges nothing; expected LoRAs with weights other than 0");
+  return parts;
+}
+
 LoraTable read_lora_table(ExperimentReader& reader, const TomlTable& table, const std::string& name) {
   static const std::vector<std::string> kinds{"set", "random_of", "merge", "file"};
   LoraTable lora;
@@ -178,7 +205,7 @@ LoraTable read_lora_table(ExperimentReader& reader, const TomlTable& table, cons
   }
   if (kind == "random_of") lora.random_of = text_at(table, kind);
   if (kind == "file") lora.file = text_at(table, kind);
-  if (kind == "merge") lora.merge = texts_of(reader.source, {kind, toml_path(table.path(), kind), table.find(kind)});
+  if (kind == "merge") lora.merge = merged_parts(reader, table);
   config[kind] = *table.find(kind);
   reader.config["loras"][name] = std::move(config);
   return lora;
@@ -200,7 +227,7 @@ EmbeddingTable read_embedding_table(ExperimentReader& reader, const TomlTable& t
     config = training_config(fields);
   } else {
     allow_only(table, {kind, "name"}, "beside file: nothing is trained here");
-    if (has(table, "name")) embedding.train.name = text_at(table, "name");
+    if (has(table, "name")) config["name"] = embedding.train.name = text_at(table, "name");
     embedding.file = text_at(table, kind);
   }
   config[kind] = *table.find(kind);
@@ -221,22 +248,30 @@ enum class Visited { no, now, done };
 // Depth first, so that a LoRA that is made of itself is found.
 void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::string, Visited>& visited) {
   const std::string path = toml_path("loras", lora.name);
-  const std::string where = reader.source.where(path);
-  check(visited[lora.name] != Visited::now, ErrorKind::input, "[{}] {} is made of itself", where, path);
+  check(visited[lora.name] != Visited::now, ErrorKind::input, "[{}] {} is made of itself", reader.source.where(path), path);
   if (visited[lora.name] == Visited::done) return;
   visited[lora.name] = Visited::now;
   std::vector<std::string> parts = lora.merge;
   if (!lora.random_of.empty()) parts.push_back(lora.random_of);
+  const std::string where = reader.source.where_and_path(toml_path(path, lora.merge.empty() ? "random_of" : "merge"));
   for (const auto& part : parts) {
-    if (!lora.merge.empty()) parse_weighted_lora(part, where);
     const LoraReference reference = find_lora(reader.file, part, where);
     if (!reference.table) continue;
     reader.used_loras.insert(reference.table->name);
     visit_parts(reader, *reference.table, visited);
   }
-  check(lora.random_of.empty() || find_lora(reader.file, lora.random_of, where).table, ErrorKind::input,
-        "[{}] {}.random_of: got {}, expected one of [loras]", where, path, json_excerpt(lora.random_of));
+  if (!lora.random_of.empty()) {
+    const LoraReference of = find_lora(reader.file, lora.random_of, where);
+    check(of.table && of.spec.path == lora.random_of, ErrorKind::input, "[{}] got {}, expected one of [loras], without a weight",
+          where, json_excerpt(lora.random_of));
+  }
   visited[lora.name] = Visited::done;
+}
+
+void check_file(const ExperimentReader& reader, const std::string& path, const Path& file) {
+  std::error_code ignored;
+  check(file.empty() || std::filesystem::exists(file, ignored), ErrorKind::input, "[{}] there is no file {}",
+        reader.source.where_and_path(path), file.string());
 }
 
 }  // namespace
@@ -266,14 +301,12 @@ void check_loras(ExperimentReader& reader) {
   std::map<std::string, Visited> visited;
   for (const auto& lora : reader.file.loras) {
     visit_parts(reader, lora, visited);
-    check(lora.file.empty() || std::filesystem::exists(lora.file), ErrorKind::input, "[{}] there is no file {}",
-          reader.source.where(toml_path(toml_path("loras", lora.name), "file")), lora.file.string());
+    check_file(reader, toml_path(toml_path("loras", lora.name), "file"), lora.file);
   }
   for (auto& embedding : reader.file.embeddings) {
     if (embedding.file.empty()) continue;
     embedding.file = reader.beside(embedding.file);
-    check(std::filesystem::exists(embedding.file), ErrorKind::input, "[{}] there is no file {}",
-          reader.source.where(toml_path(toml_path("embeddings", embedding.name), "file")), embedding.file.string());
+    check_file(reader, toml_path(toml_path("embeddings", embedding.name), "file"), embedding.file);
   }
 }
 
