@@ -218,6 +218,27 @@ void check_captions(const ExperimentReader& reader) {
   }
 }
 
+namespace {
+
+// Trainings are counted where there are any.
+void note_training_seeds(ExperimentReader& reader) {
+  ExperimentFile& file = reader.file;
+  const auto note = [&](const std::string& path, bool is_trained) {
+    const std::string key = toml_path(path, "training_seeds");
+    if (!is_trained && file.lines.contains(key))
+      file.notices.push_back(fmt::format("{}: {} has no effect, since nothing in it is trained", reader.source.where(key), key));
+    return is_trained;
+  };
+  bool any = false;
+  for (const auto& arm : file.arms) any |= note(toml_path("arms", arm.name), has_trained(file, arm.draw));
+  for (const auto& sweep : file.sweeps)
+    any |= note(toml_path("sweeps", sweep.name), std::any_of(sweep.arms.begin(), sweep.arms.end(),
+                                                             [&](const ArmTable& arm) { return has_trained(file, arm.draw); }));
+  note("", any);
+}
+
+}  // namespace
+
 void note_unused(ExperimentReader& reader) {
   const auto note = [&](const char* kind, const std::string& name, const std::set<std::string>& used) {
     if (used.contains(name)) return;
@@ -227,6 +248,11 @@ void note_unused(ExperimentReader& reader) {
   for (const auto& set : reader.file.sets) note("sets", set.name, reader.used_sets);
   for (const auto& lora : reader.file.loras) note("loras", lora.name, reader.used_loras);
   for (const auto& embedding : reader.file.embeddings) note("embeddings", embedding.name, reader.used_embeddings);
+  for (const auto& [name, list] : reader.file.prompts.lists)
+    if (!reader.used_lists.contains(name))
+      reader.file.notices.push_back(
+          fmt::format("{}: no arm draws {}", reader.source.where(toml_path("prompts", name)), toml_path("prompts", name)));
+  note_training_seeds(reader);
 }
 
 }  // namespace negativa

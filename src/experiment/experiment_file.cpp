@@ -56,9 +56,13 @@ void resolve(ExperimentReader& reader) {
     for (auto& arm : sweep.arms) resolve_draw(reader, arm.draw);
 }
 
+constexpr size_t longest_shown = 80;  // of a value
+
+std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 std::string short_text(const Json& json) {
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return text.size() <= 80 ? text : text.substr(0, 77) + "…";
+  const std::u32string text = code_points(dumped(json));
+  return utf8_from(text.size() <= longest_shown ? text : text.substr(0, longest_shown - 1) + U"…");
 }
 
 // "path: words" of the first place in the file's order where two configurations differ.
@@ -66,8 +70,19 @@ struct Difference {
   std::string path, words;
 };
 
+// Of two lists that are too long for a line, the first place.
+bool find_in_lists(const Json& run, const Json& file, const std::string& path, std::vector<Difference>& found) {
+  if (!run.is_array() || !file.is_array()) return false;
+  if (std::max(dumped(run).size(), dumped(file).size()) <= longest_shown) return false;
+  size_t same = 0;
+  while (same < std::min(run.size(), file.size()) && run[same] == file[same]) ++same;
+  const auto at = [&](const Json& list) { return same < list.size() ? short_text(list[same]) : "nothing there"; };
+  found.push_back({toml_path(path, same), fmt::format("the run has {}, the file {}", at(run), at(file))});
+  return true;
+}
+
 void find_differences(const Json& run, const Json& file, const std::string& path, std::vector<Difference>& found) {
-  if (run == file) return;
+  if (run == file || find_in_lists(run, file, path, found)) return;
   if (!run.is_object() || !file.is_object()) {
     found.push_back({path, fmt::format("the run has {}, the file {}", short_text(run), short_text(file))});
     return;
@@ -91,8 +106,26 @@ int line_of(const ExperimentFile& file, std::string path) {
   return 1;
 }
 
+std::string toml_text(const Json& value) {
+  if (value.is_number_unsigned() && !json_holds<int64_t>(value)) return '"' + value.dump() + '"';  // TOML has no such integer
+  std::string text = value.dump();
+  for (size_t at = 0; (at = text.find('\x7f', at)) != std::string::npos;) text.replace(at, 1, "\\u007F");  // JSON has it bare
+  return text;
+}
+
+std::string toml_value(const Json& value);
+
+// Lists of tables have a line for each.
+std::string toml_list(const Json& list) {
+  const bool has_lines = !list.empty() && list.front().is_object();
+  std::string text;
+  for (const Json& one : list) text += (has_lines ? "\n  " : text.empty() ? "" : ", ") + toml_value(one) + (has_lines ? "," : "");
+  return "[" + text + (has_lines ? "\n]" : "]");
+}
+
 std::string toml_value(const Json& value) {
-  if (!value.is_object()) return value.dump();
+  if (value.is_array()) return toml_list(value);
+  if (!value.is_object()) return toml_text(value);
   std::string text;
   for (const auto& [key, one] : value.items()) text += (text.empty() ? " " : ", ") + toml_path("", key) + " = " + toml_value(one);
   return "{" + text + (text.empty() ? "}" : " }");
@@ -107,14 +140,27 @@ bool is_table(const Json& value, const std::string& path) {
   return value.is_object() && !value.contains("same_as") && path.find('[') == std::string::npos;
 }
 
+// In the file's order, since the first arm is what others are compared with; defaults before them.
+std::vector<std::string> keys_in_order(const ExperimentFile& file, const Json& table, const std::string& path) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : table.items()) keys.push_back(key);
+  const auto line = [&](const std::string& key) {
+    const auto found = file.lines.find(toml_path(path, key));
+    return found == file.lines.end() ? 0 : found->second;
+  };
+  std::stable_sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
+  return keys;
+}
+
 void print_table(const ExperimentFile& file, const Json& table, const std::string& path, std::string& text) {
-  for (const auto& [key, value] : table.items())
-    if (const std::string at = toml_path(path, key); !is_table(value, at))
-      text += fmt::format("{} = {}  # {}\n", toml_path("", key), toml_value(value), source_of(file, at));
-  for (const auto& [key, value] : table.items())
-    if (const std::string at = toml_path(path, key); is_table(value, at)) {
+  const auto keys = keys_in_order(file, table, path);
+  for (const auto& key : keys)
+    if (const std::string at = toml_path(path, key); !is_table(table[key], at))
+      text += fmt::format("{} = {}  # {}\n", toml_path("", key), toml_value(table[key]), source_of(file, at));
+  for (const auto& key : keys)
+    if (const std::string at = toml_path(path, key); is_table(table[key], at)) {
       text += fmt::format("\n[{}]\n", at);
-      print_table(file, value, at, text);
+      print_table(file, table[key], at, text);
     }
 }
 
@@ -147,14 +193,15 @@ ExperimentFile parse_experiment(const std::string& text, const Path& path) {
   read_table(reader, top, "analysis", read_analysis);
   if (const Json* tune = top.find("tune")) read_tune(reader, TomlTable(reader.source, *tune, "tune"));
   check_captions(reader);
-  note_unused(reader);
   resolve(reader);
+  note_unused(reader);
   reader.file.config_json = canonical_json(reader.config);
   return std::move(reader.file);
 }
 
 ExperimentFile read_experiment(const Path& path) {
-  check(!std::filesystem::is_directory(path), ErrorKind::input, "[experiment] {} is a folder, expected a TOML file",
+  std::error_code ignored;
+  check(!std::filesystem::is_directory(path, ignored), ErrorKind::input, "[experiment] {} is a folder, expected a TOML file",
         path.string());
   return parse_experiment(read_file(path, 16 << 20), path);
 }
@@ -162,6 +209,7 @@ ExperimentFile read_experiment(const Path& path) {
 std::string print_experiment(const ExperimentFile& file) {
   std::string text;
   print_table(file, parse_json(file.config_json, file.path.string()), "", text);
+  if (file.tune) text += "\n# [tune] decides no picture and is not shown\n";
   return text;
 }
 

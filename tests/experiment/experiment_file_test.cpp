@@ -117,9 +117,7 @@ std::vector<Bad> wrong_sets() {
       {with_text("cfg_scale = [4, 6]", "cfg_scale = [4, \"6\"]"),
        input,
        {"x.toml line 16", "sets.wrong.cfg_scale", "\"6\"", "number"}},
-      {with_text("cfg_scale = [4, 6]", "cfg_scale = [4, 101]"),
-       input,
-       {"x.toml line 16", "cfg_scale", "101", "0..100"}},
+      {with_text("cfg_scale = [4, 6]", "cfg_scale = [4, 101]"), input, {"x.toml line 16", "cfg_scale", "101", "0..100"}},
       {set_line("template = \"{keyword}, {subjekt}\""), input, {"x.toml line 18", "sets.wrong.template", "{subject}"}},
       {set_line("template = \"{keyword}, {subject}\""), input, {"x.toml line 18", "sets.wrong.template", "no subjects"}},
       {set_line("template = \"a\""), input, {"x.toml line 18", "sets.wrong.template", "no place for keywords"}},
@@ -277,6 +275,143 @@ TEST(ExperimentFile, RefusesSetsThatCannotBeTrainedOn) { expect_refused(wrong_se
 TEST(ExperimentFile, RefusesLorasAndEmbeddingsThatNobodyCanMake) { expect_refused(wrong_loras()); }
 TEST(ExperimentFile, RefusesSweepsTuningAndDifferencesOfWhatIsNotThere) { expect_refused(wrong_sweeps_and_tuning()); }
 TEST(ExperimentFile, SaysWhereWhatIsNoTomlBreaks) { expect_refused(no_toml()); }
+
+TEST(ExperimentFile, NamesTheFileThatCannotBeRead) {
+  TemporaryFolder folder;
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { read_experiment(folder / "none.toml"); }), "none.toml"));
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { read_experiment(folder.path()); }), "is a folder, expected a TOML file"));
+  const std::string far(5000, 'a');
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { read_experiment(far); }), "aaa"));
+  for (const char* key : {"lora", "embedding"})
+    error_of(ErrorKind::input,
+             [&] { parsed(with_text("[arms.nothing]", fmt::format("[arms.nothing]\n{} = [\"{}\"]", key, far))); });
+}
+
+TEST(ExperimentFile, NamesTheLineOfAPromptsFileThatIsWrong) {
+  TemporaryFolder folder;
+  const auto with_file = [&](const std::string& lines) {
+    write_atomically(folder / "tune.jsonl", lines);
+    write_atomically(folder / "x.toml", with_text("[\"owl on a white background\"]", "\"tune.jsonl\""));
+    return read_experiment(folder / "x.toml");
+  };
+  const auto refused = [&](ErrorKind kind, const std::string& lines) { return error_of(kind, [&] { with_file(lines); }); };
+  EXPECT_TRUE(contains(refused(ErrorKind::input, "\n"), "x.toml line 12] the list tune has no prompts"));
+  EXPECT_TRUE(contains(refused(ErrorKind::file_format, "{\"prompt\": \"a\"}\n{\"prompt\""), "tune.jsonl line 2"));
+  EXPECT_TRUE(contains(refused(ErrorKind::missing_key, "{\"group\": \"a\"}\n"), "tune.jsonl line 1"));
+  EXPECT_TRUE(contains(refused(ErrorKind::input, "{\"prompt\": \"a\", \"grop\": \"b\"}"), "did you mean group"));
+  const auto file = with_file("\xef\xbb\xbf{\"prompt\": \"a\", \"group\": \"b\"}\r\n\r\n\"c\"\r\n");
+  ASSERT_EQ(file.prompts.lists.at("tune").size(), 2u);
+  EXPECT_EQ(file.prompts.lists.at("tune")[0].group, "b");
+  EXPECT_EQ(file.prompts.lists.at("tune")[1].text, "c");
+  ASSERT_EQ(file.prompts.files.size(), 1u);
+  EXPECT_EQ(file.prompts.files[0].name, "tune.jsonl");
+}
+
+TEST(ExperimentFile, SaysWhatStandsInItWithoutEffect) {
+  const auto noticed = [](const std::string& text) { return parsed(text).notices; };
+  EXPECT_EQ(noticed(small_experiment), std::vector<std::string>{"x.toml line 12: no arm draws prompts.tune"});
+  const auto all = noticed(with_text("[arms.nothing]",
+                                     "[arms.nothing]\ntraining_seeds = 2\n[sets.b]\nkeywords = [\"a\"]\ncaption = "
+                                     "\"b\"\n[loras.b]\nset = \"b\"\n[embeddings.b]\nset = \"b\""));
+  const std::vector<std::string> expected = {
+      "x.toml line 38: nothing uses loras.b, so it is not made", "x.toml line 40: nothing uses embeddings.b, so it is not made",
+      "x.toml line 12: no arm draws prompts.tune",
+      "x.toml line 34: arms.nothing.training_seeds has no effect, since nothing in it is trained"};
+  EXPECT_EQ(all, expected);
+  EXPECT_EQ(noticed("training_seeds = 3\n[prompts]\ntest = [\"a\"]\n[arms.nothing]\n").size(), 1u);
+}
+
+// Everything that a file can have.
+std::string full_experiment() {
+  return with_text(
+             "seed = 1", "seed = \"18446744073709551615\"\nreplicates = 2\ntraining_seeds = 3\ncalibrate = true",
+             with_text("[arms.nothing]", "[arms.zeros]\nnegative_prompt = \"tab\\t, DEL \\u007f, \\\"ü\\\"\"\n[arms.nothing]")) +
+         R"(
+[arms.same]
+negative_prompt = { same_as = "prompt" }
+lora = ["merged:0.5:negative", "wrong@2"]
+prompts = "tune"
+replicates = 1
+
+[loras.merged]
+merge = ["wrong:0.5", "random:-0.5"]
+
+[sets.things]
+template = "{keyword}, {subject}"
+keywords = ["blurry"]
+subjects = ["cat on a red background", "dog on a blue background"]
+plain = 2
+picture = { steps = 3, negative_prompt = "a" }
+
+[loras.things]
+set = "things"
+text_encoders = true
+learning_rate = 1e-5
+
+[arms.things]
+lora = ["things"]
+
+[sweeps.cfg]
+arms = ["article", "nothing"]
+cfg_scale = [3, 6.5]
+lora = [["wrong:0.5", "things"], []]
+replicates = 1
+
+[tune]
+arm = "article"
+weight = [0.5, 1]
+
+[analysis]
+primary = "article - nothing"
+secondary = ["random - nothing"]
+)";
+}
+
+TEST(ExperimentFile, PrintedIsAFileThatMeansTheSame) {
+  TemporaryFolder folder;
+  make_folder(folder / "mine");
+  write_atomically(folder / "mine.safetensors", "");
+  const std::string files =
+      "\n[sets.mine]\nfolder = \"mine\"\n[loras.mine]\nset = \"mine\"\n[embeddings.file]\nfile = \"mine.safetensors\"\nname = "
+      "\"<file>\"\n[loras.file]\nfile = \"mine.safetensors\"\n[arms.mine]\nlora = [\"mine\", \"file\", "
+      "\"./mine.safetensors\"]\nembedding = [\"file\"]\n";
+  for (const std::string& text : {std::string(small_experiment), full_experiment(), full_experiment() + files}) {
+    const ExperimentFile file = parse_experiment(text, folder / "x.toml");
+    const std::string printed = print_experiment(file);
+    const ExperimentFile again = parse_experiment(printed, folder / "x.toml");
+    EXPECT_EQ(again.config_json, file.config_json) << printed;
+    EXPECT_EQ(print_experiment(file), printed);
+    ASSERT_EQ(again.arms.size(), file.arms.size());
+    for (size_t i = 0; i < file.arms.size(); ++i) EXPECT_EQ(again.arms[i].name, file.arms[i].name);
+    EXPECT_EQ(again.sweeps.empty() ? 0 : again.sweeps[0].arms.size(), file.sweeps.empty() ? 0 : file.sweeps[0].arms.size());
+  }
+  const std::string printed = print_experiment(parsed(full_experiment()));
+  EXPECT_TRUE(contains(printed, "\nsteps = 2  # line 7\n")) << printed;
+  EXPECT_TRUE(contains(printed, "\npooled = \"raw\"  # default\n")) << printed;
+}
+
+TEST(ExperimentFile, DiffersByMeaningAndNamesTheFirstLine) {
+  const auto difference = [](const std::string& run, const std::string& file) {
+    return first_difference(parsed(run).config_json, parsed(file));
+  };
+  const std::string all = full_experiment();
+  EXPECT_EQ(difference(all, "# One more comment.\n\n" + all), "");
+  EXPECT_EQ(difference(all, with_text("steps = 2\ncfg_scale = 4", "cfg_scale = 4.0  # the same\nsteps = 2", all)), "");
+  EXPECT_EQ(difference(all, with_text("weight = [0.5, 1]", "weight = [0.5]", all)), "") << "[tune] decides no cell";
+  EXPECT_EQ(difference(small_experiment, with_text("[\"wrong\"]", "[\"wrong:0.5\"]")),
+            "line 37 (arms.article.lora): the run has [\"wrong\"], the file [\"wrong:0.5\"]");
+  EXPECT_EQ(difference(small_experiment, with_text("steps = 2\ncfg", "steps = 3\ncfg", with_text("rank = 2", "rank = 4"))),
+            "line 4 (default.steps): the run has 2, the file 3");
+  EXPECT_EQ(difference(small_experiment, with_text("\"pizza on a red", "\"pizza on a blue")),
+            "line 10 (prompts.test[1]): the run has {\"group\":\"\",\"prompt\":\"pizza on a red background\"}, the file "
+            "{\"group\":\"\",\"prompt\":\"pizza on a blue background\"}");
+  EXPECT_TRUE(contains(
+      difference(small_experiment, with_text("  \"pizza on a red background\",\n", "")),
+      "(prompts.test[1]): the run has {\"group\":\"\",\"prompt\":\"pizza on a red background\"}, the file nothing there"));
+  EXPECT_TRUE(contains(difference(small_experiment, with_text("[arms.nothing]", "[arms.none]")),
+                       "line 33 (arms.none): the run has it not"));
+  EXPECT_TRUE(contains(difference(small_experiment, with_text("[arms.nothing]\n", "")), "(arms.nothing): the run has "));
+}
 
 }  // namespace
 }  // namespace negativa
