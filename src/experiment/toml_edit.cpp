@@ -9,9 +9,9 @@ namespace negativa {
 
 namespace {
 
-// Of a line from 1; the text's end for lines behind it.
+// Of a line from 1, behind a byte order mark; the text's end for lines behind it.
 size_t begin_of_line(std::string_view text, int line) {
-  size_t at = 0;
+  size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
   for (int i = 1; i < line && at < text.size(); ++i) {
     const size_t end = text.find('\n', at);
     at = end == std::string_view::npos ? text.size() : end + 1;
@@ -108,7 +108,7 @@ Json::json_pointer pointer_of(std::string path) {
 
 // Behind the last line of the table's own values, from the line after its header or from the text's begin.
 size_t end_of_table(std::string_view toml, const TomlPositions& positions, const std::string& table) {
-  size_t end = table.empty() ? 0 : begin_of_line(toml, positions.at(table).line + 1);
+  size_t end = begin_of_line(toml, table.empty() ? 1 : positions.at(table).line + 1);
   for (const auto& [path, position] : positions) {
     if (split(path).table != table || is_header(toml, position)) continue;
     const size_t line_end = toml.find('\n', end_of_value(toml, byte_of(toml, position)));
@@ -135,7 +135,8 @@ std::string with_new_key(const std::string& toml, const TomlPositions& positions
     return toml.substr(0, last + 1) + (last == begin ? " " : ", ") + line + " " + toml.substr(close);
   }
   const size_t end = end_of_table(toml, positions, table);
-  return toml.substr(0, end) + (end > 0 && toml[end - 1] != '\n' ? line_end : "") + line + line_end + toml.substr(end);
+  return toml.substr(0, end) + (end > begin_of_line(toml, 1) && toml[end - 1] != '\n' ? line_end : "") + line + line_end +
+         toml.substr(end);
 }
 
 std::string edited(const std::string& toml, const std::string& key, const std::string& value_toml) {
@@ -155,7 +156,7 @@ std::string with_value(const std::string& toml, const std::string& key, const st
   Json expected = parse_toml(toml, "TOML");
   expected[pointer_of(key)] = parse_toml("value = " + value_toml, key)["value"];
   check(parse_toml(changed, "TOML") == expected, ErrorKind::input,
-        "[TOML] {} cannot be written without changing other values; set it to {} by hand", key, value_toml);
+        "[TOML] {} cannot be written without changing other values; set it by hand", key);
   return changed;
 }
 
