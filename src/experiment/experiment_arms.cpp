@@ -48,6 +48,7 @@ Axis axis_of(const TomlEntry& entry) {
 
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
+  if (value.is_object()) return "same_as_prompt";
   if (!value.is_array()) return value.dump();
   if (value.empty()) return "none";
   std::string text;
