@@ -230,8 +230,15 @@ size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std:
 size_t random_lora(PlanInProgress& progress, const LoraTable& table, int training) {
   const UsedFile of = used_lora(progress, table.random_of, training);
   PlannedCell cell = lora_cell(table.name, CellStage::random_lora, training);
-  cell.inputs = {of.cell};
-  return progress.add(cell, ".safetensors", {CellStage::random_lora, canonical_json({{"seed", training}}), {of.address}}, {});
+  std::vector<RecipeInput> outside;
+  if (of.cell == no_cell)
+    outside.push_back(of.outside);
+  else
+    cell.inputs = {of.cell};
+  const AddressParts parts{CellStage::random_lora, canonical_json({{"seed", training}}), {of.address}};
+  const size_t number = progress.add(cell, ".safetensors", parts, std::move(outside));
+  progress.plan.merges[number] = {{of.cell, of.path, 1}};
+  return number;
 }
 
 size_t merged_lora(PlanInProgress& progress, const LoraTable& table, int training) {
@@ -280,10 +287,24 @@ UsedFile used_cell(PlanInProgress& progress, const std::string& key, const Make&
   const auto found = progress.made.find(key);
   const size_t cell = found != progress.made.end() ? found->second : make();
   progress.made[key] = cell;
-  return {cell, progress.plan.run.cells[cell].address, {}, {}, true};
+  return {cell, progress.plan.run.cells[cell].address, {}, {}, {}};
 }
 
-std::string name_of_embedding(const std::string& text) { return text.substr(0, text.rfind('=')); }
+UsedFile trained_embedding(PlanInProgress& progress, const EmbeddingTable& table, int training) {
+  return used_cell(progress, fmt::format("embedding {} {}", table.name, training), [&] {
+    TrainEmbeddingOptions options = table.train;
+    options.name = word_of(table);
+    PlannedCell cell;
+    cell.stage = CellStage::embedding;
+    cell.name = table.name;
+    cell.training = training;
+    cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table.name), training);
+    const TrainingCell of{static_cast<size_t>(&table - progress.file.embeddings.data()), options.step.steps,
+                          options.step.seed + static_cast<uint64_t>(training), ""};
+    const TrainingPrint print = training_print(progress, table.set, options, to_json(fields_of(options)));
+    return add_training(progress, cell, print, of, no_cell);
+  });
+}
 
 }  // namespace
 
@@ -308,29 +329,18 @@ UsedFile used_lora(PlanInProgress& progress, const std::string& name, int traini
 }
 
 UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int training) {
-  const EmbeddingTable* table = find_table(progress.file.embeddings, name_of_embedding(text));
-  if (!table) return outside_file(progress, parse_embedding_spec(text).path, false);
-  if (!table->file.empty()) return outside_file(progress, table->file, false);
-  return used_cell(progress, fmt::format("embedding {} {}", table->name, training), [&] {
-    TrainEmbeddingOptions options = table->train;
-    options.name = word_of(*table);
-    PlannedCell cell;
-    cell.stage = CellStage::embedding;
-    cell.name = table->name;
-    cell.training = training;
-    cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table->name), training);
-    const TrainingCell of{static_cast<size_t>(table - progress.file.embeddings.data()), options.step.steps,
-                          options.step.seed + static_cast<uint64_t>(training), ""};
-    const TrainingPrint print = training_print(progress, table->set, options, to_json(fields_of(options)));
-    return add_training(progress, cell, print, of, no_cell);
-  });
+  const EmbeddingTable* table = find_table(progress.file.embeddings, text);
+  const EmbeddingSpec spec = table ? EmbeddingSpec{table->file, word_of(*table)} : parse_embedding_spec(text);
+  UsedFile used = spec.path.empty() ? trained_embedding(progress, *table, training) : outside_file(progress, spec.path, false);
+  used.word = spec.name.value_or(spec.path.stem().string());
+  return used;
 }
 
 bool has_training(const ExperimentFile& file, const DrawOptions& draw) {
   for (const auto& text : draw.picture.lora)
     if (is_trained(file, parse_lora_spec(text).path.string())) return true;
   for (const auto& text : draw.model.embedding) {
-    const EmbeddingTable* table = find_table(file.embeddings, name_of_embedding(text));
+    const EmbeddingTable* table = find_table(file.embeddings, text);
     if (table && table->file.empty()) return true;
   }
   return false;

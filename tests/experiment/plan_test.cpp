@@ -1,0 +1,211 @@
+#include "experiment/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/temporary_folder.h"
+#include "engine/test_engine.h"
+#include "experiment_text.h"
+
+namespace negativa {
+namespace {
+
+namespace fs = std::filesystem;
+
+using test::small_experiment;
+using test::with_more;
+using test::with_text;
+
+ExperimentPlan plan_of(const ExperimentFile& file, const RunPlan* earlier = nullptr) {
+  static const PlannedJudge judge = plan_judge(test::engine(), test::parsed(small_experiment), {}, test::nobody());
+  auto plan = plan_experiment(test::engine(), {file, judge, earlier}, test::nobody());
+  plan.run.check_whole("plan");
+  return plan;
+}
+ExperimentPlan plan_of(const std::string& text) { return plan_of(test::parsed(text)); }
+
+// Addresses by "stage arm prompt replicate training name", which is what a person calls a cell.
+std::map<std::string, std::string> addresses(const RunPlan& run) {
+  std::map<std::string, std::string> named;
+  std::map<std::string, int> numbers;
+  for (const auto& cell : run.cells) {
+    std::string name = stage_name(cell.stage);
+    name += " " + (cell.arm >= 0 ? run.arms[static_cast<size_t>(cell.arm)].name : cell.name);
+    if (cell.prompt >= 0) name += " " + run.prompts[static_cast<size_t>(cell.prompt)].text;
+    name += fmt::format(" r{} t{}", cell.replicate, cell.training);
+    name += fmt::format(" #{}", numbers[name]++);
+    named[name] = cell.address;
+  }
+  return named;
+}
+
+// Names of cells that are in both and have other addresses.
+std::set<std::string> changed(const ExperimentPlan& a, const ExperimentPlan& b) {
+  const auto before = addresses(a.run), after = addresses(b.run);
+  std::set<std::string> names;
+  for (const auto& [name, address] : before)
+    if (const auto found = after.find(name); found != after.end() && found->second != address) names.insert(name);
+  return names;
+}
+
+std::vector<const PlannedCell*> cells_of(const ExperimentPlan& plan, CellStage stage, const std::string& name) {
+  std::vector<const PlannedCell*> cells;
+  for (const auto& cell : plan.run.cells) {
+    const std::string& own = cell.arm >= 0 ? plan.run.arms[static_cast<size_t>(cell.arm)].name : cell.name;
+    if (cell.stage == stage && own == name) cells.push_back(&cell);
+  }
+  return cells;
+}
+
+std::set<std::string> files_of(const ExperimentPlan& plan, CellStage stage, const std::string& name) {
+  std::set<std::string> files;
+  for (const auto* cell : cells_of(plan, stage, name)) files.insert(cell->file);
+  return files;
+}
+
+TEST(Plan, HasEveryCellOfTheExperimentInAnOrderInWhichItCanBeMade) {
+  const auto plan = plan_of(small_experiment);
+  std::map<CellStage, int> count;
+  for (const auto& cell : plan.run.cells) ++count[cell.stage];
+  EXPECT_EQ(count[CellStage::set_picture], 4);
+  EXPECT_EQ(count[CellStage::set], 1);
+  EXPECT_EQ(count[CellStage::lora], 3) << "two checkpoints and the last";
+  EXPECT_EQ(count[CellStage::random_lora], 1);
+  EXPECT_EQ(count[CellStage::embedding], 1);
+  EXPECT_EQ(count[CellStage::picture], 8);
+  EXPECT_EQ(count[CellStage::metrics], 8);
+  EXPECT_EQ(plan.run.prompts.size(), 2u);
+  EXPECT_TRUE(plan.run.counts_test_run);
+  EXPECT_EQ(plan.run.arms[0].trainings, 0);
+  EXPECT_EQ(plan.run.arms[1].trainings, 1);
+  EXPECT_EQ(plan_of(small_experiment).run.hash(), plan.run.hash());
+}
+
+TEST(Plan, AddsAnArmWithoutChangingTheAddressOfAnyOtherCell) {
+  const auto before = plan_of(small_experiment);
+  const auto after = plan_of(with_more("[arms.word]\nnegative_prompt = \"wrong\"\n"));
+  EXPECT_TRUE(changed(before, after).empty());
+  EXPECT_EQ(after.run.cells.size(), before.run.cells.size() + 4) << "two pictures and their metrics";
+  const auto sweep =
+      plan_of(with_more("[sweeps.cfg]\narms = [\"nothing\"]\ncfg_scale = [3]\n[analysis]\nprimary = \"article - nothing\"\n"));
+  EXPECT_TRUE(changed(before, sweep).empty());
+  EXPECT_EQ(sweep.run.cells.size(), before.run.cells.size() + 4);
+}
+
+TEST(Plan, ChangesTheAddressOfWhatASettingDecidesAndOfNothingElse) {
+  const auto before = plan_of(small_experiment);
+  const auto arm =
+      changed(before, plan_of(with_text("\"wrong\"\nlora = [\"wrong\"]", "\"wrong\"\ncfg_scale = 5\nlora = [\"wrong\"]")));
+  EXPECT_EQ(arm.size(), 4u);
+  for (const auto& name : arm) EXPECT_TRUE(contains(name, " article ")) << name;
+  const auto all = changed(before, plan_of(with_text("cfg_scale = 4\n", "cfg_scale = 5\n")));
+  EXPECT_EQ(all.size(), 16u) << "pictures and metrics; the set has its own guidance scales";
+  const auto lora = changed(before, plan_of(with_text("rank = 2", "rank = 3")));
+  for (const auto& name : lora)
+    EXPECT_FALSE(contains(name, "nothing") || contains(name, "embedd") || name.starts_with("set")) << name;
+  EXPECT_EQ(lora.size(), 4u + 8u) << "three checkpoints, the random LoRA, two arms";
+  const auto set = changed(before, plan_of(with_text("caption = \"wrong\"", "caption = \"bad\"")));
+  EXPECT_FALSE(set.contains("set-picture wrong r-1 t-1 #0"));
+  EXPECT_TRUE(set.contains("set wrong r-1 t-1 #0"));
+  EXPECT_EQ(set.size(), 1u + 4u + 1u + 12u);
+  EXPECT_TRUE(changed(before, plan_of(with_text("# The arms.", "# Arms.\n"))).empty());
+}
+
+TEST(Plan, DrawsPicturesOfTheSameSettingsOnce) {
+  const auto plan =
+      plan_of(with_more("[arms.again]\nlora = [\"wrong\"]\nnegative_prompt = \"wrong\"\n[sets.again]\nkeywords = [\"blurry\", "
+                        "\"ugly\"]\ncfg_scale = [4, 6]\ncaption = \"bad\"\n[loras.again]\nset = \"again\"\nsteps = "
+                        "1\n[arms.other]\nlora = [\"again\"]\n"));
+  EXPECT_EQ(files_of(plan, CellStage::picture, "again"), files_of(plan, CellStage::picture, "article"));
+  EXPECT_NE(files_of(plan, CellStage::picture, "again"), files_of(plan, CellStage::picture, "nothing"));
+  const auto first = cells_of(plan, CellStage::set_picture, "wrong"), second = cells_of(plan, CellStage::set_picture, "again");
+  ASSERT_EQ(first.size(), 4u);
+  ASSERT_EQ(second.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(first[i]->address, second[i]->address);
+    EXPECT_NE(first[i]->file, second[i]->file) << "each folder has all of its set's pictures";
+  }
+}
+
+TEST(Plan, GivesEveryArmTheNoiseOfItsPromptAndReplicate) {
+  const auto plan = plan_of(with_text("seed = 1", "seed = 1\nreplicates = 2", with_more("[arms.tune]\nprompts = \"tune\"\n")));
+  std::map<std::pair<int, int>, std::set<uint64_t>> seeds;
+  std::set<uint64_t> all;
+  for (const auto& [number, picture] : plan.pictures) {
+    const auto& cell = plan.run.cells[number];
+    if (cell.stage != CellStage::picture) continue;
+    seeds[{cell.prompt, cell.replicate}].insert(picture.picture.seed.value());
+    all.insert(picture.picture.seed.value());
+  }
+  EXPECT_EQ(seeds.size(), 6u);
+  for (const auto& [place, own] : seeds) EXPECT_EQ(own.size(), 1u);
+  EXPECT_EQ(all.size(), 6u);
+  const auto more = plan_of(with_text("seed = 1", "seed = 1\nreplicates = 3"));
+  EXPECT_EQ(more.run.prompts[0].noise_seeds[1], plan.run.prompts[0].noise_seeds[1]);
+  EXPECT_NE(plan_of(with_text("seed = 1", "seed = 2")).run.prompts[0].noise_seeds[0], plan.run.prompts[0].noise_seeds[0]);
+}
+
+TEST(Plan, KeepsSeedsThatAnEarlierPlanDrew) {
+  const auto file = test::parsed(with_text("seed = 1\n", "replicates = 2\n"));
+  const auto first = plan_of(file), other = plan_of(file);
+  EXPECT_NE(first.run.base_seeds, other.run.base_seeds);
+  EXPECT_NE(first.run.base_seeds[0], first.run.base_seeds[1]);
+  EXPECT_EQ(plan_of(file, &first.run).run.hash(), first.run.hash());
+  const auto more = plan_of(test::parsed(with_text("seed = 1\n", "replicates = 3\n")), &first.run);
+  ASSERT_EQ(more.run.base_seeds.size(), 3u);
+  EXPECT_TRUE(std::equal(first.run.base_seeds.begin(), first.run.base_seeds.end(), more.run.base_seeds.begin()));
+  EXPECT_TRUE(changed(first, more).empty());
+}
+
+TEST(Plan, TrainsEveryLoraSoOftenWithSeedsOfItsOwn) {
+  const auto plan = plan_of(with_text("seed = 1", "seed = 1\ntraining_seeds = 2", with_text("rank = 2", "rank = 2\nseed = 5")));
+  std::set<uint64_t> seeds;
+  for (const auto& [number, training] : plan.trainings)
+    if (plan.run.cells[number].name == "wrong") seeds.insert(training.seed);
+  EXPECT_EQ(seeds, (std::set<uint64_t>{5, 6}));
+  EXPECT_EQ(cells_of(plan, CellStage::picture, "article").size(), 4u);
+  EXPECT_EQ(files_of(plan, CellStage::picture, "article").size(), 4u);
+  EXPECT_EQ(cells_of(plan, CellStage::picture, "random").size(), 4u);
+  EXPECT_EQ(cells_of(plan, CellStage::picture, "nothing").size(), 2u);
+}
+
+TEST(Plan, TakesFilesByTheirBytesWhateverTheyAreCalled) {
+  TemporaryFolder folder;
+  const fs::path kept = test::source_folder() / "tests/golden";
+  write_atomically(folder / "a.safetensors", "one");
+  write_atomically(folder / "b.safetensors", "one");
+  write_atomically(folder / "c.safetensors", "two");
+  const auto plan = [&](const std::string& file) {
+    return plan_of(
+        parse_experiment(with_more("[loras.kept]\nfile = \"" + file +
+                                   "\"\n[loras.of-kept]\nrandom_of = \"kept\"\n[loras.sum]\nmerge = [\"kept:0.5\", \"wrong:1\"]\n"
+                                   "[embeddings.word]\nfile = \"" +
+                                   file +
+                                   "\"\n[arms.kept]\nlora = [\"kept:0.5\"]\n[arms.of-kept]\nlora = [\"of-kept\"]\n"
+                                   "[arms.sum]\nlora = [\"sum\"]\n[arms.word]\nembedding = [\"word\"]\n[arms.plain]\nlora = [\"" +
+                                   file + ":0.5\"]\n"),
+                         folder / "x.toml"));
+  };
+  const auto a = plan("a.safetensors");
+  EXPECT_TRUE(changed(a, plan("b.safetensors")).empty());
+  const auto other = changed(a, plan("c.safetensors"));
+  EXPECT_EQ(other.size(), 5u * 4 + 2) << "five arms, the random LoRA and the sum";
+  EXPECT_EQ(files_of(a, CellStage::picture, "kept"), files_of(a, CellStage::picture, "plain"));
+  EXPECT_EQ(a.run.arms[4].name, "kept");
+  EXPECT_EQ(a.run.arms[4].trainings, 0);
+  EXPECT_EQ(a.run.arms[5].trainings, 1);
+}
+
+TEST(Plan, NamesTheArmThatCannotBeDrawn) {
+  const auto refused = [](const std::string& line) {
+    return error_of(ErrorKind::input, [&] { plan_of(with_text("[arms.nothing]", "[arms.nothing]\n" + line)); });
+  };
+  EXPECT_TRUE(contains(refused("guidance_interval = \"1:0\""), "arms.nothing"));
+  EXPECT_TRUE(contains(refused("width = 17"), "arms.nothing"));
+  EXPECT_TRUE(contains(refused("model = \"nowhere\""), "nowhere"));
+}
+
+}  // namespace
+}  // namespace negativa
