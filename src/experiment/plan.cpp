@@ -103,7 +103,7 @@ PlannedArm planned_arm(PlanInProgress& progress, const ArmTable& arm) {
   planned.name = arm.name;
   planned.overrides_json = arm.overrides_json;
   planned.settings_json = arm_settings(progress, arm);
-  planned.trainings = has_training(progress.file, arm.draw) ? static_cast<int>(arm.training_seeds) : 0;
+  planned.trainings = has_trained(progress.file, arm.draw) ? static_cast<int>(arm.training_seeds) : 0;
   planned.replicates = static_cast<int>(arm.replicates);
   planned.list = arm.list;
   return planned;

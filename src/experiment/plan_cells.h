@@ -58,9 +58,6 @@ size_t set_cell(PlanInProgress& progress, const std::string& name);
 UsedFile used_lora(PlanInProgress& progress, const std::string& name, int training);
 UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int training);
 
-// Whether anything trained is in it. Adds no cell.
-bool has_training(const ExperimentFile& file, const DrawOptions& draw);
-
 // The word that a prompt uses for an embedding of [embeddings].
 std::string word_of(const EmbeddingTable& table);
 

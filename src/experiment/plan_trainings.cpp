@@ -115,6 +115,15 @@ size_t drawn_set(PlanInProgress& progress, const SetSpec& spec) {
   return number;
 }
 
+void check_captions(const ExperimentFile& file, const std::string& set, const std::vector<std::string>& captions) {
+  const std::set<std::string> all(captions.begin(), captions.end());
+  for (const auto& [name, prompts] : file.prompts.lists)
+    for (const auto& prompt : prompts)
+      check(!all.contains(prompt.text), ErrorKind::input,
+            "[sets.{}] the caption {} stands in the list {} too: what is trained on cannot be asked about", set,
+            json_excerpt(prompt.text), name);
+}
+
 // Pictures and captions as they are now: others are another set.
 size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
   SetCell set{spec.options.folder, {}, {}, {}};
@@ -133,6 +142,7 @@ size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
     outside.push_back(recipe_input("picture", set.folder / name, progress.hashing()));
     hashes.push_back(outside.back().sha256);
   }
+  check_captions(progress.file, spec.name, set.captions);
   const AddressParts parts{CellStage::set, canonical_json({{"captions", set.captions}, {"names", set.files}}), hashes};
   PlannedCell cell;
   cell.name = spec.name;
@@ -264,14 +274,6 @@ size_t merged_lora(PlanInProgress& progress, const LoraTable& table, int trainin
   return number;
 }
 
-bool is_trained(const ExperimentFile& file, const std::string& name) {
-  const LoraTable* table = find_table(file.loras, name.substr(0, name.find('@')));
-  if (!table || !table->file.empty()) return false;
-  return table->merge.empty() || std::any_of(table->merge.begin(), table->merge.end(), [&](const std::string& text) {
-           return is_trained(file, parse_weighted_lora(text, "merge").path.string());
-         });
-}
-
 UsedFile outside_file(PlanInProgress& progress, const fs::path& path, bool is_lora) {
   const auto found = progress.files.find(path.string());
   if (found != progress.files.end()) return found->second;
@@ -334,16 +336,6 @@ UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int t
   UsedFile used = spec.path.empty() ? trained_embedding(progress, *table, training) : outside_file(progress, spec.path, false);
   used.word = spec.name.value_or(spec.path.stem().string());
   return used;
-}
-
-bool has_training(const ExperimentFile& file, const DrawOptions& draw) {
-  for (const auto& text : draw.picture.lora)
-    if (is_trained(file, parse_lora_spec(text).path.string())) return true;
-  for (const auto& text : draw.model.embedding) {
-    const EmbeddingTable* table = find_table(file.embeddings, text);
-    if (table && table->file.empty()) return true;
-  }
-  return false;
 }
 
 TrainModelOptions training_model(const ModelOptions& draw, TrainModelOptions own) {

@@ -213,8 +213,16 @@ std::optional<Calibration> made_calibration(Engine& engine, const ExperimentRun&
   return Calibration::from_text(read_file(store.path(cell)), cell.file);
 }
 
-// Two plans of the same TOML differ by what stands outside it.
+bool has_other_order(const RunPlan& frozen, const RunPlan& plan) {
+  const auto same = [](const PlannedArm& a, const PlannedArm& b) { return a.name == b.name; };
+  return std::is_permutation(frozen.arms.begin(), frozen.arms.end(), plan.arms.begin(), plan.arms.end(), same) &&
+         !std::equal(frozen.arms.begin(), frozen.arms.end(), plan.arms.begin(), plan.arms.end(), same);
+}
+
+// Two plans of the same TOML differ by the order of its arms or by what stands outside it.
 std::string difference_of_inputs(const RunPlan& frozen, const RunPlan& plan) {
+  if (has_other_order(frozen, plan))
+    return "has its arms in another order than the run, and the first is what others are compared with";
   for (const auto& input : plan.inputs) {
     const auto same = [&](const RecipeInput& other) { return other.role == input.role && other.name == input.name; };
     const auto found = std::find_if(frozen.inputs.begin(), frozen.inputs.end(), same);

@@ -198,6 +198,53 @@ TEST(Plan, TakesFilesByTheirBytesWhateverTheyAreCalled) {
   EXPECT_EQ(a.run.arms[5].trainings, 1);
 }
 
+TEST(Plan, IsTheSameWhereverItsFilesLie) {
+  const auto hash_in = [](const fs::path& folder) {
+    make_folder(folder / "mine");
+    fs::copy_file(test::source_folder() / "models/emoji-xl/reference/000.png", folder / "mine/a.png");
+    write_atomically(folder / "a.safetensors", "one");
+    const std::string more =
+        "[sets.mine]\nfolder = \"mine\"\ncaption = \"mine\"\n[loras.mine]\nset = \"mine\"\n[loras.file]\nfile = "
+        "\"a.safetensors\"\n"
+        "[arms.mine]\nlora = [\"mine\", \"file:0.5\", \"./a.safetensors:1:negative\"]\nembedding = [\"a.safetensors=<a>\", "
+        "\"a.safetensors\"]\n";
+    return plan_of(parse_experiment(with_more(more), folder / "x.toml")).run.hash();
+  };
+  TemporaryFolder one, two;
+  EXPECT_EQ(hash_in(one.path()), hash_in(two / "far/away"));
+}
+
+TEST(Plan, PartsPicturesByTheWordOfTheirEmbedding) {
+  TemporaryFolder folder;
+  write_atomically(folder / "a.safetensors", "one");
+  const auto plan = [&](const std::string& table, const std::string& use) {
+    return plan_of(parse_experiment(with_more("[embeddings.word]\n" + table + "[arms.word]\nembedding = [\"" + use + "\"]\n"),
+                                    folder / "x.toml"));
+  };
+  const std::string file = "file = \"a.safetensors\"\n";
+  const auto kept = plan(file, "word");
+  EXPECT_EQ(changed(kept, plan(file + "name = \"<other>\"\n", "word")).size(), 4u);
+  EXPECT_TRUE(changed(kept, plan(file, "a.safetensors=<word>")).empty()) << "the same file under the same word";
+  EXPECT_EQ(changed(kept, plan(file, "a.safetensors")).size(), 4u) << "the file's own word";
+  const auto trained = plan("set = \"wrong\"\nsteps = 2\n", "word");
+  EXPECT_EQ(changed(trained, plan("set = \"wrong\"\nsteps = 2\nname = \"<other>\"\n", "word")).size(), 1u + 4u);
+}
+
+TEST(Plan, RefusesPicturesOfAPersonWhoseCaptionsAreAskedAbout) {
+  TemporaryFolder folder;
+  make_folder(folder / "mine");
+  fs::copy_file(test::source_folder() / "models/emoji-xl/reference/000.png", folder / "mine/a.png");
+  const auto plan = [&](const std::string& caption) {
+    write_atomically(folder / "mine/a.txt", caption);
+    return plan_of(parse_experiment(
+        with_more("[sets.mine]\nfolder = \"mine\"\n[loras.mine]\nset = \"mine\"\n[arms.mine]\nlora = [\"mine\"]\n"),
+        folder / "x.toml"));
+  };
+  EXPECT_EQ(plan("cat").sets.size(), 2u);
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { plan("pizza on a red background"); }),
+                       "[sets.mine] the caption \"pizza on a red background\" stands in the list test"));
+}
+
 TEST(Plan, NamesTheArmThatCannotBeDrawn) {
   const auto refused = [](const std::string& line) {
     return error_of(ErrorKind::input, [&] { plan_of(with_text("[arms.nothing]", "[arms.nothing]\n" + line)); });
