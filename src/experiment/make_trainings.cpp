@@ -44,11 +44,13 @@ void set_up(const MakerRun& run, size_t cell, TrainOptions& options) {
   make_folder(options.run.out.parent_path());
 }
 
-// One text for all pictures is the trigger phrase that the file's header names.
+// One text for all pictures is the trigger phrase that the file's header names. Pictures in folders inside the set's are found by
+// its list of captions alone.
 void set_captions(const SetCell& set, TrainDataOptions& data) {
   const bool is_one = std::adjacent_find(set.captions.begin(), set.captions.end(), std::not_equal_to<>()) == set.captions.end();
-  data.captions = !is_one;
-  data.prompt = is_one ? set.captions.front() : "";
+  const auto in_folder = [](const std::string& name) { return name.find('/') != std::string::npos; };
+  data.captions = !is_one || std::any_of(set.files.begin(), set.files.end(), in_folder);
+  data.prompt = data.captions ? "" : set.captions.front();
 }
 
 void keep(const MakerRun& run, size_t cell, CellRecord record, const TrainReport& report, double seconds) {

@@ -129,10 +129,13 @@ size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
   SetCell set{spec.options.folder, {}, {}, {}};
   StoredNames stored;
   const auto listed = read_metadata_captions(set.folder, stored);
+  std::set<std::string> names;  // as open_dataset finds them
   for (const auto& entry : fs::directory_iterator(set.folder))
     if (entry.is_regular_file() && has_picture_name(entry.path()) && !entry.path().filename().string().starts_with("."))
-      set.files.push_back(entry.path().filename().string());
-  std::sort(set.files.begin(), set.files.end());
+      names.insert(entry.path().filename().string());
+  if (spec.options.caption.empty())
+    for (const auto& [name, caption] : listed) names.insert(name);
+  set.files.assign(names.begin(), names.end());
   check(!set.files.empty(), ErrorKind::input, "[sets.{}] {} has no pictures, expected PNG, JPEG or WebP files", spec.name,
         set.folder.string());
   std::vector<RecipeInput> outside;
