@@ -22,15 +22,16 @@ fs::path folder_of(const MakerRun& run, size_t cell) {
   return run.store.path(run.plan.run.cells[run.plan.run.cells[cell].inputs.front()]).parent_path();
 }
 
-// Where the training is at work. A checkpoint whose training has gone on begins one of its own.
+// Where the training is at work. A checkpoint whose training has gone on begins one of its own, under the same name, which the
+// file's header has.
 fs::path work_file(const MakerRun& run, size_t cell) {
   const TrainingCell& training = run.plan.trainings.at(cell);
-  const fs::path folder = run.store.folder();
+  const fs::path file = run.store.folder() / (training.work + ".safetensors");
   for (const auto& [other, sibling] : run.plan.trainings)
     if (sibling.work == training.work && sibling.steps > training.steps &&
         run.store.state(run.plan.run.cells[other]) == CellState::whole)
-      return folder / fmt::format("{}-{}.safetensors", training.work, training.steps);
-  return folder / (training.work + ".safetensors");
+      return file.parent_path() / std::to_string(training.steps) / file.filename();
+  return file;
 }
 
 void set_up(const MakerRun& run, size_t cell, TrainOptions& options) {
