@@ -268,13 +268,15 @@ void expect_refused(const std::vector<Bad>& cases) {
   }
 }
 
-TEST(ExperimentFile, NamesTheNearestOfAnUnknownKeyInEveryTable) { expect_refused(unknown_keys()); }
-TEST(ExperimentFile, RefusesArmsThatCannotBeDrawn) { expect_refused(wrong_arms()); }
-TEST(ExperimentFile, RefusesPromptsThatWouldSpoilTheVerdict) { expect_refused(wrong_prompts()); }
-TEST(ExperimentFile, RefusesSetsThatCannotBeTrainedOn) { expect_refused(wrong_sets()); }
-TEST(ExperimentFile, RefusesLorasAndEmbeddingsThatNobodyCanMake) { expect_refused(wrong_loras()); }
-TEST(ExperimentFile, RefusesSweepsTuningAndDifferencesOfWhatIsNotThere) { expect_refused(wrong_sweeps_and_tuning()); }
-TEST(ExperimentFile, SaysWhereWhatIsNoTomlBreaks) { expect_refused(no_toml()); }
+TEST(ExperimentFile, IsRefusedInOneLineThatNamesFileLineKeyAndTheNearestName) {
+  expect_refused(unknown_keys());
+  expect_refused(wrong_arms());
+  expect_refused(wrong_prompts());
+  expect_refused(wrong_sets());
+  expect_refused(wrong_loras());
+  expect_refused(wrong_sweeps_and_tuning());
+  expect_refused(no_toml());
+}
 
 TEST(ExperimentFile, NamesTheFileThatCannotBeRead) {
   TemporaryFolder folder;

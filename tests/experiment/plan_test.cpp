@@ -65,7 +65,7 @@ std::set<std::string> files_of(const ExperimentPlan& plan, CellStage stage, cons
   return files;
 }
 
-TEST(Plan, HasEveryCellOfTheExperimentInAnOrderInWhichItCanBeMade) {
+void check_counts() {
   const auto plan = plan_of(small_experiment);
   std::map<CellStage, int> count;
   for (const auto& cell : plan.run.cells) ++count[cell.stage];
@@ -83,7 +83,7 @@ TEST(Plan, HasEveryCellOfTheExperimentInAnOrderInWhichItCanBeMade) {
   EXPECT_EQ(plan_of(small_experiment).run.hash(), plan.run.hash());
 }
 
-TEST(Plan, AddsAnArmWithoutChangingTheAddressOfAnyOtherCell) {
+void check_added_arm() {
   const auto before = plan_of(small_experiment);
   const auto after = plan_of(with_more("[arms.word]\nnegative_prompt = \"wrong\"\n"));
   EXPECT_TRUE(changed(before, after).empty());
@@ -94,7 +94,7 @@ TEST(Plan, AddsAnArmWithoutChangingTheAddressOfAnyOtherCell) {
   EXPECT_EQ(sweep.run.cells.size(), before.run.cells.size() + 4);
 }
 
-TEST(Plan, ChangesTheAddressOfWhatASettingDecidesAndOfNothingElse) {
+void check_changed_settings() {
   const auto before = plan_of(small_experiment);
   const auto arm =
       changed(before, plan_of(with_text("\"wrong\"\nlora = [\"wrong\"]", "\"wrong\"\ncfg_scale = 5\nlora = [\"wrong\"]")));
@@ -113,7 +113,7 @@ TEST(Plan, ChangesTheAddressOfWhatASettingDecidesAndOfNothingElse) {
   EXPECT_TRUE(changed(before, plan_of(with_text("# The arms.", "# Arms.\n"))).empty());
 }
 
-TEST(Plan, DrawsPicturesOfTheSameSettingsOnce) {
+void check_shared_files() {
   const auto plan =
       plan_of(with_more("[arms.again]\nlora = [\"wrong\"]\nnegative_prompt = \"wrong\"\n[sets.again]\nkeywords = [\"blurry\", "
                         "\"ugly\"]\ncfg_scale = [4, 6]\ncaption = \"bad\"\n[loras.again]\nset = \"again\"\nsteps = "
@@ -129,7 +129,7 @@ TEST(Plan, DrawsPicturesOfTheSameSettingsOnce) {
   }
 }
 
-TEST(Plan, GivesEveryArmTheNoiseOfItsPromptAndReplicate) {
+void check_noise() {
   const auto plan = plan_of(with_text("seed = 1", "seed = 1\nreplicates = 2", with_more("[arms.tune]\nprompts = \"tune\"\n")));
   std::map<std::pair<int, int>, std::set<uint64_t>> seeds;
   std::set<uint64_t> all;
@@ -147,7 +147,7 @@ TEST(Plan, GivesEveryArmTheNoiseOfItsPromptAndReplicate) {
   EXPECT_NE(plan_of(with_text("seed = 1", "seed = 2")).run.prompts[0].noise_seeds[0], plan.run.prompts[0].noise_seeds[0]);
 }
 
-TEST(Plan, KeepsSeedsThatAnEarlierPlanDrew) {
+void check_drawn_seeds() {
   const auto file = test::parsed(with_text("seed = 1\n", "replicates = 2\n"));
   const auto first = plan_of(file), other = plan_of(file);
   EXPECT_NE(first.run.base_seeds, other.run.base_seeds);
@@ -159,7 +159,7 @@ TEST(Plan, KeepsSeedsThatAnEarlierPlanDrew) {
   EXPECT_TRUE(changed(first, more).empty());
 }
 
-TEST(Plan, TrainsEveryLoraSoOftenWithSeedsOfItsOwn) {
+void check_training_seeds() {
   const auto plan = plan_of(with_text("seed = 1", "seed = 1\ntraining_seeds = 2", with_text("rank = 2", "rank = 2\nseed = 5")));
   std::set<uint64_t> seeds;
   for (const auto& [number, training] : plan.trainings)
@@ -171,7 +171,7 @@ TEST(Plan, TrainsEveryLoraSoOftenWithSeedsOfItsOwn) {
   EXPECT_EQ(cells_of(plan, CellStage::picture, "nothing").size(), 2u);
 }
 
-TEST(Plan, TakesFilesByTheirBytesWhateverTheyAreCalled) {
+void check_files_from_outside() {
   TemporaryFolder folder;
   const fs::path kept = test::source_folder() / "tests/golden";
   write_atomically(folder / "a.safetensors", "one");
@@ -198,7 +198,7 @@ TEST(Plan, TakesFilesByTheirBytesWhateverTheyAreCalled) {
   EXPECT_EQ(a.run.arms[5].trainings, 1);
 }
 
-TEST(Plan, IsTheSameWhereverItsFilesLie) {
+void check_places() {
   const auto hash_in = [](const fs::path& folder) {
     make_folder(folder / "mine");
     fs::copy_file(test::source_folder() / "models/emoji-xl/reference/000.png", folder / "mine/a.png");
@@ -214,7 +214,7 @@ TEST(Plan, IsTheSameWhereverItsFilesLie) {
   EXPECT_EQ(hash_in(one.path()), hash_in(two / "far/away"));
 }
 
-TEST(Plan, PartsPicturesByTheWordOfTheirEmbedding) {
+void check_words_of_embeddings() {
   TemporaryFolder folder;
   write_atomically(folder / "a.safetensors", "one");
   const auto plan = [&](const std::string& table, const std::string& use) {
@@ -230,7 +230,7 @@ TEST(Plan, PartsPicturesByTheWordOfTheirEmbedding) {
   EXPECT_EQ(changed(trained, plan("set = \"wrong\"\nsteps = 2\nname = \"<other>\"\n", "word")).size(), 1u + 4u);
 }
 
-TEST(Plan, RefusesPicturesOfAPersonWhoseCaptionsAreAskedAbout) {
+void check_captions_of_a_folder() {
   TemporaryFolder folder;
   make_folder(folder / "mine");
   fs::copy_file(test::source_folder() / "models/emoji-xl/reference/000.png", folder / "mine/a.png");
@@ -245,13 +245,37 @@ TEST(Plan, RefusesPicturesOfAPersonWhoseCaptionsAreAskedAbout) {
                        "[sets.mine] the caption \"pizza on a red background\" stands in the list test"));
 }
 
-TEST(Plan, NamesTheArmThatCannotBeDrawn) {
+void check_refused_arms() {
   const auto refused = [](const std::string& line) {
     return error_of(ErrorKind::input, [&] { plan_of(with_text("[arms.nothing]", "[arms.nothing]\n" + line)); });
   };
   EXPECT_TRUE(contains(refused("guidance_interval = \"1:0\""), "arms.nothing"));
   EXPECT_TRUE(contains(refused("width = 17"), "arms.nothing"));
   EXPECT_TRUE(contains(refused("model = \"nowhere\""), "nowhere"));
+}
+
+TEST(Plan, ChangesAnAddressWhereWhatDecidesTheCellChangesAndNowhereElse) {
+  check_added_arm();
+  check_changed_settings();
+  check_words_of_embeddings();
+}
+
+TEST(Plan, TakesFilesByTheirBytesWhereverTheyLie) {
+  check_files_from_outside();
+  check_places();
+  check_captions_of_a_folder();
+  check_refused_arms();
+}
+
+TEST(Plan, GivesThePicturesOfARowTheSameNoise) {
+  check_noise();
+  check_drawn_seeds();
+  check_training_seeds();
+}
+
+TEST(Plan, HasEveryCellOnce) {
+  check_counts();
+  check_shared_files();
 }
 
 }  // namespace

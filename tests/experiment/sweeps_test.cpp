@@ -26,7 +26,7 @@ Names columns(const std::string& lines, const std::string& text = test::small_ex
   return names_of(sweep_of(lines, text));
 }
 
-TEST(Sweeps, CrossTheirAxesForEveryArmInTheOrderOfTheFile) {
+void check_crossed_axes() {
   const auto sweep = sweep_of("arms = [\"article\", \"nothing\"]\nsteps = [2, 3]\ncfg_scale = [5, 6.5]\n");
   EXPECT_EQ(names_of(sweep),
             (Names{"s/article/steps=2,cfg_scale=5", "s/article/steps=2,cfg_scale=6.5", "s/article/steps=3,cfg_scale=5",
@@ -43,12 +43,12 @@ TEST(Sweeps, CrossTheirAxesForEveryArmInTheOrderOfTheFile) {
   EXPECT_FALSE(sweep.arms[4].draw.picture.negative_prompt.has_value());
 }
 
-TEST(Sweeps, LeaveOutTheCombinationThatIsTheArmItself) {
+void check_own_combination() {
   EXPECT_EQ(columns("arms = [\"nothing\"]\ncfg_scale = [3, 4]\n"), Names{"s/nothing/cfg_scale=3"});
   EXPECT_EQ(columns("cfg_scale = [4.0, 5]\n"), Names{"s/cfg_scale=5"});
 }
 
-TEST(Sweeps, HaveAColumnWithNoneOfItWhereNoArmHasItsPictures) {
+void check_plain_column() {
   EXPECT_EQ(columns("cfg_scale = [3]\n"), Names{"s/cfg_scale=3"}) << "[arms.nothing] is the default";
   const std::string without = with_text("[arms.nothing]\n", "");
   EXPECT_EQ(columns("cfg_scale = [3]\n", without), (Names{"s/default", "s/cfg_scale=3"}));
@@ -67,7 +67,7 @@ TEST(Sweeps, HaveAColumnWithNoneOfItWhereNoArmHasItsPictures) {
   EXPECT_EQ(plain.of_arm, (Names{"", ""}));
 }
 
-TEST(Sweeps, TakeListOptionsAsAxesOfLists) {
+void check_list_options() {
   const auto sweep = sweep_of("lora = [\"wrong:0.5\", \"wrong@2\", [\"wrong\", \"random:-1\"], []]\n");
   EXPECT_EQ(names_of(sweep), (Names{"s/lora=wrong:0.5", "s/lora=wrong@2", "s/lora=wrong+random:-1"}));
   EXPECT_EQ(sweep.arms[0].draw.picture.lora, Names{"wrong:0.5"});
@@ -78,25 +78,38 @@ TEST(Sweeps, TakeListOptionsAsAxesOfLists) {
   EXPECT_EQ(embedding.arms[1].draw.model.embedding, Names{"bad"});
 }
 
-TEST(Sweeps, KeepWhatHasOneValueOutOfTheNames) {
+void check_single_values() {
   const auto sweep = sweep_of("steps = 3\ncfg_scale = [5, 6]\n");
   EXPECT_EQ(names_of(sweep), (Names{"s/cfg_scale=5", "s/cfg_scale=6"}));
   EXPECT_EQ(sweep.arms[0].draw.picture.steps, 3);
   EXPECT_EQ(columns("arms = [\"nothing\", \"article\"]\nsteps = 3\n"), (Names{"s/nothing/steps=3", "s/article/steps=3"}));
 }
 
-TEST(Sweeps, TakeTheNegativePromptFromThePrompt) {
+void check_same_as_prompt() {
   const auto sweep = sweep_of("arms = [\"article\"]\nnegative_prompt = [\"lamp\", { same_as = \"prompt\" }]\n");
   EXPECT_EQ(names_of(sweep), (Names{"s/article/negative_prompt=lamp", "s/article/negative_prompt=same_as_prompt"}));
   EXPECT_FALSE(sweep.arms[0].negative_is_prompt);
   EXPECT_TRUE(sweep.arms[1].negative_is_prompt);
 }
 
-TEST(Sweeps, MakeTheirLorasUsed) {
+void check_used_loras() {
   const std::string lora = "[loras.other]\nset = \"wrong\"\nsteps = 1\n";
   const auto file = parsed(with_more(lora + "[sweeps.s]\nlora = [\"other\"]\n"));
   EXPECT_EQ(file.notices, Names{"x.toml line 12: no arm draws prompts.tune"});
   EXPECT_EQ(count_pictures(file), 2 * 5) << "two prompts in four arms and one column";
+}
+
+TEST(Sweeps, HaveAColumnForEachCombinationAndOneWithNoneOfIt) {
+  check_crossed_axes();
+  check_own_combination();
+  check_plain_column();
+  check_used_loras();
+}
+
+TEST(Sweeps, TakeEveryOptionOfAPictureAsAnAxis) {
+  check_list_options();
+  check_single_values();
+  check_same_as_prompt();
 }
 
 }  // namespace

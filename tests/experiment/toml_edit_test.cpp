@@ -32,7 +32,7 @@ steps = 2
 
 std::string changed(const std::string& key, const std::string& value) { return with_value(awkward, key, value); }
 
-TEST(TomlEdit, ChangesAValueAndNothingElse) {
+void check_changed_values() {
   EXPECT_EQ(changed("seed", "12"), with_text("seed = 1 #", "seed = 12 #", awkward));
   EXPECT_EQ(changed("arms.article.negative_prompt", "\"a\""),
             with_text(R"("über, \"quoted\" # not a comment")", "\"a\"", awkward));
@@ -47,7 +47,7 @@ TEST(TomlEdit, ChangesAValueAndNothingElse) {
   EXPECT_EQ(changed("default.steps", "30"), with_text("steps = 2", "steps = 30", awkward));
 }
 
-TEST(TomlEdit, PutsAMissingKeyBehindTheLastOfItsTable) {
+void check_missing_keys() {
   EXPECT_EQ(changed("replicates", "2"), with_text("# the seed\n", "# the seed\nreplicates = 2\n", awkward));
   EXPECT_EQ(changed("arms.article.negative_scale", "1.5"),
             with_text("lines\"\"\"  # kept\n", "lines\"\"\"  # kept\nnegative_scale = 1.5\n", awkward));
@@ -64,12 +64,12 @@ TEST(TomlEdit, PutsAMissingKeyBehindTheLastOfItsTable) {
             "[sets.a]\nx = 1\nz = 2\n[sets.a.picture]\ny = 1\n");
 }
 
-TEST(TomlEdit, PutsAMissingTableBehindAll) {
+void check_missing_tables() {
   EXPECT_EQ(changed("analysis.level", "0.9"), awkward + "\n[analysis]\nlevel = 0.9\n");
   EXPECT_EQ(with_value("a = 1", "analysis.level", "0.9"), "a = 1\n\n[analysis]\nlevel = 0.9\n");
 }
 
-TEST(TomlEdit, KeepsLineEnds) {
+void check_line_ends() {
   std::string windows;
   for (const char c : awkward) {
     if (c == '\n') windows += '\r';
@@ -87,7 +87,7 @@ TEST(TomlEdit, KeepsLineEnds) {
   EXPECT_EQ(with_value("\xef\xbb\xbf[arms.a]\n", "seed", "2"), "\xef\xbb\xbfseed = 2\n[arms.a]\n");
 }
 
-TEST(TomlEdit, RefusesWhatWouldChangeOtherValues) {
+void check_refused_keys() {
   const auto refused = [](const std::string& toml, const std::string& key, const std::string& value) {
     return error_of(ErrorKind::input, [&] { with_value(toml, key, value); });
   };
@@ -96,7 +96,7 @@ TEST(TomlEdit, RefusesWhatWouldChangeOtherValues) {
   EXPECT_TRUE(contains(refused("[[arms]]\n", "arms[0].steps", "2\n[b]\nc = 3"), "arms[0].steps"));
 }
 
-TEST(TomlEdit, WhatIsWrittenIsReadAgain) {
+void check_read_again() {
   const std::string text =
       with_value(with_value(small_experiment, "arms.article.lora", "[\"wrong@2:0.5\"]"), "arms.nothing.cfg_scale", "6.0");
   const ExperimentFile file = test::parsed(text);
@@ -104,6 +104,15 @@ TEST(TomlEdit, WhatIsWrittenIsReadAgain) {
   EXPECT_EQ(file.arms[0].draw.picture.cfg_scale, 6);
   EXPECT_EQ(text,
             with_text("[\"wrong\"]", "[\"wrong@2:0.5\"]", with_text("[arms.nothing]\n", "[arms.nothing]\ncfg_scale = 6.0\n")));
+}
+
+TEST(TomlEdit, ChangesOneValueAndNothingElse) {
+  check_changed_values();
+  check_missing_keys();
+  check_missing_tables();
+  check_line_ends();
+  check_refused_keys();
+  check_read_again();
 }
 
 }  // namespace
