@@ -305,6 +305,11 @@ TEST(Makers, TrainOnThePicturesOfAFolder) {
   for (const auto& [number, set] : planned(test::engine(), {file, place / "run", {}, false}, test::nobody()).sets)
     pictures[result.plan.cells[number].name] = set.files.size();
   EXPECT_EQ(pictures, (std::map<std::string, size_t>{{"mine", 2}, {"all", 1}}));
+  for (const auto& cell : result.plan.cells)
+    if (cell.stage == CellStage::lora) {
+      const auto lora = read_lora(place / "run" / cell.file, targets());
+      EXPECT_TRUE(contains(lora.metadata.at("ss_tag_frequency"), cell.name == "mine" ? "{\"cat\":2}" : "{\"wrong\":1}"));
+    }
 }
 
 }  // namespace

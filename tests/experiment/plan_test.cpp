@@ -92,6 +92,9 @@ void check_added_arm() {
       plan_of(with_more("[sweeps.cfg]\narms = [\"nothing\"]\ncfg_scale = [3]\n[analysis]\nprimary = \"article - nothing\"\n"));
   EXPECT_TRUE(changed(before, sweep).empty());
   EXPECT_EQ(sweep.run.cells.size(), before.run.cells.size() + 4);
+  const auto prompt = plan_of(with_text("test = [", "test = [\n\"cat on a red background\","));
+  EXPECT_TRUE(changed(before, prompt).empty()) << "noise follows the prompt, not its place";
+  EXPECT_EQ(prompt.run.cells.size(), before.run.cells.size() + 8);
 }
 
 void check_changed_settings() {
@@ -145,6 +148,7 @@ void check_noise() {
   const auto more = plan_of(with_text("seed = 1", "seed = 1\nreplicates = 3"));
   EXPECT_EQ(more.run.prompts[0].noise_seeds[1], plan.run.prompts[0].noise_seeds[1]);
   EXPECT_NE(plan_of(with_text("seed = 1", "seed = 2")).run.prompts[0].noise_seeds[0], plan.run.prompts[0].noise_seeds[0]);
+  EXPECT_TRUE(changed(plan, plan_of(with_text("seed = 1", "seed = 2"))).contains("set-picture wrong r-1 t-1 #0"));
 }
 
 void check_drawn_seeds() {
