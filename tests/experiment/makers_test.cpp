@@ -229,6 +229,17 @@ void check_measurements(const SmallRun& run) {
   EXPECT_GE(compared, 2u * 8);
 }
 
+void check_other_files(const SmallRun& run) {
+  const auto refused = [&](const std::string& text) {
+    const ExperimentFile other = parse_experiment(text, run.file.path);
+    return error_of(ErrorKind::input, [&] { run_experiment(test::engine(), {other, run.folder(), {}, false}, test::nobody()); });
+  };
+  EXPECT_TRUE(contains(refused(with_text("cfg_scale = 4\n", "cfg_scale = 5\n", run.file.text)),
+                       "line 5 (default.cfg_scale): the run has 4.0, the file 5.0"));
+  EXPECT_TRUE(
+      contains(refused(with_text("[arms.nothing]\n", "", run.file.text) + "[arms.nothing]\n"), "its arms in another order"));
+}
+
 // Stops the request at that loss.
 struct StopsAtLoss : EventSink {
   CancelToken token;
@@ -283,6 +294,7 @@ TEST(Makers, MakeWhatTheVerbsOfTheSameNameMake) {
   check_merged_lora(run);
   check_measurements(run);
   check_checkpoints_again(run);
+  check_other_files(run);
 }
 
 TEST(Makers, TrainOnThePicturesOfAFolder) {
