@@ -178,8 +178,9 @@ class Reference:
         return {lora.branch for lora in case.loras} or {"both"}
 
     def switch_loras(self, case, branch):
-        """Leaves on the LoRAs that act on this half of guidance."""
-        on = {f"lora_{i}": lora.weight for i, lora in enumerate(case.loras) if lora.branch in ("both", branch)}
+        """Leaves on the LoRAs that act on this half of guidance; none act on the unconditional row."""
+        acting = () if branch == "unconditional" else ("both", branch)
+        on = {f"lora_{i}": lora.weight for i, lora in enumerate(case.loras) if lora.branch in acting}
         if on:
             self.base.enable_lora()
             self.base.set_adapters(list(on), list(on.values()))

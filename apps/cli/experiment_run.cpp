@@ -45,8 +45,8 @@ int run_experiment_run(const Arguments& args) {
     std::printf("%s", (common.json ? json_of(forecast) : text_of(forecast)).c_str());
     return 0;
   }
-  const ExperimentResult result = experiment_run(engine(), request, events, interrupt_token());
-  std::printf("%s", (common.json ? json_of(result) : text_of(result)).c_str());
+  const ExperimentRunReport report = experiment_run(engine(), request, events, interrupt_token());
+  std::printf("%s", (common.json ? json_of(report) : text_of(report)).c_str());
   notice("peak memory {:.2f} GiB", static_cast<double>(peak_memory_bytes()) / double(1 << 30));
   return 0;
 }

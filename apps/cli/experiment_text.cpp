@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "arm_table_text.h"
 #include "base/json.h"
 #include "jobs/forecast.h"
 
@@ -60,6 +61,8 @@ std::string json_of(const ExperimentForecast& forecast) {
          "\n";
 }
 
+namespace {
+
 std::string text_of(const ExperimentResult& result) {
   size_t made = 0, there = 0, left = 0;
   std::string parts;
@@ -73,18 +76,25 @@ std::string text_of(const ExperimentResult& result) {
                      left > 0 ? fmt::format("; {} are left to other shards, or wait for them", left) : "");
 }
 
-std::string json_of(const ExperimentResult& result) {
+}  // namespace
+
+std::string text_of(const ExperimentRunReport& report) {
+  std::string text = text_of(report.run);
+  if (report.report) text += text_of(report.report->table);
+  if (!report.page.empty()) text += report.page.string() + "\n";
+  return text;
+}
+
+std::string json_of(const ExperimentRunReport& report) {
+  const ExperimentResult& result = report.run;
   Json stages = Json::array();
   for (const auto& stage : result.stages)
     stages.push_back({{"stage", stage_name(stage.stage)}, {"made", stage.made}, {"there", stage.there}, {"left", stage.left}});
-  return Json({{"experiment", result.plan.name},
-               {"run", result.plan.hash()},
-               {"stages", stages},
-               {"whole", result.is_whole},
-               {"test_runs", result.test_runs},
-               {"seconds", result.seconds}})
-             .dump(2) +
-         "\n";
+  Json json = {{"experiment", result.plan.name}, {"run", result.plan.hash()},     {"stages", stages},
+               {"whole", result.is_whole},       {"test_runs", result.test_runs}, {"seconds", result.seconds}};
+  if (!report.page.empty()) json["page"] = report.page.string();
+  if (report.report) json["table"] = parse_json(json_of(report.report->table), "table of arms");
+  return json.dump(2) + "\n";
 }
 
 namespace {

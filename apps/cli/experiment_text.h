@@ -8,8 +8,8 @@ namespace negativa::cli {
 
 std::string text_of(const ExperimentForecast& forecast);
 std::string json_of(const ExperimentForecast& forecast);
-std::string text_of(const ExperimentResult& result);  // what was made, one line
-std::string json_of(const ExperimentResult& result);
+std::string text_of(const ExperimentRunReport& report);  // what was made in one line, the table of arms, the page
+std::string json_of(const ExperimentRunReport& report);
 std::string text_of(const TuneResult& result);
 std::string json_of(const TuneResult& result);
 std::string text_of(const RunStatus& status);

@@ -39,6 +39,8 @@ constexpr Verb verbs[] = {
      run_experiment_run},
     {"experiment tune", "chooses among an experiment's candidates on prompts that give no verdict", run_experiment_tune},
     {"experiment status", "how far a run has come", run_experiment_status},
+    {"experiment report", "a run's page: verdict, pictures, plots, tables; rebuilt from its records alone",
+     run_experiment_report},
     {"experiment diff", "whether two runs are equal, byte for byte", run_experiment_diff},
     {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},

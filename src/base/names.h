@@ -65,8 +65,11 @@ inline constexpr const char* metrics_folder = "metrics";
 inline constexpr const char* calibration_folder = "calibration";
 inline constexpr const char* work_folder = "work";  // trainings that go on; may be deleted
 inline constexpr const char* metrics_csv = "metrics.csv";
-inline constexpr const char* cells_lock = "cells.lock";      // a byte a cell, locked by who makes it
-inline constexpr const char* test_runs = "test_runs.jsonl";  // beside the TOML: each run that measured its test prompts
+inline constexpr const char* report_page = "report.html";
+inline constexpr const char* thumbnails_folder = "thumbnails";  // of the page's large pictures; may be deleted
+inline constexpr const char* sheets_folder = "sheets";          // of pictures, to be posted
+inline constexpr const char* cells_lock = "cells.lock";         // a byte a cell, locked by who makes it
+inline constexpr const char* test_runs = "test_runs.jsonl";     // beside the TOML: each run that measured its test prompts
 
 // Of a user, not of a run.
 inline constexpr const char* cache_folder = "negativa";                       // in $XDG_CACHE_HOME or ~/.cache

@@ -12,22 +12,12 @@ namespace {
 constexpr size_t most_candidates = 12;
 constexpr int64_t fewest_trainings = 3;  // of a verdict about LoRAs made in some way
 
-std::vector<const ArmTable*> all_columns(const ExperimentReader& reader) {
+std::vector<const ArmTable*> all_columns(const ExperimentFile& file) {
   std::vector<const ArmTable*> columns;
-  for (const auto& arm : reader.file.arms) columns.push_back(&arm);
-  for (const auto& sweep : reader.file.sweeps)
+  for (const auto& arm : file.arms) columns.push_back(&arm);
+  for (const auto& sweep : file.sweeps)
     for (const auto& arm : sweep.arms) columns.push_back(&arm);
   return columns;
-}
-
-const ArmTable& column_named(const ExperimentReader& reader, const std::string& name, const std::string& path) {
-  std::vector<std::string> names;
-  for (const ArmTable* column : all_columns(reader)) {
-    if (column->name == name) return *column;
-    names.push_back(column->name);
-  }
-  fail(ErrorKind::input, "[{}] {}: there is no arm {}{}", reader.source.where(path), path, json_excerpt(name),
-       did_you_mean(name, names));
 }
 
 struct AnalysisOptions {
@@ -46,17 +36,29 @@ struct AnalysisOptions {
   }
 };
 
+const ArmTable& column_named(const ExperimentReader& reader, const std::string& name, const std::string& path) {
+  std::vector<std::string> names;
+  for (const ArmTable* column : all_columns(reader.file)) {
+    if (column->name == name) return *column;
+    names.push_back(column->name);
+  }
+  fail(ErrorKind::input, "[{}] {}: there is no arm {}{}", reader.source.where(path), path, json_excerpt(name),
+       did_you_mean(name, names));
+}
+
+// Of two arms whose pictures have the same prompts and noise.
 void check_difference(const ExperimentReader& reader, const std::string& text, const std::string& path) {
+  const std::string where = reader.source.where(path);
   const auto at = text.find(" - ");
-  check(at != std::string::npos, ErrorKind::input, "[{}] {}: got {}, expected a difference such as \"article - nothing\"",
-        reader.source.where(path), path, json_excerpt(text));
+  check(at != std::string::npos, ErrorKind::input, "[{}] {}: got {}, expected a difference such as \"article - nothing\"", where,
+        path, json_excerpt(text));
   const ArmTable& first = column_named(reader, text.substr(0, at), path);
   const ArmTable& second = column_named(reader, text.substr(at + 3), path);
-  check(&first != &second, ErrorKind::input, "[{}] {}: got {}, a difference of one arm to itself", reader.source.where(path),
-        path, json_excerpt(text));
+  check(&first != &second, ErrorKind::input, "[{}] {}: got {}, a difference of one arm to itself", where, path,
+        json_excerpt(text));
   check(first.list == second.list && first.replicates == second.replicates, ErrorKind::input,
-        "[{}] {}: {} draws {} {} times and {} draws {} {} times, expected the same pictures of both", reader.source.where(path),
-        path, first.name, first.list, first.replicates, second.name, second.list, second.replicates);
+        "[{}] {}: {} has {} pictures of each prompt of {}, and {} has {} of {}: nothing to compare picture by picture", where,
+        path, first.name, first.replicates, first.list, second.name, second.replicates, second.list);
 }
 
 void add_axis(std::vector<TuneCandidate>& candidates, size_t count, const std::function<void(TuneCandidate&, size_t)>& set) {
@@ -198,6 +200,10 @@ void read_tune(ExperimentReader& reader, const TomlTable& table) {
   check(tune.prompts <= static_cast<int64_t>(list->second.size()) || !table.find("prompts"), ErrorKind::input,
         "[{}] tune.prompts is {}, but prompts.tune has {}", table.where("prompts"), tune.prompts, list->second.size());
   reader.used_lists.insert("tune");
+  Json config = to_json(fields);
+  for (const auto& entry : table.entries())
+    if (std::find(others.begin(), others.end(), entry.key) != others.end()) config[entry.key] = *entry.value;
+  reader.choice["tune"] = std::move(config);
   reader.file.tune = std::move(tune);
 }
 
@@ -245,13 +251,12 @@ void note_unused(ExperimentReader& reader) {
     const std::string path = toml_path(kind, name);
     reader.file.notices.push_back(fmt::format("{}: nothing uses {}, so it is not made", reader.source.where(path), path));
   };
+  for (const auto& [name, list] : reader.file.prompts.lists)
+    if (const std::string path = toml_path("prompts", name); !reader.used_lists.contains(name))
+      reader.file.notices.push_back(fmt::format("{}: no arm draws {}", reader.source.where(path), path));
   for (const auto& set : reader.file.sets) note("sets", set.name, reader.used_sets);
   for (const auto& lora : reader.file.loras) note("loras", lora.name, reader.used_loras);
   for (const auto& embedding : reader.file.embeddings) note("embeddings", embedding.name, reader.used_embeddings);
-  for (const auto& [name, list] : reader.file.prompts.lists)
-    if (!reader.used_lists.contains(name))
-      reader.file.notices.push_back(
-          fmt::format("{}: no arm draws {}", reader.source.where(toml_path("prompts", name)), toml_path("prompts", name)));
   note_training_seeds(reader);
 }
 

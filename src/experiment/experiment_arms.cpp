@@ -1,5 +1,6 @@
 // [arms] and [sweeps]: the columns of the experiment.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "base/text.h"
@@ -46,10 +47,25 @@ Axis axis_of(const TomlEntry& entry) {
   return axis;
 }
 
+// 4.0 is 4, however it is written.
+Json plain_number(const Json& value) {
+  constexpr double exact = 1e15;
+  if (!value.is_number_float()) return value;
+  const double number = value.get<double>();
+  return number == std::trunc(number) && std::abs(number) < exact ? Json(static_cast<int64_t>(number)) : value;
+}
+
+Json config_of(const Axis& axis) {
+  if (!axis.is_named) return plain_number(axis.values.front());
+  Json values = Json::array();
+  for (const Json& value : axis.values) values.push_back(plain_number(value));
+  return values;
+}
+
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_object()) return "same_as_prompt";
-  if (!value.is_array()) return value.dump();
+  if (value.is_object()) return "prompt";  // { same_as = "prompt" }
+  if (!value.is_array()) return plain_number(value).dump();
   if (value.empty()) return "none";
   std::string text;
   for (const Json& one : value) text += (text.empty() ? "" : "+") + text_of(one);
@@ -152,11 +168,14 @@ SweepTable read_sweep(ExperimentReader& reader, const TomlTable& table, const st
   Json config = json_of(sweep.column);
   for (const auto& entry : table.entries()) {
     if (std::find(column_keys().begin(), column_keys().end(), entry.key) != column_keys().end()) continue;
-    config[entry.key] = *entry.value;
-    if (entry.key == "arms") continue;
+    if (entry.key == "arms") {
+      config[entry.key] = *entry.value;
+      continue;
+    }
     sweep.axes.push_back(axis_of(entry));
     check(!sweep.axes.back().values.empty(), ErrorKind::input, "[{}] {} has no values", reader.source.where(entry.path),
           entry.path);
+    config[entry.key] = config_of(sweep.axes.back());
   }
   check(!sweep.axes.empty(), ErrorKind::input,
         "[{}] {} varies nothing; give it an option with a list of values, such as cfg_scale = [3, 6]", table.where(),

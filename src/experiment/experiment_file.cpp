@@ -1,6 +1,7 @@
 #include "experiment/experiment_file.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -16,7 +17,8 @@ void read_options(ExperimentReader& reader, const TomlTable& top) {
   auto fields = fields_of(reader.file.options);
   set_entries(fields, top, {}, tables);
   Json config = to_json(fields);
-  config.erase("judge_select");  // chooses (experiment tune), and decides no cell
+  reader.choice["judge_select"] = config["judge_select"];
+  config.erase("judge_select");
   reader.config.update(config);
   reader.defaults.options.model.model = reader.file.options.model;
   auto& options = reader.file.options;
@@ -106,29 +108,23 @@ int line_of(const ExperimentFile& file, std::string path) {
   return 1;
 }
 
-std::string toml_text(const Json& value) {
-  if (value.is_number_unsigned() && !json_holds<int64_t>(value)) return '"' + value.dump() + '"';  // TOML has no such integer
-  std::string text = value.dump();
-  for (size_t at = 0; (at = text.find('\x7f', at)) != std::string::npos;) text.replace(at, 1, "\\u007F");  // JSON has it bare
-  return text;
-}
-
-std::string toml_value(const Json& value);
-
-// Lists of tables have a line for each.
-std::string toml_list(const Json& list) {
-  const bool has_lines = !list.empty() && list.front().is_object();
-  std::string text;
-  for (const Json& one : list) text += (has_lines ? "\n  " : text.empty() ? "" : ", ") + toml_value(one) + (has_lines ? "," : "");
-  return "[" + text + (has_lines ? "\n]" : "]");
-}
-
 std::string toml_value(const Json& value) {
-  if (value.is_array()) return toml_list(value);
-  if (!value.is_object()) return toml_text(value);
   std::string text;
-  for (const auto& [key, one] : value.items()) text += (text.empty() ? " " : ", ") + toml_path("", key) + " = " + toml_value(one);
-  return "{" + text + (text.empty() ? "}" : " }");
+  if (value.is_object()) {
+    for (const auto& [key, one] : value.items())
+      text += (text.empty() ? " " : ", ") + toml_path("", key) + " = " + toml_value(one);
+    return "{" + text + (text.empty() ? "}" : " }");
+  }
+  if (value.is_array()) {  // of tables a line each
+    const bool has_tables = !value.empty() && value.front().is_object();
+    for (const Json& one : value) text += (has_tables ? "\n  " : text.empty() ? "" : " ") + toml_value(one) + ",";
+    if (!has_tables && !text.empty()) text.pop_back();
+    return "[" + text + (has_tables ? "\n]" : "]");
+  }
+  text = dumped(value);
+  for (size_t at = 0; (at = text.find('\x7f', at)) != std::string::npos;) text.replace(at, 1, "\\u007F");  // JSON has it bare
+  return value.is_number_unsigned() && !json_holds<int64_t>(value) ? "\"" + text + "\""
+                                                                   : text;  // TOML's integers end at 2^63 - 1
 }
 
 std::string source_of(const ExperimentFile& file, const std::string& path) {
@@ -140,16 +136,17 @@ bool is_table(const Json& value, const std::string& path) {
   return value.is_object() && !value.contains("same_as") && path.find('[') == std::string::npos;
 }
 
-// In the file's order, since the first arm is what others are compared with; defaults before them.
+// Keys in the order of the file, then those that it has not.
 std::vector<std::string> keys_in_order(const ExperimentFile& file, const Json& table, const std::string& path) {
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : table.items()) keys.push_back(key);
-  const auto line = [&](const std::string& key) {
+  std::vector<std::pair<int, std::string>> keys;
+  for (const auto& [key, value] : table.items()) {
     const auto found = file.lines.find(toml_path(path, key));
-    return found == file.lines.end() ? 0 : found->second;
-  };
-  std::stable_sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) { return line(a) < line(b); });
-  return keys;
+    keys.emplace_back(found == file.lines.end() ? std::numeric_limits<int>::max() : found->second, key);
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<std::string> names;
+  for (auto& [line, key] : keys) names.push_back(std::move(key));
+  return names;
 }
 
 void print_table(const ExperimentFile& file, const Json& table, const std::string& path, std::string& text) {
@@ -196,6 +193,7 @@ ExperimentFile parse_experiment(const std::string& text, const Path& path) {
   resolve(reader);
   note_unused(reader);
   reader.file.config_json = canonical_json(reader.config);
+  reader.file.choice_json = canonical_json(reader.choice);
   return std::move(reader.file);
 }
 
@@ -207,9 +205,10 @@ ExperimentFile read_experiment(const Path& path) {
 }
 
 std::string print_experiment(const ExperimentFile& file) {
+  Json config = parse_json(file.config_json, file.path.string());
+  config.update(parse_json(file.choice_json, file.path.string()));
   std::string text;
-  print_table(file, parse_json(file.config_json, file.path.string()), "", text);
-  if (file.tune) text += "\n# [tune] decides no picture and is not shown\n";
+  print_table(file, config, "", text);
   return text;
 }
 

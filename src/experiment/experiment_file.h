@@ -138,17 +138,22 @@ struct ExperimentFile {
   AnalysisPlan analysis;
   std::string bundled_judge = names::judge_folder;  // of the bundled model: the one that measures where options.judge is empty
   std::vector<std::string> notices;                 // what stands in the file without effect, each with its line
-  std::string config_json;  // what decides the run, as the file has it and with defaults: the plan freezes it. Without [tune]
+  std::string config_json;           // what decides the run, as the file has it and with defaults: the plan freezes it
+  std::string choice_json;           // judge_select and [tune], likewise: they choose, and decide nothing of the run itself
   std::map<std::string, int> lines;  // "arms.article.lora" -> line of the text, from 1
 };
 
-// Relative paths in it are relative to its folder. Throws ErrorKind::input, file_format, missing_key in one line that names file,
-// line and key: unknown keys and names, an arm whose LoRA or embedding nobody makes, a name given twice, captions of sets that
-// stand in a prompt list, the same prompt twice, lists without prompts, seeds or prompts in [default] and arms …
+// Relative paths in the text are those of the file's folder, `path`. In sets, loras, embeddings, arms, sweeps, defaults and the
+// judges of `options` they stand resolved, so that they open from the working folder; where `model`, `refiner` and `vae` name
+// nothing beside the file, they stay as they are: names in $NEGATIVA_MODELS. overrides_json and config_json have them as the text
+// does, so that a run is the same wherever its TOML lies. Throws ErrorKind::input, file_format, missing_key in one line that
+// names file, line and key: unknown keys and names, an arm whose LoRA or embedding nobody makes, a name given twice, captions of
+// sets that stand in a prompt list, the same prompt twice, lists without prompts, seeds or prompts in [default] and arms …
 ExperimentFile read_experiment(const Path& path);
 ExperimentFile parse_experiment(const std::string& text, const Path& path);
 
-// TOML with a comment at each value that says where it came from: --print-config.
+// TOML with a comment at each value that says where it came from: --print-config. In the order of the file; read again it means
+// the same.
 std::string print_experiment(const ExperimentFile& file);
 
 // The line of the TOML on which two texts of an experiment differ first, by meaning: comments and order do not count. Empty: they

@@ -128,7 +128,6 @@ void read_prompts(ExperimentReader& reader, const TomlTable& table) {
         "[{}] prompts.first is {}, but the list {} has {} prompts", table.where("first"), prompts.first.value_or(0), prompts.draw,
         size);
   check_test_is_apart(reader, table);
-  reader.used_lists.insert(prompts.draw);
   config.update(to_json(fields));
   reader.config["prompts"] = std::move(config);
 }

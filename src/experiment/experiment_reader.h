@@ -23,7 +23,7 @@ struct DrawSettings {
 struct ExperimentReader {
   ExperimentFile file;
   TomlSource source;
-  Json config = Json::object();  // ExperimentFile::config_json
+  Json config = Json::object(), choice = Json::object();  // ExperimentFile::config_json, choice_json
   DrawSettings defaults;
   std::vector<DrawSettings> arms;  // of file.arms
   std::set<std::string> used_loras, used_embeddings, used_sets, used_lists;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "experiment/experiment_reader.h"
 #include "experiment/references.h"
+#include "train/optimizer.h"
 
 namespace negativa {
 
@@ -90,15 +91,8 @@ void check_template(const TomlTable& table, const SetOptions& set) {
   if (set.subjects.empty() && set.template_text.find("{subject}") != std::string::npos)
     refuse(table, "template", "has {subject}, and the set has no subjects");
   if (set.emphasis.find("{}") == std::string::npos) refuse(table, "emphasis", "has no {} for the keyword");
-  if (set.keywords.empty() && has(table, "emphasis")) refuse(table, "emphasis", "has no effect, since the set has no keywords");
-  if (!set.subjects.empty() && set.plain == 0 && set.template_text.find("{subject}") == std::string::npos)
-    refuse(table, "subjects", "has no effect: the template has no {subject}, and there are no plain pictures");
-}
-
-void check_folder(const ExperimentReader& reader, const TomlTable& table, const Path& folder) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(reader.beside(folder), ignored))
-    refuse(table, "folder", "there is no folder " + reader.beside(folder).string());
+  if (set.keywords.empty() && set.emphasis != SetOptions{}.emphasis)
+    refuse(table, "emphasis", "has no effect: the set has no keywords");
 }
 
 void check_drawn_set(const TomlTable& table, const SetSpec& set) {
@@ -106,6 +100,8 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
   check_template(table, options);
   if (options.plain > 0 && options.subjects.empty()) refuse(table, "plain", "plain pictures show subjects, and the set has none");
   const bool shows_subject = options.template_text.find("{subject}") != std::string::npos;
+  if (!options.subjects.empty() && !shows_subject && options.plain == 0)
+    refuse(table, "subjects", "have no effect: the template has no {subject}, and no pictures are plain");
   check(!options.caption.empty() || shows_subject, ErrorKind::input,
         "[{}] {} has no caption: give the text that its pictures are trained on, such as caption = \"wrong\"", table.where(),
         table.path());
@@ -114,6 +110,20 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
         "[{}] the pictures of {} would be drawn with [default]'s lora or embedding; write picture.lora = [] and "
         "picture.embedding = [] there",
         table.where(), table.path());
+}
+
+// What says how to draw pictures has no effect on those that are there already.
+void check_persons_set(const ExperimentReader& reader, const TomlTable& table, const SetSpec& set) {
+  SetOptions given = set.options, standard;
+  standard.folder = given.folder;
+  standard.caption = given.caption;
+  const Json options = to_json(fields_of(given)), defaults = to_json(fields_of(standard));
+  for (const auto& entry : table.entries())
+    if (!options.contains(entry.key) || options[entry.key] != defaults[entry.key])
+      refuse(table, entry.key, "has no effect beside folder, whose pictures are there already");
+  const Path folder = reader.beside(set.options.folder);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) refuse(table, "folder", "there is no folder " + folder.string());
 }
 
 SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::string& name) {
@@ -134,18 +144,11 @@ SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::st
         set_draw(drawing, reader.source, option, {});
   }
   set.draw = drawing.options;
-  const bool is_drawn = !has(table, "folder");
-  if (is_drawn) {
-    check_drawn_set(table, set);
-  } else {
-    allow_only(table, {"folder", "caption"}, "beside folder, whose pictures are there already");
-    check_folder(reader, table, set.options.folder);
-  }
-  Json config = to_json(fields);
-  if (is_drawn)
-    config.erase("folder");
+  if (!set.options.folder.empty())
+    check_persons_set(reader, table, set);
   else
-    config = {{"folder", config["folder"]}, {"caption", config["caption"]}};
+    check_drawn_set(table, set);
+  Json config = to_json(fields);
   if (!set.cfg_scales.empty()) config["cfg_scale"] = set.cfg_scales;
   if (const Json overrides = overrides_of(reader, drawing); !overrides.empty()) config["picture"] = overrides;
   reader.config["sets"][name] = std::move(config);
@@ -168,6 +171,11 @@ Json training_config(const Fields& fields) {
 void read_checkpoints(ExperimentReader& reader, const TomlTable& table, LoraTable& lora) {
   const Json* value = table.find("checkpoints");
   if (!value) return;
+  if (depends_on_steps(lr_scheduler_from_name(lora.train.step.lr_scheduler)))
+    refuse(table, "checkpoints",
+           "stand beside lr_scheduler = \"" + lora.train.step.lr_scheduler +
+               "\", with which each step follows from the number of steps; write \"constant\", or a [loras] table for each "
+               "number of steps");
   lora.checkpoints = integers_of(reader.source, {"checkpoints", toml_path(table.path(), "checkpoints"), value});
   for (const int64_t steps : lora.checkpoints)
     if (steps < 1 || steps >= lora.train.step.steps)
@@ -178,9 +186,8 @@ void read_checkpoints(ExperimentReader& reader, const TomlTable& table, LoraTabl
 std::vector<std::string> merged_parts(const ExperimentReader& reader, const TomlTable& table) {
   const std::string path = toml_path(table.path(), "merge");
   auto parts = texts_of(reader.source, {"merge", path, table.find("merge")});
-  const bool has_weight = std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
-    return parse_weighted_lora(part, reader.source.where_and_path(path)).weight != 0;
-  });
+  bool has_weight = false;
+  for (const auto& part : parts) has_weight |= parse_weighted_lora(part, reader.source.where_and_path(path)).weight != 0;
   if (!has_weight) refuse(table, "merge", "merges nothing; expected LoRAs with weights other than 0");
   return parts;
 }
@@ -245,6 +252,15 @@ void read_each(ExperimentReader& reader, const TomlTable& table, const Read& rea
 
 enum class Visited { no, now, done };
 
+// A random LoRA has the singular values of one that the experiment makes.
+void check_random(const ExperimentReader& reader, const LoraTable& lora) {
+  const std::string path = toml_path(toml_path("loras", lora.name), "random_of");
+  const auto of = find_lora(reader.file, lora.random_of, reader.source.where(path));
+  check(of.table && lora.random_of.find(':') == std::string::npos, ErrorKind::input,
+        "[{}] {}: got {}, expected the name of one of [loras], without a weight", reader.source.where(path), path,
+        json_excerpt(lora.random_of));
+}
+
 // Depth first, so that a LoRA that is made of itself is found.
 void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::string, Visited>& visited) {
   const std::string path = toml_path("loras", lora.name);
@@ -260,11 +276,7 @@ void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::
     reader.used_loras.insert(reference.table->name);
     visit_parts(reader, *reference.table, visited);
   }
-  if (!lora.random_of.empty()) {
-    const LoraReference of = find_lora(reader.file, lora.random_of, where);
-    check(of.table && of.spec.path == lora.random_of, ErrorKind::input, "[{}] got {}, expected one of [loras], without a weight",
-          where, json_excerpt(lora.random_of));
-  }
+  if (!lora.random_of.empty()) check_random(reader, lora);
   visited[lora.name] = Visited::done;
 }
 

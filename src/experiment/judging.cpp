@@ -1,6 +1,7 @@
 #include "experiment/judging.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -58,7 +59,10 @@ std::vector<std::optional<double>> Judging::measure(MeasuredPicture picture, std
     picture.seen = &seen;
   }
   std::vector<std::optional<double>> values;
-  for (const Metric& metric : metrics) values.push_back(metric.value(picture, room_));
+  for (const Metric& metric : metrics) {
+    const auto value = metric.value(picture, room_);
+    values.push_back(value && std::isfinite(*value) ? value : std::nullopt);
+  }
   return values;
 }
 

@@ -33,8 +33,8 @@ class Judging {
   // The metrics of these names, in all_metrics' order. `where` names who asks for them in an error: a name that this judge does
   // not measure (ErrorKind::input).
   std::vector<Metric> metrics(const std::vector<std::string>& names, std::string_view where) const;
-  // Of each metric; absent: it says nothing of this picture. Looks at the picture where a metric needs that and picture.seen is
-  // not given.
+  // Of each metric; absent: it says nothing of this picture, or nothing that is a number. Looks at the picture where a metric
+  // needs that and picture.seen is not given.
   std::vector<std::optional<double>> measure(MeasuredPicture picture, std::span<const Metric> metrics) const;
 
  private:

@@ -9,12 +9,14 @@ CellRecord begun_record(const MakerRun& run, size_t cell) {
   CellRecord record;
   record.recipe_json = run.plan.recipe_json[cell];
   record.inputs = run.plan.outside[cell];
-  for (const size_t input : run.plan.run.cells[cell].inputs) {
-    const PlannedCell& made = run.plan.run.cells[input];
-    record.inputs.push_back({stage_name(made.stage), run.store.path(made).filename().string(),
-                             run.store.checked_record(made, &run.caller.cancel).sha256});
-  }
+  for (const size_t input : run.plan.run.cells[cell].inputs) record.inputs.push_back(input_of(run, input));
   return record;
+}
+
+RecipeInput input_of(const MakerRun& run, size_t cell) {
+  const PlannedCell& made = run.plan.run.cells[cell];
+  return {stage_name(made.stage), run.store.path(made).filename().string(),
+          run.store.checked_record(made, &run.caller.cancel).sha256};
 }
 
 void adopt_written(const MakerRun& run, size_t cell, CellRecord record,

@@ -10,6 +10,9 @@ namespace negativa {
 // each of those by its hash. Throws as RunStore::checked_record does.
 CellRecord begun_record(const MakerRun& run, size_t cell);
 
+// A cell as the record of one that is made of it names it. Reads it by its hash. Throws as RunStore::checked_record does.
+RecipeInput input_of(const MakerRun& run, size_t cell);
+
 // Seconds since it was made, or since the last call.
 class Lap {
  public:

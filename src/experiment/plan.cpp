@@ -53,12 +53,7 @@ PromptNumbers add_prompts(PlanInProgress& progress, const std::vector<const ArmT
   for (const ArmTable* arm : arms) {
     auto& of_list = numbers[arm->list];
     if (!of_list.empty()) continue;
-    const auto& list = progress.file.prompts.lists.at(arm->list);
-    const auto first = progress.file.prompts.first;
-    const size_t count = first ? std::min(list.size(), static_cast<size_t>(*first)) : list.size();
-    for (size_t i = 0; i < count; ++i) {
-      PlannedPrompt prompt = list[i];
-      prompt.list = arm->list;
+    for (PlannedPrompt prompt : prompts_of(progress.file, arm->list)) {
       for (const uint64_t seed : run.base_seeds) prompt.noise_seeds.push_back(derived_seed(seed, "prompt " + prompt.text, 0));
       of_list.push_back(static_cast<int>(run.prompts.size()));
       run.prompts.push_back(std::move(prompt));

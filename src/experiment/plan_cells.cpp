@@ -16,15 +16,6 @@ std::string text_of(const ModelOptions& options) {
   return canonical_json(to_json(fields_of(copy)));
 }
 
-PlannedModel opened(PlanInProgress& progress, const ModelOptions& options) {
-  PlannedModel planned{progress.engine.open(model_request(options, progress.engine.places())), {}};
-  const Models& models = *planned.models;
-  planned.inputs.push_back(model_input("model", models.files(), progress.hashing()));
-  if (models.refiner_files()) planned.inputs.push_back(model_input("refiner", *models.refiner_files(), progress.hashing()));
-  if (models.vae_files()) planned.inputs.push_back(vae_input(*models.vae_files(), progress.hashing()));
-  return planned;
-}
-
 // Options of the model that decide bytes, with every "auto" answered. Threads only where they were asked for: machines that
 // share a run differ in them.
 Json model_recipe(const ModelOptions& options, const Models& models) {
@@ -40,6 +31,16 @@ Json model_recipe(const ModelOptions& options, const Models& models) {
   Json json = to_json(fields_of(stored));
   for (const char* key : {"model", "refiner", "vae", "embedding"}) json.erase(key);
   return json;
+}
+
+PlannedModel opened(PlanInProgress& progress, const ModelOptions& options) {
+  PlannedModel planned{progress.engine.open(model_request(options, progress.engine.places())), {}, ""};
+  const Models& models = *planned.models;
+  planned.inputs.push_back(model_input("model", models.files(), progress.hashing()));
+  if (models.refiner_files()) planned.inputs.push_back(model_input("refiner", *models.refiner_files(), progress.hashing()));
+  if (models.vae_files()) planned.inputs.push_back(vae_input(*models.vae_files(), progress.hashing()));
+  planned.recipe_json = model_recipe(options, models).dump();
+  return planned;
 }
 
 // Of what has no effect on this picture nothing stays, so that it does not part one picture from another.
@@ -104,11 +105,12 @@ PicturePrint picture_print(PlanInProgress& progress, const AskedCell& asked) {
   for (auto& text : print.cell.model.embedding) {
     const UsedFile used = used_embedding(progress, text, asked.training);
     use(print, print.cell.embedding_cells, used);
-    recipe["embedding"].push_back(used.word);
+    // A trained one's address has its word.
+    recipe["embedding"].push_back(used.cell == no_cell ? used.word : text);
     if (used.cell == no_cell && find_embedding(progress.file, text, "embedding").table)
       text = used.path.string() + "=" + used.word;
   }
-  recipe["model"] = model_recipe(asked.model, *model.models);
+  recipe["model"] = parse_json(model.recipe_json, "model");
   print.parts.stage = asked.stage;
   print.parts.recipe_json = canonical_json(recipe);
   return print;

@@ -9,6 +9,7 @@ namespace negativa {
 struct PlannedModel {
   std::shared_ptr<Models> models;
   std::vector<RecipeInput> inputs;  // model; refiner and VAE where there are any
+  std::string recipe_json;          // its part of a cell's recipe
 };
 
 // A LoRA or an embedding that pictures use.

@@ -129,13 +129,18 @@ size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
   SetCell set{spec.options.folder, {}, {}, {}};
   StoredNames stored;
   const auto listed = read_metadata_captions(set.folder, stored);
-  std::set<std::string> names;  // as open_dataset finds them
+  std::set<std::string> found;
+  if (spec.options.caption.empty())
+    for (const auto& [name, text] : listed) {
+      check(name.find('/') == std::string::npos, ErrorKind::input,
+            "[sets.{}] metadata.jsonl names {}, expected pictures in {} itself; move them there", spec.name, name,
+            set.folder.string());
+      found.insert(name);
+    }
   for (const auto& entry : fs::directory_iterator(set.folder))
     if (entry.is_regular_file() && has_picture_name(entry.path()) && !entry.path().filename().string().starts_with("."))
-      names.insert(entry.path().filename().string());
-  if (spec.options.caption.empty())
-    for (const auto& [name, caption] : listed) names.insert(name);
-  set.files.assign(names.begin(), names.end());
+      found.insert(entry.path().filename().string());
+  set.files.assign(found.begin(), found.end());
   check(!set.files.empty(), ErrorKind::input, "[sets.{}] {} has no pictures, expected PNG, JPEG or WebP files", spec.name,
         set.folder.string());
   std::vector<RecipeInput> outside;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "base/error.h"
 #include "base/file_names.h"
@@ -99,22 +98,6 @@ std::vector<PlannedPrompt> prompts_of(const ExperimentFile& file, const std::str
   if (file.prompts.first && list == file.prompts.draw)
     prompts.resize(std::min(prompts.size(), static_cast<size_t>(*file.prompts.first)));
   return prompts;
-}
-
-int64_t count_pictures(const ExperimentFile& file) {
-  double pictures = 0;
-  const auto add = [&](const ArmTable& arm) {
-    const auto found = file.prompts.lists.find(arm.list);
-    if (found == file.prompts.lists.end()) return;
-    auto prompts = static_cast<int64_t>(found->second.size());
-    if (file.prompts.first && arm.list == file.prompts.draw) prompts = std::min(prompts, *file.prompts.first);
-    const auto trainings = has_trained(file, arm.draw) ? arm.training_seeds : 1;
-    pictures += static_cast<double>(prompts) * static_cast<double>(arm.replicates) * static_cast<double>(trainings);
-  };
-  for (const auto& arm : file.arms) add(arm);
-  for (const auto& sweep : file.sweeps)
-    for (const auto& arm : sweep.arms) add(arm);
-  return pictures >= 9e18 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(pictures);
 }
 
 }  // namespace negativa

@@ -34,7 +34,4 @@ bool has_trained(const ExperimentFile& file, const DrawOptions& draw);
 // What an arm draws of a list: the first so many where [prompts] says so. Throws ErrorKind::input for a list that is not there.
 std::vector<PlannedPrompt> prompts_of(const ExperimentFile& file, const std::string& list);
 
-// Pictures of all arms and sweeps, cut off at the largest int64_t.
-int64_t count_pictures(const ExperimentFile& file);
-
 }  // namespace negativa

@@ -213,22 +213,17 @@ std::optional<Calibration> made_calibration(Engine& engine, const ExperimentRun&
   return Calibration::from_text(read_file(store.path(cell)), cell.file);
 }
 
-bool has_other_order(const RunPlan& frozen, const RunPlan& plan) {
-  const auto same = [](const PlannedArm& a, const PlannedArm& b) { return a.name == b.name; };
-  return std::is_permutation(frozen.arms.begin(), frozen.arms.end(), plan.arms.begin(), plan.arms.end(), same) &&
-         !std::equal(frozen.arms.begin(), frozen.arms.end(), plan.arms.begin(), plan.arms.end(), same);
-}
-
-// Two plans of the same TOML differ by the order of its arms or by what stands outside it.
+// Two plans of the same TOML differ by what stands outside it.
 std::string difference_of_inputs(const RunPlan& frozen, const RunPlan& plan) {
-  if (has_other_order(frozen, plan))
-    return "has its arms in another order than the run, and the first is what others are compared with";
   for (const auto& input : plan.inputs) {
     const auto same = [&](const RecipeInput& other) { return other.role == input.role && other.name == input.name; };
     const auto found = std::find_if(frozen.inputs.begin(), frozen.inputs.end(), same);
     if (found == frozen.inputs.end()) return fmt::format("uses the {} {}, which the run did not", input.role, input.name);
     if (found->sha256 != input.sha256) return fmt::format("finds the {} {} changed since the run began", input.role, input.name);
   }
+  const auto same_name = [](const PlannedArm& one, const PlannedArm& other) { return one.name == other.name; };
+  if (!std::equal(frozen.arms.begin(), frozen.arms.end(), plan.arms.begin(), plan.arms.end(), same_name))
+    return "has the run's arms in another order";
   if (frozen.damages != plan.damages) return "counts other damages than the run: the judge's calibration has changed";
   return "is planned otherwise by this version of the program than when the run began";
 }

@@ -138,6 +138,7 @@ ExperimentFile tuning_experiment(const ExperimentFile& file) {
     const TuneCandidate& candidate = tune.candidates[i];
     check(!candidate.weight || !arm.draw.picture.lora.empty(), ErrorKind::input,
           "[tune] weight is a LoRA's, and the arm \"{}\" has none", arm.name);
+    for (const Change& change : changes_of(file, candidate)) with_value(file.text, change.key, change.value);  // it has a place
     tuning.arms.push_back(candidate_arm(arm, candidate, i));
     add_baseline(tuning, baseline, tuning.arms.back().draw.picture.cfg_scale);
   }

@@ -1,18 +1,22 @@
 #include "jobs/experiment.h"
 
+#include <algorithm>
 #include <charconv>
 
+#include "base/names.h"
+#include "jobs/experiment_notices.h"
 #include "jobs/job.h"
 
 namespace negativa {
 
 namespace {
 
-ExperimentFile file_of(const Path& toml, const Caller& caller) {
+ExperimentFile file_of(Engine& engine, const Path& toml, const Caller& caller) {
   check(!toml.empty(), ErrorKind::input,
         "[experiment] a TOML file is needed; try experiments/wrong/demo.toml, or docs/experiments.md to write one");
   ExperimentFile file = read_experiment(toml);
   for (const auto& line : file.notices) caller.events.on_notice(line);
+  for (const auto& line : without_effect(engine, file, caller)) caller.events.on_notice(line);
   return file;
 }
 
@@ -37,17 +41,29 @@ Shard parse_shard(const std::string& text, bool waits) {
   return shard;
 }
 
-ExperimentResult experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink, const CancelToken& cancel) {
-  return as_job(sink, cancel, [&](const Caller& caller) {
-    const ExperimentFile file = file_of(request.options.file, caller);
-    return run_experiment(engine, {file, folder_of(request.options, file), request.shard, request.options.update}, caller);
+ExperimentRunReport experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink,
+                                   const CancelToken& cancel) {
+  ExperimentRunReport report;
+  Path folder;
+  as_job(sink, cancel, [&](const Caller& caller) {
+    const ExperimentFile file = file_of(engine, request.options.file, caller);
+    folder = folder_of(request.options, file);
+    report.run = run_experiment(engine, {file, folder, request.shard, request.options.update}, caller);
   });
+  const auto made = [](const StageCount& count) { return count.made > 0; };
+  const auto measured = [](const StageCount& count) { return count.stage == CellStage::metrics && count.made + count.there > 0; };
+  const auto& stages = report.run.stages;
+  if (request.shard.rank != 0 || std::none_of(stages.begin(), stages.end(), measured)) return report;
+  report.page = folder / names::report_page;
+  if (std::any_of(stages.begin(), stages.end(), made) || !std::filesystem::exists(report.page))
+    report.report = experiment_report(engine, {folder, {}, request.options.file, false}, sink, cancel);
+  return report;
 }
 
 ExperimentForecast forecast_experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& sink,
                                            const CancelToken& cancel) {
   return as_job(sink, cancel, [&](const Caller& caller) {
-    const ExperimentFile file = file_of(request.options.file, caller);
+    const ExperimentFile file = file_of(engine, request.options.file, caller);
     const Path folder = folder_of(request.options, file);
     const ExperimentPlan plan = planned(engine, {file, folder, request.shard, request.options.update}, caller);
     const auto limit = request.options.budget ? std::optional(*request.options.budget * 60) : std::nullopt;
@@ -57,7 +73,7 @@ ExperimentForecast forecast_experiment_run(Engine& engine, const ExperimentRunRe
 
 TuneResult experiment_tune(Engine& engine, const Path& toml, const Path& out, EventSink& sink, const CancelToken& cancel) {
   return as_job(sink, cancel, [&](const Caller& caller) {
-    const ExperimentFile file = file_of(toml, caller);
+    const ExperimentFile file = file_of(engine, toml, caller);
     return tune_experiment(engine, file, tuning_folder(out, file), caller);
   });
 }
@@ -65,7 +81,7 @@ TuneResult experiment_tune(Engine& engine, const Path& toml, const Path& out, Ev
 ExperimentForecast forecast_experiment_tune(Engine& engine, const Path& toml, const Path& out, EventSink& sink,
                                             const CancelToken& cancel) {
   return as_job(sink, cancel, [&](const Caller& caller) {
-    const ExperimentFile file = file_of(toml, caller);
+    const ExperimentFile file = file_of(engine, toml, caller);
     const ExperimentFile tuning = tuning_experiment(file);
     const Path folder = tuning_folder(out, file);
     return forecast_experiment(engine, planned(engine, {tuning, folder, {}, true}, caller), folder, {}, caller);

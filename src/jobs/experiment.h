@@ -3,6 +3,7 @@
 #include "experiment/forecast_experiment.h"
 #include "experiment/run_experiment.h"
 #include "experiment/tune_experiment.h"
+#include "jobs/experiment_report.h"
 #include "runs/run_difference.h"
 #include "runs/run_status.h"
 
@@ -29,8 +30,14 @@ struct ExperimentRunRequest {
   Shard shard;  // of --shard, or of the program's surroundings
 };
 
-ExperimentResult experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& events,
-                                const CancelToken& cancel);
+struct ExperimentRunReport {
+  ExperimentResult run;
+  Path page;                               // empty: nothing is measured yet, or another rank writes it
+  std::optional<ExperimentReport> report;  // where the page was written anew
+};
+// Writes the run's page at the end, by the first rank, where anything was made or there is none.
+ExperimentRunReport experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& events,
+                                   const CancelToken& cancel);
 
 // What --dry-run and --budget tell.
 ExperimentForecast forecast_experiment_run(Engine& engine, const ExperimentRunRequest& request, EventSink& events,

@@ -174,11 +174,8 @@ NewFile::NewFile(const fs::path& target, std::string_view bytes)
         return 0;
       })) {}
 
-NewFile::NewFile(const fs::path& target, const Same& as)
-    : target_(target), name_(made_beside(target, [&](const fs::path& name) {
-        if (::link(as.file.c_str(), name.c_str()) == 0) return 0;
-        return errno == EEXIST ? EEXIST : copy_to(name, as.file);
-      })) {}
+NewFile::NewFile(const fs::path& target, const CopyOf& of)
+    : target_(target), name_(made_beside(target, [&](const fs::path& name) { return copy_to(name, of.file); })) {}
 
 NewFile::~NewFile() { ::unlink(name_.c_str()); }
 
@@ -188,7 +185,6 @@ void NewFile::sync() const {
 }
 
 void NewFile::put() {
-  // Of two names of one file the old one stays: it goes at the end, as it does after a link.
   if (::rename(name_.c_str(), target_.c_str()) != 0) fail_to_write(errno, target_);
 }
 

@@ -26,10 +26,10 @@ FoundFile find_file(const std::filesystem::path& path, uint64_t read_up_to);
 class NewFile {
  public:
   NewFile(const std::filesystem::path& target, std::string_view bytes);
-  struct Same {
+  struct CopyOf {
     std::filesystem::path file;
   };
-  NewFile(const std::filesystem::path& target, const Same& as);  // a link to that file, else a copy
+  NewFile(const std::filesystem::path& target, const CopyOf& of);
   ~NewFile();
   NewFile(const NewFile&) = delete;
 

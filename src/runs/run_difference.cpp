@@ -1,7 +1,9 @@
 #include "runs/run_difference.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/json.h"
 #include "base/names.h"
@@ -93,11 +95,18 @@ Lines plan_lines(const Runs& runs) {
   return lines;
 }
 
-// By address, whatever the file is called: a shared picture has the name of the first arm that draws it.
-std::unordered_map<std::string_view, const PlannedCell*> cells_by_address(const RunPlan& plan) {
-  std::unordered_map<std::string_view, const PlannedCell*> cells;
+// By address, whatever the file is called: a shared picture has the name of the first arm that draws it. Where one address has
+// several files, as a picture in two sets has, each is a cell.
+using CellsByAddress = std::unordered_map<std::string_view, std::vector<const PlannedCell*>>;
+
+CellsByAddress cells_by_address(const RunPlan& plan) {
+  CellsByAddress cells;
   cells.reserve(plan.cells.size());
-  for (const auto& cell : plan.cells) cells.try_emplace(cell.address, &cell);
+  for (const auto& cell : plan.cells) {
+    auto& same = cells[cell.address];
+    if (std::none_of(same.begin(), same.end(), [&](const PlannedCell* other) { return other->file == cell.file; }))
+      same.push_back(&cell);
+  }
   return cells;
 }
 
@@ -109,15 +118,21 @@ struct Pair {
 
 std::vector<Pair> pairs_of(const RunPlan& first, const RunPlan& second) {
   std::vector<Pair> pairs;
-  auto of_first = cells_by_address(first), of_second = cells_by_address(second);
-  const auto is_that = [](const PlannedCell* found, const PlannedCell& cell) { return found == &cell; };
-  for (const auto& cell : first.cells) {
-    if (!is_that(of_first.at(cell.address), cell)) continue;
-    const auto found = of_second.find(cell.address);
-    pairs.push_back({&cell, found == of_second.end() ? nullptr : found->second});
-  }
-  for (const auto& cell : second.cells)
-    if (is_that(of_second.at(cell.address), cell) && !of_first.contains(cell.address)) pairs.push_back({nullptr, &cell});
+  const CellsByAddress of_first = cells_by_address(first), of_second = cells_by_address(second);
+  const auto cell_at = [](const CellsByAddress& cells, std::string_view address, size_t i) -> const PlannedCell* {
+    const auto found = cells.find(address);
+    return found != cells.end() && i < found->second.size() ? found->second[i] : nullptr;
+  };
+  std::unordered_set<std::string_view> seen;
+  for (const auto* plan : {&first, &second})
+    for (const auto& cell : plan->cells) {
+      if (!seen.insert(cell.address).second) continue;
+      for (size_t i = 0;; ++i) {
+        const Pair pair{cell_at(of_first, cell.address, i), cell_at(of_second, cell.address, i)};
+        if (!pair.first && !pair.second) break;
+        pairs.push_back(pair);
+      }
+    }
   std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.any().stage < b.any().stage; });
   return pairs;
 }

@@ -10,7 +10,7 @@ struct RunDifference {
   // differ because of it. Of each of the two the first `most_lines`, then how many more there are.
   static constexpr size_t most_lines = 20;
   std::vector<std::string> lines;
-  // Cells, known by their addresses; several of one address count once. In one run alone: whole there, and in the other not
+  // Cells, known by their addresses; those that share a file count once. In one run alone: whole there, and in the other not
   // planned, missing or damaged. Missing: whole in neither.
   size_t same = 0, different = 0, only_first = 0, only_second = 0, missing = 0;
   // Of cells alone: plans that differ in words only, such as their names, still give equal runs.

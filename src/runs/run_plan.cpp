@@ -269,9 +269,9 @@ RunPlan RunPlan::from_text(std::string_view text, std::string_view where) {
   json.erase("hash");
   json.erase("toml");
   check(sha256_hex(canonical_json(json)) == hash, ErrorKind::file_format,
-        "[{}] is damaged or was edited: it does not have the hash it was written with; put a copy in its place, or take it away "
-        "and "
-        "start the run again, which keeps what is made",
+        "[{}] is damaged or was edited: it does not have the hash it was written with; put a copy in its place, or begin another "
+        "run "
+        "with -o",
         where);
   plan.check_whole(where);
   return plan;

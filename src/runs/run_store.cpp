@@ -61,6 +61,21 @@ void check_stays_inside(const fs::path& folder, const RunPlan& plan) {
   }
 }
 
+// A name that a run without a plan does not have; empty: there is none. Whether there is a plan is asked after this: another
+// process may be at work, which makes the lock file, a calibration, the plan and all else in this order.
+std::string foreign_entry(const fs::path& folder) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  check(!error, ErrorKind::input, "[{}] cannot be read: {}; choose another folder", folder.string(), error.message());
+  const bool has_begun = fs::exists(folder / names::cells_lock);
+  for (const auto& entry : entries) {
+    const std::string found = entry.path().filename().string();
+    const bool is_before_plan = found == names::cells_lock || (has_begun && found == names::calibration_folder);
+    if (!is_before_plan && found.find(names::temporary_infix) == std::string::npos) return found;
+  }
+  return {};
+}
+
 }  // namespace
 
 CellLock::~CellLock() {
@@ -85,10 +100,13 @@ RunStore::RunStore(fs::path folder, EventSink& events, Mode mode) : folder_(std:
     locks_ = std::make_shared<CellLocks>(folder_ / names::cells_lock, events);
     remove_left_files(folder_, std::time(nullptr));
   }
-  if (fs::exists(folder_ / names::plan_file)) read_plan();
+  if (!fs::exists(folder_ / names::plan_file)) return;
+  read_plan();
+  const fs::path toml = folder_ / names::plan_toml;  // a kill after the plan may have left it out
+  if (mode == Mode::write && !fs::exists(toml)) write_atomically(toml, frozen_->toml);
 }
 
-// A folder is a run's where it has a plan, or the lock file that is made before it.
+// A folder is a run's where it has a plan, or no more than what comes before it: the lock file, then a calibration.
 void RunStore::check_folder(Mode mode) const {
   check(!folder_.empty(), ErrorKind::input, "[run folder] got an empty name, expected a folder's");
   std::error_code error;
@@ -106,16 +124,12 @@ void RunStore::check_folder(Mode mode) const {
     return;
   }
   make_folder(folder_);
-  const fs::directory_iterator entries(folder_, error);  // before the lock file is looked for, which another process makes first
-  check(!error && ::access(folder_.c_str(), W_OK | X_OK) == 0, ErrorKind::input,
-        "[{}] cannot be written: {}; choose another folder", name, error ? error.message() : std::strerror(errno));
-  if (has_plan || fs::exists(folder_ / names::cells_lock)) return;
-  for (const auto& entry : entries) {
-    const std::string found = entry.path().filename().string();
-    check(found == names::cells_lock || found == names::plan_file || found.find(names::temporary_infix) != std::string::npos,
-          ErrorKind::input, "[{}] holds {} and no {}, expected a run's folder or an empty one; choose another name", name, found,
-          names::plan_file);
-  }
+  check(::access(folder_.c_str(), W_OK | X_OK) == 0, ErrorKind::input, "[{}] cannot be written: {}; choose another folder", name,
+        std::strerror(errno));
+  const std::string foreign = foreign_entry(folder_);
+  check(foreign.empty() || fs::exists(folder_ / names::plan_file), ErrorKind::input,
+        "[{}] holds {} and no {}, expected a run's folder or an empty one; put the plan back, or choose another folder", name,
+        foreign, names::plan_file);
 }
 
 void RunStore::read_plan() {
@@ -280,7 +294,7 @@ void RunStore::put(const PlannedCell& cell, const fs::path* file, std::string_vi
     if (look(cell).state == CellState::whole) return;
     std::optional<NewFile> data;
     if (file)
-      data.emplace(path(cell), NewFile::Same{*file});
+      data.emplace(path(cell), NewFile::CopyOf{*file});
     else if (cell.stage != CellStage::metrics)
       data.emplace(path(cell), bytes);
     NewFile text(folder_ / cell.record_file(), record.to_text());

@@ -77,8 +77,8 @@ class RunStore {
   // `bytes` is empty, the record's inputs name each picture among the cell's. No fsync: what a power cut damages is seen by its
   // hash and made again. Throws ErrorKind::machine (disk full …), ErrorKind::input (no permission).
   void write(const PlannedCell& cell, std::string_view bytes, CellRecord record);
-  // The same for a file that lies in the folder already under another name, such as a trained LoRA in work/: it is linked or
-  // copied, and stays.
+  // The same for a file that lies under another name, such as a trained LoRA in work/: it is copied, not linked, so that what
+  // damages one of the two leaves the other as it is.
   void adopt(const PlannedCell& cell, const fs::path& file, CellRecord record);
 
   // Locks the cell unless it is locked already, by another process or by this one; absent: it is. On file systems without locks

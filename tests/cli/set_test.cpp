@@ -106,7 +106,7 @@ TEST(PromptSet, ALineGuidesItsNegativePromptApart) {
   const auto lines = lines_of(place.read("set/metadata.jsonl"));
   EXPECT_FALSE(contains(lines[0], "negative_interval"));
   EXPECT_EQ(parse_json(lines[1], "metadata")["negative_scale"], 1.5);
-  EXPECT_FALSE(picture(place / "set/0000.png").pixels == picture(place / "set/0001.png").pixels);
+  EXPECT_FALSE(picture(place / "set/0000.png").rgb == picture(place / "set/0001.png").rgb);
   EXPECT_EQ(made_and_kept(place, {"-n", "blurry"}), "0 2");
 }
 

@@ -60,9 +60,16 @@ PictureOptions lion() {
   PictureOptions options;
   options.prompt = "a big lion";
   options.seed = 1;
-  options.steps = 4;
+  options.steps = 2;
+  options.width = options.height = 32;
   options.refiner_start = 0.5;
   return options;
+}
+
+Tensor drawn(Session& session, const Plan& plan) {
+  Tensor image;
+  session.draw({plan}, "denoise", [&](size_t, ImageResult&& result) { image = result.image; });
+  return image;
 }
 
 }  // namespace
@@ -74,9 +81,7 @@ TEST(NegativeScale, OfZeroGivesTheBytesOfNoNegativePromptWithBothBranchLorasOnTh
     const bool is_base = name == "emoji-xl";
     model.refiner = is_base ? model.model + "/refiner" : "";
     Session session = test::session(model);
-    const auto image = [&](const PictureOptions& options) {
-      return text_to_image(session.models(), session.plan(options), {}).image;
-    };
+    const auto image = [&](const PictureOptions& options) { return drawn(session, session.plan(options)); };
     PictureOptions without = lion(), zero = lion();
     zero.negative_scale = 0;
     zero.negative_prompt = "wrong, (ugly)++";
@@ -100,7 +105,7 @@ TEST(NegativeScale, WithoutANegativePromptAndALoraForItIsThePictureWithoutTheOpt
   options.negative_scale = 2;
   const Plan left_out = session.plan(options);
   EXPECT_FALSE(left_out.negative_scale.has_value());
-  EXPECT_TRUE(at::equal(text_to_image(session.models(), left_out, {}).image, text_to_image(session.models(), without, {}).image));
+  EXPECT_TRUE(at::equal(drawn(session, left_out), drawn(session, without)));
   options.lora.push_back(wrong_lora + ":1:negative");
   EXPECT_EQ(session.plan(options).negative_scale, 2);
   options.lora.clear();

@@ -41,7 +41,7 @@ TEST(Attach, ScalesRowsByWeightAlphaAndRank) {
 TEST(Attach, LeavesTheUnconditionalRowAloneWhereTheNegativePromptHasItsOwnOrNone) {
   const auto file = lora_file();
   const auto rows = [&](LoraBranch branch, NegativeRow negative) {
-    const auto& terms = unet_adapters({{file, 0.8, branch}}, negative).at(layer);
+    const auto terms = unet_adapters({{file, 0.8, branch}}, negative).at(layer);
     return terms.empty() ? std::vector<float>() : terms.front().row_scale;
   };
   EXPECT_EQ(rows(LoraBranch::both, NegativeRow::own), (std::vector<float>{0.f, 0.4f, 0.4f}));

@@ -1,13 +1,10 @@
-// Random LoRAs, against the singular values of whole matrices.
+// A random LoRA against the matrices that it never forms.
 #include "lora/random_lora.h"
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "base/temporary_folder.h"
 #include "lora/lora_writer.h"
-#include "lora/merge.h"
 #include "small_lora.h"
 
 namespace negativa {
@@ -16,33 +13,39 @@ using namespace test;
 
 namespace {
 
-LoraFile file_of(Modules modules) {
+Tensor dense(const LoraModule& module) { return at::mm(module.up.to(at::kDouble), module.down.to(at::kDouble)) * module.scale(); }
+
+Tensor left_vectors(const LoraModule& module) {
+  return std::get<0>(at::linalg_svd(dense(module), false)).slice(1, 0, module.rank());
+}
+
+LoraFile source() {
   LoraFile file;
-  file.modules = std::move(modules);
+  file.modules = small_lora();
   return file;
 }
 
-Tensor dense(const LoraModule& module) { return at::mm(module.up.to(at::kDouble), module.down.to(at::kDouble)) * module.scale(); }
+template <class Look>
+void for_each(const Modules& modules, const Look& look) {
+  for (const auto& [component, layers] : modules)
+    for (const auto& [name, module] : layers) look(component, name, module);
+}
 
 // The largest difference of any layer's singular values, relative to its largest.
 double worst_difference(const Modules& got, const Modules& expected) {
   double worst = 0;
-  for (const auto& [component, layers] : expected)
-    for (const auto& [name, module] : layers) {
-      const Tensor values = at::linalg_svdvals(dense(module));
-      const Tensor error = (at::linalg_svdvals(dense(got.at(component).at(name))) - values).abs().max() / values.max();
-      worst = std::max(worst, error.item<double>());
-    }
+  for_each(expected, [&](const auto& component, const auto& name, const LoraModule& module) {
+    const Tensor values = at::linalg_svdvals(dense(module));
+    const Tensor error = (at::linalg_svdvals(dense(got.at(component).at(name))) - values).abs().max() / values.max();
+    worst = std::max(worst, error.template item<double>());
+  });
   return worst;
 }
 
-bool same_bits(const Modules& a, const Modules& b) {
-  for (const auto& [component, layers] : a)
-    for (const auto& [name, module] : layers) {
-      const LoraModule& other = b.at(component).at(name);
-      if (!at::equal(module.up, other.up) || !at::equal(module.down, other.down) || module.alpha != other.alpha) return false;
-    }
-  return true;
+LoraFile file_of(Modules modules) {
+  LoraFile file;
+  file.modules = std::move(modules);
+  return file;
 }
 
 Tensors stored_as(const Tensors& tensors, DType dtype) {
@@ -53,49 +56,62 @@ Tensors stored_as(const Tensors& tensors, DType dtype) {
 
 }  // namespace
 
-TEST(RandomLora, HasTheSingularValuesOfEveryLayerOfItsSource) {
-  const Modules source = small_lora();
-  const Modules random = random_lora(file_of(source), 3);
-  EXPECT_LT(worst_difference(random, source), 1e-5);
-  for (const auto& [component, layers] : random)
-    for (const auto& [name, module] : layers) {
-      const LoraModule& of = source.at(component).at(name);
-      EXPECT_EQ(module.down.sizes(), of.down.sizes());
-      EXPECT_EQ(module.up.sizes(), of.up.sizes());
-      EXPECT_EQ(module.down.scalar_type(), at::kFloat);
-      EXPECT_EQ(module.scale(), 1);
-    }
+TEST(RandomLora, HasTheSingularValuesOfItsSourceInEachLayer) {
+  const Modules modules = random_lora(source(), 5);
+  size_t layers = 0;
+  for_each(small_lora(), [&](const auto& component, const auto& name, const LoraModule& module) {
+    const LoraModule& random = modules.at(component).at(name);
+    const Tensor expected = at::linalg_svdvals(dense(module)).slice(0, 0, module.rank());
+    const Tensor values = at::linalg_svdvals(dense(random));
+    const double largest = expected[0].item<double>();
+    ASSERT_GT(largest, 1);
+    EXPECT_LT((values.slice(0, 0, module.rank()) - expected).abs().max().item<double>(), 1e-5 * largest) << name;
+    EXPECT_LT(values[module.rank()].item<double>(), 1e-5 * largest) << name;
+    EXPECT_LT((singular_values(module) - expected).abs().max().item<double>(), 1e-9 * largest) << name;
+    EXPECT_EQ(random.rank(), module.rank());
+    EXPECT_EQ(random.alpha, static_cast<double>(module.rank()));
+    ++layers;
+  });
+  EXPECT_EQ(layers, 6u);
 }
 
-TEST(RandomLora, PointsSomewhereElse) {
-  const Modules source = small_lora(), first = random_lora(file_of(source), 3), second = random_lora(file_of(source), 4);
-  const auto cosine = [](const LoraModule& a, const LoraModule& b) {
-    return delta_inner(a, b) / std::sqrt(delta_inner(a, a) * delta_inner(b, b));
+// Of two random subspaces of 3 dimensions in 64 or more the squared cosines sum to 3 * 3 / 64 on average; of the same to 3.
+TEST(RandomLora, HasOtherSingularVectorsInEachLayerAndForEachSeed) {
+  const Modules first = random_lora(source(), 5), second = random_lora(source(), 6);
+  const auto shared = [](const LoraModule& a, const LoraModule& b) {
+    return left_vectors(a).t().matmul(left_vectors(b)).square().sum().item<double>();
   };
-  for (const auto& [component, layers] : source)
-    for (const auto& [name, module] : layers) {
-      // The cosine of two random [out,in] matrices of rank 3 deviates by about 1 / sqrt(in * out): here at most 0.02.
-      EXPECT_LT(std::abs(cosine(first.at(component).at(name), module)), 0.1) << name;
-      EXPECT_LT(std::abs(cosine(first.at(component).at(name), second.at(component).at(name))), 0.1) << name;
-    }
+  for_each(small_lora(), [&](const auto& component, const auto& name, const LoraModule& module) {
+    const LoraModule &one = first.at(component).at(name), &other = second.at(component).at(name);
+    EXPECT_NEAR(shared(one, one), 3, 1e-6);
+    EXPECT_LT(shared(one, module), 1) << name;
+    EXPECT_LT(shared(one, other), 1) << name;
+  });
 }
 
-TEST(RandomLora, IsTheSameForTheSameSeedAndAnotherForAnother) {
-  const LoraFile source = file_of(small_lora());
-  EXPECT_TRUE(same_bits(random_lora(source, 3), random_lora(source, 3)));
-  EXPECT_FALSE(same_bits(random_lora(source, 3), random_lora(source, 4)));
+TEST(RandomLora, DrawsALayerWhateverOthersThereAre) {
+  LoraFile few = source();
+  few.modules.erase("unet");
+  const Modules all = random_lora(source(), 5), some = random_lora(few, 5);
+  for_each(some, [&](const auto& component, const auto& name, const LoraModule& module) {
+    EXPECT_TRUE(at::equal(module.up, all.at(component).at(name).up) && at::equal(module.down, all.at(component).at(name).down));
+  });
+  EXPECT_EQ(some.size(), 2u);
 }
 
-TEST(RandomLora, DrawsEveryLayerApartFromTheOthers) {
-  Modules fewer = small_lora();
-  fewer.at("unet").erase(fewer.at("unet").begin());
-  const Modules all = random_lora(file_of(small_lora()), 3);
-  EXPECT_TRUE(same_bits(random_lora(file_of(fewer), 3), all));
-  Modules twins = small_lora();  // two layers of one shape with the same factors
-  auto& text = twins.at("text_encoder");
-  text.rbegin()->second = text.begin()->second;
-  const Modules random = random_lora(file_of(twins), 3);
-  EXPECT_FALSE(at::equal(random.at("text_encoder").begin()->second.up, random.at("text_encoder").rbegin()->second.up));
+// Averaged over seeds the entries of an orthonormal frame are of mean 0 and variance 1 / rows: signs are not fixed by QR.
+TEST(RandomLora, IsUniformOverFrames) {
+  LoraFile file;
+  file.modules["unet"]["layer"] = {at::eye(2, 8), at::eye(8, 2), 2};
+  const int seeds = 400;
+  Tensor sum = at::zeros({8, 2}), squares = at::zeros({8, 2});
+  for (int seed = 0; seed < seeds; ++seed) {
+    const Tensor up = random_lora(file, static_cast<uint64_t>(seed)).at("unet").at("layer").up;
+    sum += up;
+    squares += up.square();
+  }
+  EXPECT_LT((sum / seeds).abs().max().item<double>(), 4 * std::sqrt(1.0 / 8 / seeds));
+  EXPECT_LT((squares / seeds - 1.0 / 8).abs().max().item<double>(), 0.04);
 }
 
 TEST(RandomLora, HasTheSingularValuesOfFilesOfEveryNumberFormat) {
@@ -124,21 +140,12 @@ TEST(RandomLora, KeepsARankThatIsMoreThanTheLayerHas) {
   EXPECT_TRUE(at::equal(dense(random.at("unet").at("b")), at::zeros({6, 5}, at::kDouble))) << "of nothing nothing comes";
 }
 
-TEST(RandomLora, IsUniformOverDirections) {
-  Generator generator(1);
-  Modules source;
-  source["unet"]["a"] = {generator.randn({1, 3}), generator.randn({3, 1}), 1};
-  Tensor mean = at::zeros({3}, at::kDouble), second = at::zeros({3, 3}, at::kDouble);
-  constexpr int draws = 2000;
-  for (uint64_t seed = 0; seed < draws; ++seed) {
-    const Tensor up = random_lora(file_of(source), seed).at("unet").at("a").up.to(at::kDouble).flatten();
-    const Tensor direction = up / up.norm();
-    mean += direction / draws;
-    second += at::outer(direction, direction) / draws;
-  }
-  // Four standard deviations: sqrt(1/3 / 2000) of the mean, sqrt(4/45 / 2000) of the squares.
-  EXPECT_LT(mean.abs().max().item<double>(), 0.052);
-  EXPECT_LT((second - at::eye(3, at::kDouble) / 3).abs().max().item<double>(), 0.027);
+TEST(RandomLora, DrawsTwoLayersOfOneShapeApart) {
+  Modules twins = small_lora();
+  auto& text = twins.at("text_encoder");
+  text.rbegin()->second = text.begin()->second;
+  const Modules random = random_lora(file_of(twins), 3);
+  EXPECT_FALSE(at::equal(random.at("text_encoder").begin()->second.up, random.at("text_encoder").rbegin()->second.up));
 }
 
 }  // namespace negativa

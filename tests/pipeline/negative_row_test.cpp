@@ -126,8 +126,6 @@ TEST(NegativeRow, IsGuidedAwayFromAtEveryCfgInItsOwnIntervalAndWithRescale) {
             .run(drawing.latents);
     denoise_with_base(bundled(), drawing, {});
     EXPECT_LT(relative_error(drawing.latents, expected), 1e-4) << &change - changes;
-    plan.negative_scale = 1.4;
-    EXPECT_GT(relative_error(text_to_image(bundled(), plan, {}).tensors.at("latents"), expected), 1e-3) << &change - changes;
   }
 }
 
@@ -198,22 +196,24 @@ TEST(NegativeRow, ThreePromptsAreOfOneLengthEachFilledUpAsItsOwnLorasHaveIt) {
   EXPECT_EQ(plain[0].count_nonzero().item<int64_t>(), 0);
   EXPECT_TRUE(at::equal(of_refiner[0].slice(1, 77), of_refiner[1].slice(1, 77))) << "the empty prompt fills both up";
   EXPECT_TRUE(at::equal(of_refiner[0].slice(1, 0, 77), of_refiner[0].slice(1, 77)));
-  plan.adapters = adapters;
+  Plan longer = plan;
+  longer.prompt = longer.prompt_2 = "(\"a\", \"big\", \"lion\").and()";
+  const auto plain_of_longer = embeds_of(longer, false);
+  longer.adapters = plan.adapters = adapters;
   const auto with_lora = embeds_of(plan, false);
   EXPECT_TRUE(at::equal(with_lora[1], plain[1]));
   EXPECT_FALSE(at::equal(with_lora[2], plain[2]));
-  plan.prompt = plan.prompt_2 = "(\"a\", \"big\", \"lion\").and()";
-  EXPECT_FALSE(at::equal(embeds_of(plan, false)[2].slice(1, 154), embeds_of(plan, false)[1].slice(1, 154))) << "two fillings";
+  EXPECT_EQ(plain_of_longer[2].size(1), 231);
+  EXPECT_FALSE(at::equal(embeds_of(longer, false)[2].slice(1, 154), plain_of_longer[2].slice(1, 154))) << "the fill has no LoRA";
 }
 
 TEST(NegativeRow, IsCountedInTimeAndMemory) {
-  Plan three = lion(10), two = three;
+  Plan three = lion(100), two = three;
   two.negative_scale.reset();
   EXPECT_NEAR(picture_flop(bundled(), three) / picture_flop(bundled(), two), 1.5, 0.05);
   three.negative_interval = {0, 0.4};
   EXPECT_NEAR(picture_flop(bundled(), three) / picture_flop(bundled(), two), 1.2, 0.05);
   three.width_px = three.height_px = two.width_px = two.height_px = 512;
-  // Read at the UNet's: the VAE, whose picture is one row, may need more.
   const UNetConfig& unet = bundled().facts().unet;
   const int64_t side = 512 / bundled().vae_config().factor();
   EXPECT_GT(picture_memory(bundled(), {three}, 1).activations, 4 * unet_work(unet, {3, side, side}).most_elements);

@@ -55,6 +55,7 @@ TEST(Address, SlugKeepsPlainLettersAndDigitsAndIsNeverEmpty) {
   EXPECT_EQ(slug("Frog on a teal/../background, 4K!"), "frog-on-a-teal-background-4k");
   EXPECT_EQ(slug("cfg/article/cfg_scale=6"), "cfg-article-cfg-scale-6");
   EXPECT_EQ(slug("日本"), "x");
+  EXPECT_EQ(slug("two cafés"), "two-cafs");
   EXPECT_EQ(slug(""), "x");
   EXPECT_EQ(slug("one two", 4), "one");
   EXPECT_EQ(slug(std::string(100, 'a')).size(), 40u);

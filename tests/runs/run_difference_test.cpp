@@ -34,18 +34,20 @@ TEST(CompareRuns, TimesHardwareAndVersionsAreExempt) {
 }
 
 TEST(CompareRuns, NamesALoraBeforeThePicturesThatDifferBecauseOfIt) {
-  const SmallRun first;
-  SmallRun second;
+  RunPlan plan = small_plan();
+  plan.cells.push_back(small_cell(plan, CellStage::lora, "lora/late", ".safetensors"));
+  const SmallRun first(true, plan);
+  SmallRun second(true, plan);
   remake(second, first_picture + 2, "another picture", {});
   CellRecord record;
   record.processor = "another processor";
-  remake(second, lora, "another LoRA", record);
+  remake(second, small_cells, "another LoRA", record);
   const RunDifference found = difference(first, second);
   EXPECT_FALSE(found.equal());
   EXPECT_EQ(found.different, 2u);
   EXPECT_EQ(found.only_first, 1u) << "the metrics of the picture, which are of another in the second run";
   ASSERT_EQ(found.lines.size(), 3u);
-  EXPECT_TRUE(found.lines[0].starts_with(first.cell(lora).file + ": ")) << found.lines[0];
+  EXPECT_TRUE(found.lines[0].starts_with(first.cell(small_cells).file + ": ")) << found.lines[0];
   EXPECT_TRUE(contains(found.lines[0], sha256_hex("another LoRA").substr(0, 8))) << found.lines[0];
   EXPECT_TRUE(contains(found.lines[0], "another processor")) << found.lines[0];
   EXPECT_TRUE(found.lines[1].starts_with(first.cell(first_picture + 2).file + ": ")) << found.lines[1];
@@ -129,6 +131,23 @@ TEST(CompareRuns, KnowsACellByItsAddressWhateverTheFileIsCalled) {
   EXPECT_EQ(found.same, small_cells) << "the shared one once";
   ASSERT_EQ(found.lines.size(), 1u);
   EXPECT_TRUE(contains(found.lines[0], "differ in their cells")) << found.lines[0];
+}
+
+TEST(CompareRuns, OfOneAddressInTwoFilesEachIsCompared) {
+  RunPlan plan = small_plan();
+  plan.cells.push_back(plan.cells[set_picture]);
+  plan.cells.back().file = "sets/other/" + fs::path(plan.cells[set_picture].file).filename().string();
+  const SmallRun first(true, plan);
+  SmallRun second(true, plan);
+  EXPECT_EQ(difference(first, second).same, small_cells + 1);
+  remake(second, small_cells, "another picture", {});
+  const RunDifference found = difference(first, second);
+  EXPECT_EQ(found.same, small_cells);
+  ASSERT_EQ(found.lines.size(), 1u);
+  EXPECT_TRUE(found.lines[0].starts_with("sets/other/")) << found.lines[0];
+  const SmallRun without;
+  EXPECT_EQ(difference(first, without).only_first, 1u);
+  EXPECT_EQ(difference(without, first).only_second, 1u);
 }
 
 TEST(CompareRuns, OfManyDifferencesThereAreTheFirstAndACount) {

@@ -4,29 +4,13 @@
 #include <sys/stat.h>
 
 #include <csignal>
-#include <ctime>
 #include <functional>
-#include <thread>
 
 #include "base/names.h"
-#include "runs/cell_files.h"
-#include "runs/cell_locks.h"
 #include "small_run.h"
 
 namespace negativa {
 namespace {
-
-size_t temporary_files(const fs::path& folder) {
-  size_t count = 0;
-  for (const auto& [file, bytes] : all_files(folder)) count += contains(file, names::temporary_infix);
-  return count;
-}
-
-class Notices : public EventSink {
- public:
-  void on_notice(const std::string& text) override { texts.push_back(text); }
-  std::vector<std::string> texts;
-};
 
 TEST(RunStore, MakesItsFolderAndKnowsItAgain) {
   const TemporaryFolder folder;
@@ -71,6 +55,15 @@ TEST(RunStore, GoesOnInAFolderWhoseFirstStartEndedBeforeItsPlan) {
   EXPECT_TRUE(store.frozen());
 }
 
+TEST(RunStore, RefusesAFolderThatHasCellsAndLostItsPlan) {
+  const SmallRun run;
+  EventSink events;
+  fs::remove(run.folder / names::plan_file);
+  const auto before = all_files(run.folder.path());
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { RunStore(run.folder.path(), events); }), "no plan.json"));
+  EXPECT_EQ(all_files(run.folder.path()), before);
+}
+
 TEST(RunStore, RefusesAPlanThatIsDamagedAndKeepsIt) {
   const SmallRun run(false);
   EventSink events;
@@ -79,32 +72,6 @@ TEST(RunStore, RefusesAPlanThatIsDamagedAndKeepsIt) {
   EXPECT_TRUE(contains(error_of(ErrorKind::file_format, [&] { RunStore(run.folder.path(), events); }),
                        (run.folder / names::plan_file).string()));
   EXPECT_EQ(read_file(run.folder / names::plan_file).size(), text.size() / 2);
-}
-
-TEST(RunStore, OfProcessesThatBeginAtOnceOneFreezesThePlanOfAll) {
-  EventSink events;
-  for (int round = 0; round < 5; ++round) {
-    const TemporaryFolder folder;
-    const Signal go;
-    std::vector<pid_t> children;
-    for (uint64_t i = 0; i < 4; ++i)
-      children.push_back(in_another_process([&] {
-        go.await();
-        RunStore store(folder / "run", events);
-        RunPlan plan = small_plan();
-        plan.base_seeds = {i};
-        plan.toml += std::string(i, '#');
-        if (!store.frozen()) store.freeze(plan);
-        write_atomically(folder / ("plan of " + std::to_string(i)), store.frozen()->to_text());
-        return 0;
-      }));
-    go.give(children.size());
-    for (const pid_t child : children) EXPECT_EQ(exit_code_of(child), 0);
-    const RunStore store = RunStore::open(folder / "run", events);
-    for (int i = 0; i < 4; ++i) EXPECT_EQ(read_file(folder / ("plan of " + std::to_string(i))), store.frozen()->to_text());
-    EXPECT_EQ(read_file(folder / "run/experiment.toml"), store.frozen()->toml);
-    EXPECT_EQ(temporary_files(folder.path()), 0u);
-  }
 }
 
 TEST(RunStore, ASecondPlanTakesThePlaceOfTheFirstWhichItKnew) {
@@ -260,7 +227,7 @@ TEST(RunStore, MetricsOfAPictureThatHasOtherBytesByNowAreDamaged) {
   error_of(ErrorKind::input, [&] { run.store.write(run.cell(first_row), "bytes", {}); });
 }
 
-TEST(RunStore, AdoptsAFileByItsNameAndLeavesIt) {
+TEST(RunStore, AdoptsACopyOfAFileSoThatDamageToOneLeavesTheOther) {
   SmallRun run(false);
   const fs::path made = run.folder / "work/wrong/out.safetensors";
   make_folder(made.parent_path());
@@ -269,10 +236,13 @@ TEST(RunStore, AdoptsAFileByItsNameAndLeavesIt) {
   EXPECT_EQ(run.state(lora), CellState::whole);
   EXPECT_EQ(run.store.record(run.cell(lora))->bytes, 7u);
   EXPECT_EQ(read_file(run.file(lora)), "trained");
-  EXPECT_TRUE(fs::exists(made));
-  write_atomically(made, "trained further");
-  EXPECT_EQ(run.state(lora), CellState::whole) << "writing beside it changes the other name alone";
+  fs::resize_file(run.file(lora), 3);
+  EXPECT_EQ(run.state(lora), CellState::damaged);
+  EXPECT_EQ(read_file(made), "trained");
+  run.store.adopt(run.cell(lora), made, {});
+  EXPECT_EQ(read_file(run.file(lora)), "trained");
   error_of(ErrorKind::input, [&] { run.store.adopt(run.cell(lora), run.folder / "work/none", {}); });
+  EXPECT_EQ(temporary_files(run.folder.path()), 0u);
 }
 
 TEST(RunStore, OfALargeFileTheSizeIsLookedAtAndTheBytesBeforeUse) {
@@ -346,151 +316,6 @@ TEST(RunStore, RefusesAFolderOfCellsThatLeadsOut) {
   EXPECT_EQ(inside.state(run.cell(first_picture)), CellState::whole);
 }
 
-TEST(RunStore, ProcessesThatWriteTheSameCellsAtOnceLeaveFilesThatFitTheirRecords) {
-  RunPlan plan = small_plan();
-  for (size_t i = 0; i < 40; ++i) {
-    PlannedCell cell = small_cell(plan, CellStage::set_picture, "sets/wrong/" + std::to_string(i), ".png");
-    plan.cells.push_back(cell);
-  }
-  const SmallRun run(false, plan);
-  const Signal go;
-  std::vector<pid_t> children;
-  for (int child = 0; child < 4; ++child)
-    children.push_back(in_another_process([&, child] {
-      go.await();
-      EventSink events;
-      RunStore store(run.folder.path(), events);
-      CellRecord record;
-      record.processor = "processor " + std::to_string(child);
-      for (size_t i = small_cells; i < plan.cells.size(); ++i)
-        store.write(plan.cells[i], "drawn by " + record.processor + std::string(static_cast<size_t>(child), '.'), record);
-      return 0;
-    }));
-  go.give(children.size());
-  for (const pid_t child : children) EXPECT_EQ(exit_code_of(child), 0);
-  for (size_t i = small_cells; i < plan.cells.size(); ++i) {
-    const auto record = run.store.record(plan.cells[i]);
-    ASSERT_TRUE(record) << i;
-    EXPECT_TRUE(contains(read_file(run.file(i)), record->processor)) << i;
-  }
-  EXPECT_EQ(temporary_files(run.folder.path()), 0u);
-}
-
-TEST(RunStore, ThreadsMayWriteAndLookAtOnce) {
-  SmallRun run(false);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      for (size_t number = 0; number < first_row; ++number) {
-        make(run.store, number);
-        EXPECT_EQ(run.state(number), CellState::whole);
-      }
-    });
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(temporary_files(run.folder.path()), 0u);
-}
-
-TEST(RunStore, ALockHoldsAgainstThisProcessAndOthersUntilItIsGivenBack) {
-  SmallRun run(false);
-  RunStore second(run.folder.path(), run.events);
-  const auto is_free_elsewhere = [&](size_t number) {
-    return exit_code_of(in_another_process([&] {
-             EventSink events;
-             RunStore store(run.folder.path(), events);
-             return store.try_lock(run.cell(number)) ? 0 : 1;
-           })) == 0;
-  };
-  {
-    auto lock = run.store.try_lock(run.cell(lora));
-    ASSERT_TRUE(lock);
-    EXPECT_FALSE(run.store.try_lock(run.cell(lora)));
-    EXPECT_FALSE(second.try_lock(run.cell(lora)));
-    EXPECT_FALSE(is_free_elsewhere(lora));
-    EXPECT_TRUE(is_free_elsewhere(first_picture)) << "one cell is locked, not the run";
-    EXPECT_FALSE(is_free_elsewhere(lora)) << "another store of this folder, closed, takes no lock with it";
-    std::vector<CellLock> locks;
-    locks.push_back(std::move(*lock));
-    lock.reset();
-    EXPECT_FALSE(is_free_elsewhere(lora)) << "it moved";
-  }
-  EXPECT_TRUE(is_free_elsewhere(lora));
-  EXPECT_TRUE(second.try_lock(run.cell(lora)));
-}
-
-TEST(RunStore, ALockOutlivesItsStoreAndGoesWithAKilledProcess) {
-  SmallRun run(false);
-  {
-    std::optional<CellLock> lock;
-    {
-      RunStore store(run.folder.path(), run.events);
-      lock = store.try_lock(run.cell(lora));
-    }
-    EXPECT_FALSE(run.store.try_lock(run.cell(lora)));
-  }
-  const Signal locked;
-  const pid_t other = in_another_process([&] {
-    RunStore store(run.folder.path(), run.events);
-    const auto lock = store.try_lock(run.cell(lora));
-    locked.give();
-    ::pause();
-    return lock ? 0 : 1;
-  });
-  locked.await();
-  EXPECT_FALSE(run.store.try_lock(run.cell(lora)));
-  ::kill(other, SIGKILL);
-  exit_code_of(other);
-  EXPECT_TRUE(run.store.try_lock(run.cell(lora)));
-}
-
-TEST(CellLocks, WhereTheSystemHasNoneSayItOnceAndHoldWithinTheProcess) {
-  const TemporaryFolder folder;
-  Notices notices;
-  CellLocks locks(folder / "cells.lock", notices);
-  constexpr uint64_t no_offset = uint64_t{1} << 63;  // a byte that fcntl refuses, as some network disks refuse every one
-  EXPECT_TRUE(locks.take(no_offset));
-  EXPECT_FALSE(locks.take(no_offset));
-  EXPECT_TRUE(locks.take(1));
-  ASSERT_EQ(notices.texts.size(), 1u);
-  EXPECT_TRUE(contains(notices.texts[0], (folder / "cells.lock").string()) && contains(notices.texts[0], "--shard"));
-  locks.give_back(no_offset);
-  EXPECT_TRUE(locks.take(no_offset));
-}
-
-TEST(RunStore, RemovesWhatKilledProcessesLeftAndNothingThatIsBeingWritten) {
-  const SmallRun run;
-  const Signal begun;
-  const auto half_written = [&](const std::string& name) {
-    return in_another_process([&, name] {
-      const NewFile file(run.folder / "pictures" / name, "half");
-      begun.give();
-      ::pause();
-      return 0;
-    });
-  };
-  const pid_t killed = half_written("killed.png"), alive = half_written("alive.png");
-  begun.await();
-  begun.await();
-  ::kill(killed, SIGKILL);
-  exit_code_of(killed);
-  const auto whole = all_files(run.folder.path()).size();
-  replace_file(run.folder / "pictures/.theirs.png.tmp-0123abcd-1-0", "another machine's");
-  const auto left = [&](const std::string& part) {
-    size_t count = 0;
-    for (const auto& [file, bytes] : all_files(run.folder.path())) count += contains(file, part);
-    return count;
-  };
-  ASSERT_EQ(left("killed"), 1u);
-  RunStore again(run.folder.path(), const_cast<EventSink&>(run.events));
-  EXPECT_EQ(left("killed"), 0u);
-  EXPECT_EQ(left("alive"), 1u);
-  EXPECT_EQ(left("theirs"), 1u) << "the process may live there";
-  EXPECT_EQ(all_files(run.folder.path()).size(), whole);
-  remove_left_files(run.folder.path(), std::time(nullptr) + 25 * 3600);
-  EXPECT_EQ(left("theirs"), 0u) << "a day is enough";
-  ::kill(alive, SIGKILL);
-  exit_code_of(alive);
-}
-
 TEST(RunStore, NamesFilesThatNoCellHas) {
   const SmallRun run;
   replace_file(run.folder / "pictures/old-11111111.png", "x");
@@ -499,14 +324,6 @@ TEST(RunStore, NamesFilesThatNoCellHas) {
   replace_file(run.folder / "notes.txt", "x");
   EXPECT_EQ(run.store.orphans(*run.store.frozen()),
             (std::vector<std::string>{"pictures/old-11111111.png", "sets/wrong/old-11111111.json"}));
-}
-
-TEST(Shard, EachCellIsOfOneRank) {
-  for (size_t index = 0; index < 20; ++index) {
-    int ranks = 0;
-    for (int rank = 0; rank < 3; ++rank) ranks += Shard{rank, 3}.has(index);
-    EXPECT_EQ(ranks, 1);
-  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "../base/temporary_folder.h"
 #include "base/files.h"
+#include "base/names.h"
 #include "base/sha256.h"
 #include "runs/address.h"
 #include "runs/run_store.h"
@@ -129,6 +130,13 @@ inline std::map<std::string, std::string> all_files(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file()) files[entry.path().lexically_relative(folder)] = read_file(entry.path());
   return files;
+}
+
+// Files that are not yet, or never were, put in their places.
+inline size_t temporary_files(const fs::path& folder) {
+  size_t count = 0;
+  for (const auto& [file, bytes] : all_files(folder)) count += contains(file, names::temporary_infix);
+  return count;
 }
 
 // Another process, which ends as `work` returns (0: well) or throws.
