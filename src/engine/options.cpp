@@ -84,7 +84,8 @@ GuidanceInterval parse_interval(const std::string& text, std::string_view flag) 
 EmbeddingSpec parse_embedding_spec(const std::string& text) {
   const auto equals = text.rfind('=');
   const auto whole = stored_path(text);
-  if (std::filesystem::exists(whole) || equals == std::string::npos) return {whole, {}};
+  std::error_code ignored;  // of a name that no system could store
+  if (std::filesystem::exists(whole, ignored) || equals == std::string::npos) return {whole, {}};
   check(equals + 1 < text.size() && equals > 0, ErrorKind::input, "[--embedding] got \"{}\", expected FILE or FILE=NAME", text);
   return {stored_path(text.substr(0, equals)), text.substr(equals + 1)};
 }

@@ -71,12 +71,19 @@ void add_axis(std::vector<TuneCandidate>& candidates, size_t count, const std::f
   candidates = std::move(more);
 }
 
+void check_any(const ExperimentReader& reader, const TomlEntry& entry, size_t count) {
+  check(count > 0, ErrorKind::input, "[{}] {} has no values", reader.source.where(entry.path), entry.path);
+}
+
 void set_axis(ExperimentReader& reader, std::vector<TuneCandidate>& candidates, const TomlEntry& entry) {
   if (entry.key == "steps") {
     const auto values = integers_of(reader.source, entry);
+    check_any(reader, entry, values.size());
     return add_axis(candidates, values.size(), [&](TuneCandidate& one, size_t i) { one.steps = values[i]; });
   }
   const auto values = numbers_of(reader.source, entry);
+  check_any(reader, entry, values.size());
+  if (entry.key != "weight") check_values(reader.source, entry);
   add_axis(candidates, values.size(), [&](TuneCandidate& one, size_t i) {
     (entry.key == "weight" ? one.weight : entry.key == "cfg_scale" ? one.cfg_scale : one.negative_scale) = values[i];
   });
@@ -116,7 +123,7 @@ void read_candidates(ExperimentReader& reader, const TomlTable& table, TuneTable
 }
 
 void check_steps(ExperimentReader& reader, const TomlTable& table, const TuneTable& tune, const ArmTable& arm) {
-  const auto where = table.where("steps");
+  const auto where = table.where_and_path("steps");
   bool has_trained = false;
   for (const auto& candidate : tune.candidates) {
     if (!candidate.steps) continue;
@@ -217,6 +224,27 @@ void check_captions(const ExperimentReader& reader) {
   }
 }
 
+namespace {
+
+// Trainings are counted where there are any.
+void note_training_seeds(ExperimentReader& reader) {
+  ExperimentFile& file = reader.file;
+  const auto note = [&](const std::string& path, bool is_trained) {
+    const std::string key = toml_path(path, "training_seeds");
+    if (!is_trained && file.lines.contains(key))
+      file.notices.push_back(fmt::format("{}: {} has no effect, since nothing in it is trained", reader.source.where(key), key));
+    return is_trained;
+  };
+  bool any = false;
+  for (const auto& arm : file.arms) any |= note(toml_path("arms", arm.name), has_trained(file, arm.draw));
+  for (const auto& sweep : file.sweeps)
+    any |= note(toml_path("sweeps", sweep.name), std::any_of(sweep.arms.begin(), sweep.arms.end(),
+                                                             [&](const ArmTable& arm) { return has_trained(file, arm.draw); }));
+  note("", any);
+}
+
+}  // namespace
+
 void note_unused(ExperimentReader& reader) {
   const auto note = [&](const char* kind, const std::string& name, const std::set<std::string>& used) {
     if (used.contains(name)) return;
@@ -229,6 +257,7 @@ void note_unused(ExperimentReader& reader) {
   for (const auto& set : reader.file.sets) note("sets", set.name, reader.used_sets);
   for (const auto& lora : reader.file.loras) note("loras", lora.name, reader.used_loras);
   for (const auto& embedding : reader.file.embeddings) note("embeddings", embedding.name, reader.used_embeddings);
+  note_training_seeds(reader);
 }
 
 }  // namespace negativa

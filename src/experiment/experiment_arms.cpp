@@ -78,13 +78,14 @@ struct SweepReader {
   SweepTable sweep;
   ColumnOptions column;
   std::vector<Axis> axes;
+  std::vector<Json> settings = {};  // of sweep.arms
 
   // The column that has none of the sweep: the arm itself, unless its own pictures are there.
   void add_plain(const std::string& arm, const DrawSettings& drawing) {
-    const Json settings = drawing.settings();
+    const Json plain = drawing.settings();
     for (size_t i = 0; i < reader.arms.size(); ++i) {
       const ArmTable& own = reader.file.arms[i];
-      if (reader.arms[i].settings() == settings && own.list == column.prompts && own.replicates >= column.replicates &&
+      if (reader.arms[i].settings() == plain && own.list == column.prompts && own.replicates >= column.replicates &&
           own.training_seeds >= column.training_seeds)
         return;
     }
@@ -92,13 +93,16 @@ struct SweepReader {
   }
 
   void add_combinations(const std::string& arm, const DrawSettings& drawing) {
+    const size_t before = sweep.arms.size();
     std::vector<size_t> turn(axes.size());
     for (;;) {
       add_combination(arm, drawing, turn);
       size_t axis = axes.size();
       while (axis > 0 && ++turn[axis - 1] == axes[axis - 1].values.size()) turn[--axis] = 0;
-      if (axis == 0) return;
+      if (axis == 0) break;
     }
+    check(sweep.arms.size() > before, ErrorKind::input, "[{}] {} varies nothing: its values are those of {}", table.where(),
+          table.path(), arm.empty() ? "[default]" : toml_path("arms", arm));
   }
 
  private:
@@ -122,9 +126,11 @@ struct SweepReader {
 
   void add(const std::string& arm, const DrawSettings& drawing, const std::string& name,
            std::vector<std::pair<std::string, std::string>> values) {
-    for (const auto& other : sweep.arms)
-      check(other.name != name, ErrorKind::input, "[{}] {} has the column {} twice", table.where(), table.path(),
-            json_excerpt(name));
+    Json own = drawing.settings();
+    for (size_t i = 0; i < sweep.arms.size(); ++i)
+      check(sweep.arms[i].name != name && (sweep.of_arm[i] != arm || settings[i] != own), ErrorKind::input,
+            "[{}] {} has the column {} twice", table.where(), table.path(), json_excerpt(sweep.arms[i].name));
+    settings.push_back(std::move(own));
     check(sweep.arms.size() < most_columns, ErrorKind::input, "[{}] {} has more than {} columns", table.where(), table.path(),
           most_columns);
     sweep.arms.push_back(column_of(name, drawing, column, overrides_of(reader, drawing)));

@@ -73,7 +73,7 @@ void set_draw(DrawSettings& drawing, const TomlSource& source, const TomlEntry& 
 }
 
 void check_draw(ExperimentReader& reader, const DrawSettings& drawing, const std::string& path) {
-  const auto where = [&](const char* key) { return reader.source.where(toml_path(path, key)); };
+  const auto where = [&](const char* key) { return reader.source.where_and_path(toml_path(path, key)); };
   for (const auto& text : drawing.options.picture.lora) {
     const auto reference = find_lora(reader.file, resolved_lora(reader, text), where("lora"));
     if (reference.table) reader.used_loras.insert(reference.table->name);
@@ -81,6 +81,16 @@ void check_draw(ExperimentReader& reader, const DrawSettings& drawing, const std
   for (const auto& text : drawing.options.model.embedding) {
     const auto reference = find_embedding(reader.file, embedding_text(reader, text), where("embedding"));
     if (reference.table) reader.used_embeddings.insert(reference.table->name);
+  }
+}
+
+void check_values(const TomlSource& source, const TomlEntry& entry) {
+  const bool is_list = entry.value->is_array();
+  check(!is_list || !entry.value->empty(), ErrorKind::input, "[{}] {} has no values", source.where(entry.path), entry.path);
+  const Json list = is_list ? *entry.value : Json::array({*entry.value});
+  for (size_t i = 0; i < list.size(); ++i) {
+    DrawSettings scratch;
+    set_draw(scratch, source, {entry.key, is_list ? toml_path(entry.path, i) : entry.path, &list[i]}, {});
   }
 }
 

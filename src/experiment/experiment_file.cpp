@@ -58,9 +58,13 @@ void resolve(ExperimentReader& reader) {
     for (auto& arm : sweep.arms) resolve_draw(reader, arm.draw);
 }
 
+constexpr size_t longest_shown = 80;  // of a value
+
+std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 std::string short_text(const Json& json) {
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return text.size() <= 80 ? text : text.substr(0, 77) + "…";
+  const std::u32string text = code_points(dumped(json));
+  return utf8_from(text.size() <= longest_shown ? text : text.substr(0, longest_shown - 1) + U"…");
 }
 
 // "path: words" of the first place in the file's order where two configurations differ.
@@ -68,8 +72,19 @@ struct Difference {
   std::string path, words;
 };
 
+// Of two lists that are too long for a line, the first place.
+bool find_in_lists(const Json& run, const Json& file, const std::string& path, std::vector<Difference>& found) {
+  if (!run.is_array() || !file.is_array()) return false;
+  if (std::max(dumped(run).size(), dumped(file).size()) <= longest_shown) return false;
+  size_t same = 0;
+  while (same < std::min(run.size(), file.size()) && run[same] == file[same]) ++same;
+  const auto at = [&](const Json& list) { return same < list.size() ? short_text(list[same]) : "nothing there"; };
+  found.push_back({toml_path(path, same), fmt::format("the run has {}, the file {}", at(run), at(file))});
+  return true;
+}
+
 void find_differences(const Json& run, const Json& file, const std::string& path, std::vector<Difference>& found) {
-  if (run == file) return;
+  if (run == file || find_in_lists(run, file, path, found)) return;
   if (!run.is_object() || !file.is_object()) {
     found.push_back({path, fmt::format("the run has {}, the file {}", short_text(run), short_text(file))});
     return;
@@ -106,7 +121,8 @@ std::string toml_value(const Json& value) {
     if (!has_tables && !text.empty()) text.pop_back();
     return "[" + text + (has_tables ? "\n]" : "]");
   }
-  text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text = dumped(value);
+  for (size_t at = 0; (at = text.find('\x7f', at)) != std::string::npos;) text.replace(at, 1, "\\u007F");  // JSON has it bare
   return value.is_number_unsigned() && !json_holds<int64_t>(value) ? "\"" + text + "\""
                                                                    : text;  // TOML's integers end at 2^63 - 1
 }
@@ -174,15 +190,16 @@ ExperimentFile parse_experiment(const std::string& text, const Path& path) {
   read_table(reader, top, "analysis", read_analysis);
   if (const Json* tune = top.find("tune")) read_tune(reader, TomlTable(reader.source, *tune, "tune"));
   check_captions(reader);
-  note_unused(reader);
   resolve(reader);
+  note_unused(reader);
   reader.file.config_json = canonical_json(reader.config);
   reader.file.choice_json = canonical_json(reader.choice);
   return std::move(reader.file);
 }
 
 ExperimentFile read_experiment(const Path& path) {
-  check(!std::filesystem::is_directory(path), ErrorKind::input, "[experiment] {} is a folder, expected a TOML file",
+  std::error_code ignored;
+  check(!std::filesystem::is_directory(path, ignored), ErrorKind::input, "[experiment] {} is a folder, expected a TOML file",
         path.string());
   return parse_experiment(read_file(path, 16 << 20), path);
 }

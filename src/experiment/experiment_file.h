@@ -160,8 +160,9 @@ std::string print_experiment(const ExperimentFile& file);
 // mean the same. "line 31 (arms.article.lora): the run has […], the file […]"
 std::string first_difference(const std::string& run_config_json, const ExperimentFile& file);
 
-// Values changed in the TOML's text: only their lines change; comments and order stay. `key` is a path, "arms.neg-branch.lora"; a
-// key that is not there yet is put behind the last one of its table. value_toml is written as it is.
+// Values changed in the TOML's text: only their lines change; comments, order and line ends stay. `key` is a path as toml_path
+// writes it, "arms.neg-branch.lora"; a key that is not there yet is put behind the last one of its table, a table behind all.
+// value_toml is written as it is. Throws ErrorKind::input where other values would change too.
 std::string with_value(const std::string& toml, const std::string& key, const std::string& value_toml);
 
 }  // namespace negativa

@@ -42,6 +42,8 @@ struct DrawKeys {
 };
 void set_draw(DrawSettings& drawing, const TomlSource& source, const TomlEntry& entry, const DrawKeys& keys);
 bool is_list_option(const std::string& key);  // lora, embedding
+// One value or several of an option, each as set_draw takes it, and at least one.
+void check_values(const TomlSource& source, const TomlEntry& entry);
 // LoRAs and embeddings that a table names, at the lines of its path. Remembers them as used.
 void check_draw(ExperimentReader& reader, const DrawSettings& drawing, const std::string& path);
 // What of `drawing` differs from [default], as overrides_json has it.

@@ -105,8 +105,6 @@ void check_drawn_set(const TomlTable& table, const SetSpec& set) {
   check(!options.caption.empty() || shows_subject, ErrorKind::input,
         "[{}] {} has no caption: give the text that its pictures are trained on, such as caption = \"wrong\"", table.where(),
         table.path());
-  for (const double scale : set.cfg_scales)
-    if (!(scale >= 0 && scale <= 1000)) refuse(table, "cfg_scale", fmt::format("got {}, expected numbers in 0..1000", scale));
   // What is drawn with a LoRA that is trained on it would never begin.
   check(set.draw.picture.lora.empty() && set.draw.model.embedding.empty(), ErrorKind::input,
         "[{}] the pictures of {} would be drawn with [default]'s lora or embedding; write picture.lora = [] and "
@@ -137,7 +135,10 @@ SetSpec read_set(ExperimentReader& reader, const TomlTable& table, const std::st
   set_entries(fields, table, {}, others);
   for (const auto& entry : table.entries()) {
     if (entry.key == "subjects") set.options.subjects = subjects_of(reader, entry);
-    if (entry.key == "cfg_scale") set.cfg_scales = numbers_of(reader.source, entry);
+    if (entry.key == "cfg_scale") {
+      set.cfg_scales = numbers_of(reader.source, entry);
+      check_values(reader.source, entry);
+    }
     if (entry.key == "picture")
       for (const auto& option : TomlTable(reader.source, *entry.value, entry.path).entries())
         set_draw(drawing, reader.source, option, {});
@@ -182,6 +183,15 @@ void read_checkpoints(ExperimentReader& reader, const TomlTable& table, LoraTabl
              fmt::format("got {}, expected steps before the last, which is {}", steps, lora.train.step.steps));
 }
 
+std::vector<std::string> merged_parts(const ExperimentReader& reader, const TomlTable& table) {
+  const std::string path = toml_path(table.path(), "merge");
+  auto parts = texts_of(reader.source, {"merge", path, table.find("merge")});
+  bool has_weight = false;
+  for (const auto& part : parts) has_weight |= parse_weighted_lora(part, reader.source.where_and_path(path)).weight != 0;
+  if (!has_weight) refuse(table, "merge", "merges nothing; expected LoRAs with weights other than 0");
+  return parts;
+}
+
 LoraTable read_lora_table(ExperimentReader& reader, const TomlTable& table, const std::string& name) {
   static const std::vector<std::string> kinds{"set", "random_of", "merge", "file"};
   LoraTable lora;
@@ -202,7 +212,7 @@ LoraTable read_lora_table(ExperimentReader& reader, const TomlTable& table, cons
   }
   if (kind == "random_of") lora.random_of = text_at(table, kind);
   if (kind == "file") lora.file = text_at(table, kind);
-  if (kind == "merge") lora.merge = texts_of(reader.source, {kind, toml_path(table.path(), kind), table.find(kind)});
+  if (kind == "merge") lora.merge = merged_parts(reader, table);
   config[kind] = *table.find(kind);
   reader.config["loras"][name] = std::move(config);
   return lora;
@@ -224,7 +234,7 @@ EmbeddingTable read_embedding_table(ExperimentReader& reader, const TomlTable& t
     config = training_config(fields);
   } else {
     allow_only(table, {kind, "name"}, "beside file: nothing is trained here");
-    if (has(table, "name")) embedding.train.name = text_at(table, "name");
+    if (has(table, "name")) config["name"] = embedding.train.name = text_at(table, "name");
     embedding.file = text_at(table, kind);
   }
   config[kind] = *table.find(kind);
@@ -246,22 +256,21 @@ enum class Visited { no, now, done };
 void check_random(const ExperimentReader& reader, const LoraTable& lora) {
   const std::string path = toml_path(toml_path("loras", lora.name), "random_of");
   const auto of = find_lora(reader.file, lora.random_of, reader.source.where(path));
-  check(of.table && of.table->file.empty() && lora.random_of.find(':') == std::string::npos, ErrorKind::input,
-        "[{}] {}: got {}, expected the name of one of [loras] that is no file, without a weight", reader.source.where(path), path,
+  check(of.table && lora.random_of.find(':') == std::string::npos, ErrorKind::input,
+        "[{}] {}: got {}, expected the name of one of [loras], without a weight", reader.source.where(path), path,
         json_excerpt(lora.random_of));
 }
 
 // Depth first, so that a LoRA that is made of itself is found.
 void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::string, Visited>& visited) {
   const std::string path = toml_path("loras", lora.name);
-  const std::string where = reader.source.where(path);
-  check(visited[lora.name] != Visited::now, ErrorKind::input, "[{}] {} is made of itself", where, path);
+  check(visited[lora.name] != Visited::now, ErrorKind::input, "[{}] {} is made of itself", reader.source.where(path), path);
   if (visited[lora.name] == Visited::done) return;
   visited[lora.name] = Visited::now;
   std::vector<std::string> parts = lora.merge;
   if (!lora.random_of.empty()) parts.push_back(lora.random_of);
+  const std::string where = reader.source.where_and_path(toml_path(path, lora.merge.empty() ? "random_of" : "merge"));
   for (const auto& part : parts) {
-    if (!lora.merge.empty()) parse_weighted_lora(part, where);
     const LoraReference reference = find_lora(reader.file, part, where);
     if (!reference.table) continue;
     reader.used_loras.insert(reference.table->name);
@@ -269,6 +278,12 @@ void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::
   }
   if (!lora.random_of.empty()) check_random(reader, lora);
   visited[lora.name] = Visited::done;
+}
+
+void check_file(const ExperimentReader& reader, const std::string& path, const Path& file) {
+  std::error_code ignored;
+  check(file.empty() || std::filesystem::exists(file, ignored), ErrorKind::input, "[{}] there is no file {}",
+        reader.source.where_and_path(path), file.string());
 }
 
 }  // namespace
@@ -298,14 +313,12 @@ void check_loras(ExperimentReader& reader) {
   std::map<std::string, Visited> visited;
   for (const auto& lora : reader.file.loras) {
     visit_parts(reader, lora, visited);
-    check(lora.file.empty() || std::filesystem::exists(lora.file), ErrorKind::input, "[{}] there is no file {}",
-          reader.source.where(toml_path(toml_path("loras", lora.name), "file")), lora.file.string());
+    check_file(reader, toml_path(toml_path("loras", lora.name), "file"), lora.file);
   }
   for (auto& embedding : reader.file.embeddings) {
     if (embedding.file.empty()) continue;
     embedding.file = reader.beside(embedding.file);
-    check(std::filesystem::exists(embedding.file), ErrorKind::input, "[{}] there is no file {}",
-          reader.source.where(toml_path(toml_path("embeddings", embedding.name), "file")), embedding.file.string());
+    check_file(reader, toml_path(toml_path("embeddings", embedding.name), "file"), embedding.file);
   }
 }
 

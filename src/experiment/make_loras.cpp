@@ -19,6 +19,10 @@ LoraTargets targets_of(const MakerRun& run) {
   return lora_targets(models->files());
 }
 
+fs::path file_of(const MakerRun& run, const MergedPart& part) {
+  return part.cell == no_cell ? part.file : run.store.path(run.plan.run.cells[part.cell]);
+}
+
 void write(const MakerRun& run, size_t cell, CellRecord record, LoraFile lora, const UNetLayout& layout, Metadata metadata) {
   const std::string name = run.store.path(run.plan.run.cells[cell]).stem().string();
   metadata.insert({{"ss_output_name", name},
@@ -36,15 +40,14 @@ void write(const MakerRun& run, size_t cell, CellRecord record, LoraFile lora, c
 void make_random_lora(const MakerRun& run, size_t cell) {
   Lap lap;
   CellRecord record = begun_record(run, cell);
-  const PlannedCell& planned = run.plan.run.cells[cell];
-  const PlannedCell& source = run.plan.run.cells[planned.inputs.front()];
+  const fs::path source = file_of(run, run.plan.merges.at(cell).front());
   const LoraTargets targets = targets_of(run);
-  const auto seed = get<uint64_t>(parse_json(record.recipe_json, planned.file), "seed", planned.file);
+  const auto seed = get<uint64_t>(parse_json(record.recipe_json, "random LoRA"), "seed", "random LoRA");
   LoraFile lora;
-  lora.modules = on_own_thread(1, [&] { return random_lora(read_lora(run.store.path(source), targets), seed); });
+  lora.modules = on_own_thread(1, [&] { return random_lora(read_lora(source, targets), seed); });
   record.timings_s["total"] = lap.seconds();
   write(run, cell, std::move(record), std::move(lora), targets.layout,
-        {{"negativa.random_of", run.store.path(source).filename().string()}, {"negativa.seed", std::to_string(seed)}});
+        {{"negativa.random_of", source.filename().string()}, {"negativa.seed", std::to_string(seed)}});
 }
 
 void make_merged_lora(const MakerRun& run, size_t cell) {
@@ -54,7 +57,7 @@ void make_merged_lora(const MakerRun& run, size_t cell) {
   std::vector<WeightedLora> loras;
   std::vector<std::string> files;
   for (const MergedPart& part : run.plan.merges.at(cell)) {
-    const fs::path file = part.cell == no_cell ? part.file : run.store.path(run.plan.run.cells[part.cell]);
+    const fs::path file = file_of(run, part);
     loras.push_back({std::make_shared<const LoraFile>(read_lora(file, targets)), part.weight});
     files.push_back(file.filename().string());
   }

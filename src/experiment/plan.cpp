@@ -62,16 +62,21 @@ PromptNumbers add_prompts(PlanInProgress& progress, const std::vector<const ArmT
   return numbers;
 }
 
-// The settings that every picture of the arm has: resolved, without prompt and seed.
+// The settings that every picture of the arm has: resolved, without prompt and seed. Files by their names, so that a plan is the
+// same wherever they lie.
 std::string arm_settings(PlanInProgress& progress, const ArmTable& arm) {
   const PlannedModel& model = progress.open(arm.draw.model);
   PictureOptions picture = resolved_picture(*model.models, arm.draw.picture);
   picture.prompt.reset();
   picture.seed.reset();
+  for (auto& text : picture.lora)
+    if (const auto used = find_lora(progress.file, text, arm.name); !used.table)
+      text = fmt::format("{}:{}:{}", last_name(used.spec.path), used.spec.weight, branch_name(used.spec.branch));
   Json settings = to_json(fields_of(picture));
   if (!picture.negative_scale) settings.erase("negative_interval");
   if (arm.negative_is_prompt) settings["negative_prompt"] = {{"same_as", "prompt"}};
-  if (!arm.draw.model.embedding.empty()) settings["embedding"] = arm.draw.model.embedding;
+  for (const auto& text : arm.draw.model.embedding)
+    settings["embedding"].push_back(find_embedding(progress.file, text, arm.name).table ? text : last_name(text));
   return canonical_json(settings);
 }
 

@@ -10,8 +10,8 @@ inline constexpr size_t no_cell = static_cast<size_t>(-1);
 
 // What the maker of a picture needs beyond the cell itself.
 struct PictureCell {
-  ModelOptions model;                   // as in the TOML, `embedding` included
-  PictureOptions picture;               // every question answered, seed set; `lora` as in the TOML
+  ModelOptions model;                   // as in the TOML, but for files that its names stand for in `embedding`
+  PictureOptions picture;               // every question answered, seed set; `lora` likewise
   std::vector<size_t> lora_cells;       // of picture.lora, one each; no_cell: it is a file
   std::vector<size_t> embedding_cells;  // of model.embedding, likewise
 };
@@ -24,6 +24,7 @@ struct SetCell {
   std::vector<size_t> pictures;       // cells; none for a person's folder
 };
 
+// What a merged LoRA is merged of, and what a random one has its singular values from.
 struct MergedPart {
   size_t cell = no_cell;
   std::filesystem::path file;  // where it is no cell
@@ -44,10 +45,10 @@ struct ExperimentPlan {
   std::map<size_t, PictureCell> pictures;  // by number of the cell in run.cells
   std::map<size_t, SetCell> sets;
   std::map<size_t, TrainingCell> trainings;
-  std::map<size_t, std::vector<MergedPart>> merges;
-  std::filesystem::path judge;                    // the folder of the judge that measures
-  std::vector<std::string> recipe_json;           // of each cell: CellRecord::recipe_json
-  std::vector<std::vector<RecipeInput>> outside;  // of each cell: files from outside that decide it
+  std::map<size_t, std::vector<MergedPart>> merges;  // of random LoRAs one part
+  std::filesystem::path judge;                       // the folder of the judge that measures
+  std::vector<std::string> recipe_json;              // of each cell: CellRecord::recipe_json
+  std::vector<std::vector<RecipeInput>> outside;     // of each cell: files from outside that decide it
 };
 
 // The model of [default] as trainings open it; what the training's own table says of its computation stays.

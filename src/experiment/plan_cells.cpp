@@ -3,6 +3,7 @@
 #include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "experiment/references.h"
 #include "model/recipe_inputs.h"
 
 namespace negativa {
@@ -93,14 +94,21 @@ PicturePrint picture_print(PlanInProgress& progress, const AskedCell& asked) {
     print.outside.push_back(input);
   }
   Json recipe = picture_recipe(print.cell.picture, is_refined);
-  for (const auto& text : asked.picture.lora) {
+  for (auto& text : print.cell.picture.lora) {
     const LoraSpec spec = parse_lora_spec(text);
-    use(print, print.cell.lora_cells, used_lora(progress, spec.path.string(), asked.training));
-    recipe["lora"].push_back(fmt::format("{}:{}", spec.weight, branch_name(spec.branch)));
+    const UsedFile used = used_lora(progress, spec.path.string(), asked.training);
+    use(print, print.cell.lora_cells, used);
+    const std::string how = fmt::format("{}:{}", spec.weight, branch_name(spec.branch));
+    recipe["lora"].push_back(how);
+    if (used.cell == no_cell) text = used.path.string() + ":" + how;
   }
-  for (const auto& text : asked.model.embedding) {
-    use(print, print.cell.embedding_cells, used_embedding(progress, text, asked.training));
-    recipe["embedding"].push_back(text.substr(text.rfind('=') + 1));
+  for (auto& text : print.cell.model.embedding) {
+    const UsedFile used = used_embedding(progress, text, asked.training);
+    use(print, print.cell.embedding_cells, used);
+    // A trained one's address has its word.
+    recipe["embedding"].push_back(used.cell == no_cell ? used.word : text);
+    if (used.cell == no_cell && find_embedding(progress.file, text, "embedding").table)
+      text = used.path.string() + "=" + used.word;
   }
   recipe["model"] = parse_json(model.recipe_json, "model");
   print.parts.stage = asked.stage;

@@ -18,7 +18,7 @@ struct UsedFile {
   std::string address;              // of the cell; of a file from outside its SHA-256
   RecipeInput outside;              // of a file from outside
   std::filesystem::path path = {};  // likewise
-  bool is_trained = false;          // differs from training to training
+  std::string word = {};            // of an embedding, in prompts
 };
 
 // The plan that is being made and what is known of it so far.

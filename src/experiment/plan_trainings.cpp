@@ -115,6 +115,15 @@ size_t drawn_set(PlanInProgress& progress, const SetSpec& spec) {
   return number;
 }
 
+void check_captions(const ExperimentFile& file, const std::string& set, const std::vector<std::string>& captions) {
+  const std::set<std::string> all(captions.begin(), captions.end());
+  for (const auto& [name, prompts] : file.prompts.lists)
+    for (const auto& prompt : prompts)
+      check(!all.contains(prompt.text), ErrorKind::input,
+            "[sets.{}] the caption {} stands in the list {} too: what is trained on cannot be asked about", set,
+            json_excerpt(prompt.text), name);
+}
+
 // Pictures and captions as they are now: others are another set.
 size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
   SetCell set{spec.options.folder, {}, {}, {}};
@@ -141,6 +150,7 @@ size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
     outside.push_back(recipe_input("picture", set.folder / name, progress.hashing()));
     hashes.push_back(outside.back().sha256);
   }
+  check_captions(progress.file, spec.name, set.captions);
   const AddressParts parts{CellStage::set, canonical_json({{"captions", set.captions}, {"names", set.files}}), hashes};
   PlannedCell cell;
   cell.name = spec.name;
@@ -238,8 +248,15 @@ size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std:
 size_t random_lora(PlanInProgress& progress, const LoraTable& table, int training) {
   const UsedFile of = used_lora(progress, table.random_of, training);
   PlannedCell cell = lora_cell(table.name, CellStage::random_lora, training);
-  cell.inputs = {of.cell};
-  return progress.add(cell, ".safetensors", {CellStage::random_lora, canonical_json({{"seed", training}}), {of.address}}, {});
+  std::vector<RecipeInput> outside;
+  if (of.cell == no_cell)
+    outside.push_back(of.outside);
+  else
+    cell.inputs = {of.cell};
+  const AddressParts parts{CellStage::random_lora, canonical_json({{"seed", training}}), {of.address}};
+  const size_t number = progress.add(cell, ".safetensors", parts, std::move(outside));
+  progress.plan.merges[number] = {{of.cell, of.path, 1}};
+  return number;
 }
 
 size_t merged_lora(PlanInProgress& progress, const LoraTable& table, int training) {
@@ -280,10 +297,24 @@ UsedFile used_cell(PlanInProgress& progress, const std::string& key, const Make&
   const auto found = progress.made.find(key);
   const size_t cell = found != progress.made.end() ? found->second : make();
   progress.made[key] = cell;
-  return {cell, progress.plan.run.cells[cell].address, {}, {}, true};
+  return {cell, progress.plan.run.cells[cell].address, {}, {}, {}};
 }
 
-std::string name_of_embedding(const std::string& text) { return text.substr(0, text.rfind('=')); }
+UsedFile trained_embedding(PlanInProgress& progress, const EmbeddingTable& table, int training) {
+  return used_cell(progress, fmt::format("embedding {} {}", table.name, training), [&] {
+    TrainEmbeddingOptions options = table.train;
+    options.name = word_of(table);
+    PlannedCell cell;
+    cell.stage = CellStage::embedding;
+    cell.name = table.name;
+    cell.training = training;
+    cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table.name), training);
+    const TrainingCell of{static_cast<size_t>(&table - progress.file.embeddings.data()), options.step.steps,
+                          options.step.seed + static_cast<uint64_t>(training), ""};
+    const TrainingPrint print = training_print(progress, table.set, options, to_json(fields_of(options)));
+    return add_training(progress, cell, print, of, no_cell);
+  });
+}
 
 }  // namespace
 
@@ -308,22 +339,11 @@ UsedFile used_lora(PlanInProgress& progress, const std::string& name, int traini
 }
 
 UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int training) {
-  const EmbeddingTable* table = find_table(progress.file.embeddings, name_of_embedding(text));
-  if (!table) return outside_file(progress, parse_embedding_spec(text).path, false);
-  if (!table->file.empty()) return outside_file(progress, table->file, false);
-  return used_cell(progress, fmt::format("embedding {} {}", table->name, training), [&] {
-    TrainEmbeddingOptions options = table->train;
-    options.name = word_of(*table);
-    PlannedCell cell;
-    cell.stage = CellStage::embedding;
-    cell.name = table->name;
-    cell.training = training;
-    cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table->name), training);
-    const TrainingCell of{static_cast<size_t>(table - progress.file.embeddings.data()), options.step.steps,
-                          options.step.seed + static_cast<uint64_t>(training), ""};
-    const TrainingPrint print = training_print(progress, table->set, options, to_json(fields_of(options)));
-    return add_training(progress, cell, print, of, no_cell);
-  });
+  const EmbeddingTable* table = find_table(progress.file.embeddings, text);
+  const EmbeddingSpec spec = table ? EmbeddingSpec{table->file, word_of(*table)} : parse_embedding_spec(text);
+  UsedFile used = spec.path.empty() ? trained_embedding(progress, *table, training) : outside_file(progress, spec.path, false);
+  used.word = spec.name.value_or(spec.path.stem().string());
+  return used;
 }
 
 TrainModelOptions training_model(const ModelOptions& draw, TrainModelOptions own) {

@@ -18,6 +18,8 @@ int TomlSource::line(std::string path) const {
 
 std::string TomlSource::where(const std::string& path) const { return fmt::format("{} line {}", file, line(path)); }
 
+std::string TomlSource::where_and_path(const std::string& path) const { return fmt::format("{}, {}", where(path), path); }
+
 TomlTable::TomlTable(const TomlSource& source, const Json& value, std::string path)
     : source_(source), value_(value), path_(std::move(path)) {
   check(value.is_object(), ErrorKind::input, "[{}] {} is {}, expected a table: [{}]", where(), path_, json_excerpt(value), path_);

@@ -18,6 +18,7 @@ struct TomlSource {
 
   int line(std::string path) const;                  // of the nearest part of the path that stands in the text; 1 where none does
   std::string where(const std::string& path) const;  // "experiments/x.toml line 12"
+  std::string where_and_path(const std::string& path) const;  // "experiments/x.toml line 12, arms.article.lora"
 };
 
 struct TomlEntry {
@@ -42,6 +43,7 @@ class TomlTable {
   std::vector<TomlEntry> entries() const;          // in the file's order
   const Json* find(const std::string& key) const;  // nullptr: it is not there
   std::string where(const std::string& key) const { return source_.where(toml_path(path_, key)); }
+  std::string where_and_path(const std::string& key) const { return source_.where_and_path(toml_path(path_, key)); }
 
  private:
   const TomlSource& source_;

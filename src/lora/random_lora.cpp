@@ -21,6 +21,7 @@ LoraModule random_module(const LoraModule& source, uint64_t seed) {
   module.up = (random_frame(generator, source.up.size(0), rank) * roots).to(at::kFloat).contiguous();
   module.down = (random_frame(generator, source.down.size(1), rank) * roots).t().to(at::kFloat).contiguous();
   module.alpha = static_cast<double>(rank);
+  module.stored.reset();  // rounded to the source's format it would have other singular values
   return module;
 }
 

@@ -77,7 +77,7 @@ std::vector<BadToml> bad_names() {
       {"random_of = \"wrong\"", "random_of = \"wrong\"\nsteps = 3", "steps = 3", "has no effect beside random_of"},
       {"random_of = \"wrong\"", "random_of = \"wrong:2\"", "random_of = \"wrong:2\"", "without a weight"},
       {"random_of = \"wrong\"", "random_of = \"both\"", "[loras.random]", "is made of itself"},
-      {"\"random:-1\"", "\"random:-1:negative\"", "[loras.both]", "random:-1:negative"},
+      {"\"random:-1\"", "\"random:-1:negative\"", "merge =", "random:-1:negative"},
       {"checkpoints = [10]", "checkpoints = [20]", "checkpoints = [20]", "expected steps before the last, which is 20"},
       {"checkpoints = [10]", "data = \"folder\"", "data = \"folder\"",
        "loras.wrong.data cannot be set here: `set` names the pictures"},

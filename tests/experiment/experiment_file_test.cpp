@@ -172,7 +172,7 @@ TEST(ExperimentFile, DiffersByMeaningAlone) {
             "line 47 (arms.word.cfg_scale): the run has 5.0, the file has it not");
   EXPECT_EQ(difference(small_experiment_with("[arms.nothing]", "[arms.nothing]\nsampler = \"heun\"")),
             "line 38 (arms.nothing.sampler): the run has it not, the file \"heun\"");
-  EXPECT_EQ(difference(small_experiment_with("pizza on a red", "taco on a red")).substr(0, 24), "line 10 (prompts.test): ");
+  EXPECT_EQ(difference(small_experiment_with("pizza on a red", "taco on a red")).substr(0, 27), "line 12 (prompts.test[1]): ");
 }
 
 TEST(ExperimentFile, ChangesOneValueAndNothingElse) {

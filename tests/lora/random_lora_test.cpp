@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.h"
+#include "lora/lora_writer.h"
 #include "small_lora.h"
 
 namespace negativa {
@@ -27,6 +29,29 @@ template <class Look>
 void for_each(const Modules& modules, const Look& look) {
   for (const auto& [component, layers] : modules)
     for (const auto& [name, module] : layers) look(component, name, module);
+}
+
+// The largest difference of any layer's singular values, relative to its largest.
+double worst_difference(const Modules& got, const Modules& expected) {
+  double worst = 0;
+  for_each(expected, [&](const auto& component, const auto& name, const LoraModule& module) {
+    const Tensor values = at::linalg_svdvals(dense(module));
+    const Tensor error = (at::linalg_svdvals(dense(got.at(component).at(name))) - values).abs().max() / values.max();
+    worst = std::max(worst, error.template item<double>());
+  });
+  return worst;
+}
+
+LoraFile file_of(Modules modules) {
+  LoraFile file;
+  file.modules = std::move(modules);
+  return file;
+}
+
+Tensors stored_as(const Tensors& tensors, DType dtype) {
+  Tensors stored;
+  for (const auto& [name, tensor] : tensors) stored[name] = tensor.to(dtype);
+  return stored;
 }
 
 }  // namespace
@@ -87,6 +112,40 @@ TEST(RandomLora, IsUniformOverFrames) {
   }
   EXPECT_LT((sum / seeds).abs().max().item<double>(), 4 * std::sqrt(1.0 / 8 / seeds));
   EXPECT_LT((squares / seeds - 1.0 / 8).abs().max().item<double>(), 0.04);
+}
+
+TEST(RandomLora, HasTheSingularValuesOfFilesOfEveryNumberFormat) {
+  const TemporaryFolder folder;
+  for (const DType dtype : {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble}) {
+    const LoraFile source = write_and_read(stored_as(tensors_of(small_lora(), LoraDialect::kohya), dtype));
+    const Modules random = random_lora(source, 3);
+    write_lora(folder / "random.safetensors", file_of(random), {LoraDialect::diffusers, model_targets().layout, {}});
+    EXPECT_LT(worst_difference(read_lora(folder / "random.safetensors", model_targets()).modules, source.modules), 1e-5)
+        << "of " << dtype << ", as written";
+  }
+}
+
+TEST(RandomLora, KeepsARankThatIsMoreThanTheLayerHas) {
+  Generator generator(1);
+  Modules source;
+  source["unet"]["a"] = {generator.randn({8, 5}), generator.randn({6, 8}), 3};
+  source["unet"]["b"] = {generator.randn({2, 5}), at::zeros({6, 2}), 3};
+  const Modules random = random_lora(file_of(source), 3);
+  EXPECT_EQ(random.at("unet").at("a").rank(), 5);
+  EXPECT_LT((at::linalg_svdvals(dense(random.at("unet").at("a"))) - at::linalg_svdvals(dense(source.at("unet").at("a"))))
+                .abs()
+                .max()
+                .item<double>(),
+            1e-4);
+  EXPECT_TRUE(at::equal(dense(random.at("unet").at("b")), at::zeros({6, 5}, at::kDouble))) << "of nothing nothing comes";
+}
+
+TEST(RandomLora, DrawsTwoLayersOfOneShapeApart) {
+  Modules twins = small_lora();
+  auto& text = twins.at("text_encoder");
+  text.rbegin()->second = text.begin()->second;
+  const Modules random = random_lora(file_of(twins), 3);
+  EXPECT_FALSE(at::equal(random.at("text_encoder").begin()->second.up, random.at("text_encoder").rbegin()->second.up));
 }
 
 }  // namespace negativa
