@@ -147,7 +147,7 @@ class Runner {
         cells.push_back(cell);
       }
       if (cells.empty()) continue;
-      if (stage.count.stage == CellStage::metrics) count_test_run_once();
+      if (stage.count.stage == CellStage::metrics) count_test_run_once(cells);
       make(run_, stage.count.stage, cells);
       for (const size_t cell : cells)
         check(cells_.is_whole(cell), ErrorKind::machine,
@@ -187,8 +187,14 @@ class Runner {
                        [&](size_t input) { return !cells_.is_whole(input) && is_at_work_for(input); });
   }
 
-  void count_test_run_once() {
-    if (run_.plan.run.counts_test_run && test_runs_ == 0) test_runs_ = count_test_run(run_.plan.file, run_.plan.run);
+  // Before the first picture of a test prompt is measured. Other lists are nobody's secret.
+  void count_test_run_once(const std::vector<size_t>& cells) {
+    const RunPlan& plan = run_.plan.run;
+    const auto is_of_test_list = [&](size_t cell) {
+      return plan.arms[static_cast<size_t>(plan.cells[cell].arm)].list == "test";
+    };
+    if (test_runs_ == 0 && std::any_of(cells.begin(), cells.end(), is_of_test_list))
+      test_runs_ = count_test_run(run_.plan.file, plan);
   }
 
   const MakerRun& run_;

@@ -9,6 +9,8 @@
 
 namespace negativa {
 
+inline constexpr uint64_t longest_record_bytes = 16 << 20;
+
 // What lies under a name. Links are not followed: a run folder holds its own files.
 struct FoundFile {
   enum class Kind { absent, file, other };

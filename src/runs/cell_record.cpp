@@ -61,8 +61,8 @@ CellRecord CellRecord::from_text(std::string_view text, std::string_view where) 
   for (const auto& [name, value] : metrics.items()) {
     std::optional<double> number;
     if (!value.is_null()) number = get<double>(metrics, name, where);
-    check(!number || std::isfinite(*number), ErrorKind::file_format, "[{}] {}: got {}, expected a finite number", where, name,
-          json_excerpt(value));
+    if (number && !std::isfinite(*number))
+      fail(ErrorKind::file_format, "[{}] {}: got {}, expected a finite number", where, name, json_excerpt(value));
     record.metrics[name] = number;
   }
   return record;

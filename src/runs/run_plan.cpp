@@ -187,11 +187,13 @@ void check_place(const RunPlan& plan, const PlannedCell& cell, std::string_view 
 
 void check_cell(const RunPlan& plan, size_t number, std::string_view where) {
   const PlannedCell& cell = plan.cells[number];
-  check(is_cell_file(cell.file), ErrorKind::file_format,
-        "[{}] a cell's file is {}, expected a name within pictures/, metrics/, lora/, embeddings/, sets/ or calibration/", where,
-        json_excerpt(cell.file));
-  check(is_sha256(cell.address), ErrorKind::file_format, "[{}] the cell {}: got address {}, expected 64 hexadecimal digits",
-        where, cell.file, json_excerpt(cell.address));
+  if (!is_cell_file(cell.file))
+    fail(ErrorKind::file_format,
+         "[{}] a cell's file is {}, expected a name within pictures/, metrics/, lora/, embeddings/, sets/ or calibration/", where,
+         json_excerpt(cell.file));
+  if (!is_sha256(cell.address))
+    fail(ErrorKind::file_format, "[{}] the cell {}: got address {}, expected 64 hexadecimal digits", where, cell.file,
+         json_excerpt(cell.address));
   for (const size_t input : cell.inputs)
     check(input < number, ErrorKind::file_format, "[{}] the cell {} is number {}: got input {}, expected earlier cells", where,
           cell.file, number, input);

@@ -20,12 +20,12 @@
 #include "runs/address.h"
 #include "runs/cell_files.h"
 #include "runs/cell_locks.h"
+#include "runs/record_hashes.h"
 
 namespace negativa {
 
 namespace {
 
-constexpr uint64_t longest_record_bytes = 16 << 20;
 constexpr uint64_t longest_plan_bytes = uint64_t{1} << 32;
 
 // The cell's byte in the lock file: 62 bits of its address, so that the byte behind it is a file offset as well.
@@ -94,7 +94,8 @@ RunStore RunStore::open(fs::path folder, EventSink& events) { return RunStore(st
 
 RunStore::~RunStore() = default;
 
-RunStore::RunStore(fs::path folder, EventSink& events, Mode mode) : folder_(std::move(folder)) {
+RunStore::RunStore(fs::path folder, EventSink& events, Mode mode)
+    : folder_(std::move(folder)), picture_hashes_(std::make_unique<RecordHashes>()) {
   check_folder(mode);
   if (mode == Mode::write) {
     locks_ = std::make_shared<CellLocks>(folder_ / names::cells_lock, events);
@@ -208,23 +209,11 @@ std::vector<const PlannedCell*> RunStore::measured_pictures(const PlannedCell& c
 void RunStore::check_pictures(const PlannedCell& cell, CellLook& look) const {
   for (const PlannedCell* picture : measured_pictures(cell)) {
     const RecipeInput* used = input_named(*look.record, *picture);
-    const std::string current = used ? current_sha256(*picture) : std::string();
+    const std::string current = used ? picture_hashes_->of(folder_ / picture->record_file()) : std::string();
     if (used && (current.empty() || current == used->sha256)) continue;
     look = used ? damaged("[{}] was measured of another picture than {} is now", path(cell).string(), picture->file)
                 : damaged("[{}] does not say of which bytes of {} it was measured", path(cell).string(), picture->file);
     return;
-  }
-}
-
-// As the picture's record has it; empty where there is none that can be read.
-std::string RunStore::current_sha256(const PlannedCell& picture) const {
-  const fs::path file = folder_ / picture.record_file();
-  const FoundFile text = find_file(file, longest_record_bytes);
-  if (text.kind != FoundFile::Kind::file) return {};
-  try {
-    return get<std::string>(parse_json(text.text, file.string()), "sha256", file.string());
-  } catch (const Error&) {  // the picture's own state tells
-    return {};
   }
 }
 

@@ -11,7 +11,8 @@ namespace negativa {
 
 namespace fs = std::filesystem;
 
-class CellLocks;  // runs/cell_locks.h
+class CellLocks;     // runs/cell_locks.h
+class RecordHashes;  // runs/record_hashes.h
 
 // A lock on one cell of a run, held while this lives; gone when the process is. Moved, not copied.
 class CellLock {
@@ -98,7 +99,6 @@ class RunStore {
   CellLook look_at_files(const PlannedCell& cell) const;
   std::vector<const PlannedCell*> measured_pictures(const PlannedCell& cell) const;
   void check_pictures(const PlannedCell& cell, CellLook& look) const;
-  std::string current_sha256(const PlannedCell& picture) const;
   CellRecord completed(const PlannedCell& cell, CellRecord record) const;
   void put(const PlannedCell& cell, const fs::path* file, std::string_view bytes, const CellRecord& made);
 
@@ -106,6 +106,7 @@ class RunStore {
   std::optional<RunPlan> frozen_;
   std::unordered_map<std::string, size_t> metrics_by_file_;  // of frozen_: numbers of cells
   std::shared_ptr<CellLocks> locks_;                         // none: for reading alone
+  std::unique_ptr<RecordHashes> picture_hashes_;             // of pictures that metrics were measured of
 };
 
 // Which of n processes makes a cell.

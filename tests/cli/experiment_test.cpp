@@ -131,6 +131,13 @@ TEST(Experiment, MakesEveryCellOnceAndAnAddedArmDrawsItsOwnAlone) {
   EXPECT_EQ(place.made(added, "metrics"), 4);
   EXPECT_EQ(place.made(added, "lora"), 0);
   EXPECT_EQ(lines_of(place.read("test_runs.jsonl")).size(), 2u) << "another plan looked at the test prompts";
+
+  const std::string tune = "tune = [\"owl on a red background\"]\n\n[sets.wrong]";
+  std::string own_list = std::string(small_toml) + "\n[arms.owl]\nprompts = \"tune\"\n";
+  own_list.replace(own_list.find("\n[sets.wrong]"), 13, tune);
+  place.write("small.toml", own_list);
+  EXPECT_EQ(place.made(place.results(with(run_small, {"a", "--update"})), "metrics"), 1);
+  EXPECT_EQ(lines_of(place.read("test_runs.jsonl")).size(), 2u) << "a picture of another list is no look at the test prompts";
 }
 
 TEST(Experiment, KilledTwiceOrSharedByTwoProcessesItIsTheSame) {

@@ -211,6 +211,7 @@ TEST(RunStore, OfTwoRunsFilesMixedItTellsWhichAreNotItsOwn) {
 
 TEST(RunStore, MetricsOfAPictureThatHasOtherBytesByNowAreDamaged) {
   SmallRun run;
+  EXPECT_EQ(run.state(first_row), CellState::whole);
   fs::remove(run.record_file(first_picture));
   EXPECT_EQ(run.state(first_row), CellState::whole) << "the picture may come back as it was";
   run.store.write(run.cell(first_picture), "drawn on another processor", {});
