@@ -190,9 +190,7 @@ class Runner {
   // Before the first picture of a test prompt is measured. Other lists are nobody's secret.
   void count_test_run_once(const std::vector<size_t>& cells) {
     const RunPlan& plan = run_.plan.run;
-    const auto is_of_test_list = [&](size_t cell) {
-      return plan.arms[static_cast<size_t>(plan.cells[cell].arm)].list == "test";
-    };
+    const auto is_of_test_list = [&](size_t cell) { return plan.arms[static_cast<size_t>(plan.cells[cell].arm)].list == "test"; };
     if (test_runs_ == 0 && std::any_of(cells.begin(), cells.end(), is_of_test_list))
       test_runs_ = count_test_run(run_.plan.file, plan);
   }
