@@ -16,7 +16,7 @@ ExperimentFile file_of(Engine& engine, const Path& toml, const Caller& caller) {
         "[experiment] a TOML file is needed; try experiments/wrong/demo.toml, or docs/experiments.md to write one");
   ExperimentFile file = read_experiment(toml);
   for (const auto& line : file.notices) caller.events.on_notice(line);
-  for (const auto& line : without_effect(engine, file, caller)) caller.events.on_notice(line);
+  for (const auto& line : experiment_notices(engine, file, caller)) caller.events.on_notice(line);
   return file;
 }
 

@@ -56,7 +56,14 @@ std::vector<std::string> unused_words(const ExperimentFile& file, const ArmTable
   return lines;
 }
 
-// Lines of without_effect, by option: "--negative-interval has no effect: …".
+// As a request has it: whether steps or cfg_scale are a person's choice.
+PictureOptions chosen_of(const ExperimentFile& file, PictureOptions picture, const std::set<std::string>& given) {
+  for (const char* key : {"steps", "cfg_scale"})
+    if (given.contains(key) || file.lines.contains(toml_path("default", key))) picture.chose_steps_or_cfg = true;
+  return picture;
+}
+
+// Lines of without_effect, by option: "--negative-interval has no effect: …"; of the model without.
 std::vector<std::string> lines_of(Engine& engine, const ExperimentFile& file, const Column& column, const Caller& caller) {
   const PictureOptions picture = picture_of(file, column.arm);
   ModelOptions model = column.arm.draw.model;
@@ -71,6 +78,7 @@ std::vector<std::string> lines_of(Engine& engine, const ExperimentFile& file, co
     auto lines = without_effect(session, std::span(&asked, 1), given);
     const auto words = unused_words(file, column.arm, picture);
     lines.insert(lines.end(), words.begin(), words.end());
+    for (auto& line : session.notices(chosen_of(file, picture, given))) lines.push_back(std::move(line));
     return lines;
   } catch (const Error& error) {
     fail(error.kind(), "[{}] {}: {}", place_of(file, column.path), column.path, error.what());
@@ -87,18 +95,22 @@ std::string key_of(const std::string& line) {
 
 }  // namespace
 
-std::vector<std::string> without_effect(Engine& engine, const ExperimentFile& file, const Caller& caller) {
+std::vector<std::string> experiment_notices(Engine& engine, const ExperimentFile& file, const Caller& caller) {
   std::vector<std::string> notices;
   std::map<std::string, size_t> of_default;  // line -> columns that say it
-  const auto add = [&](const std::string& path, const std::string& line) {
-    const std::string text = fmt::format("{}: {} {}", place_of(file, toml_path(path, key_of(line))), path, line);
+  const auto add_once = [&](const std::string& text) {
     if (std::find(notices.begin(), notices.end(), text) == notices.end()) notices.push_back(text);
+  };
+  const auto add = [&](const std::string& path, const std::string& line) {
+    add_once(fmt::format("{}: {} {}", place_of(file, toml_path(path, key_of(line))), path, line));
   };
   const auto columns = columns_of(file);
   for (const Column& column : columns) {
     const Json overrides = parse_json(column.arm.overrides_json, column.path);
     for (const auto& line : lines_of(engine, file, column, caller)) {
-      if (overrides.contains(key_of(line)))
+      if (key_of(line).empty())
+        add_once(fmt::format("{}: {}", file.path.string(), line));
+      else if (overrides.contains(key_of(line)))
         add(column.path, line);
       else
         ++of_default[line];

@@ -116,7 +116,7 @@ double training_seconds(const TrainingWork& work, double rate) {
   const double passes = work.gradient_checkpointing ? 3.12 : 2.12;
   const double flop =
       unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
-  return flop / (rate * static_cast<double>(work.workers) * efficiency_of(work.is_small));
+  return flop / (rate * static_cast<double>(work.workers) * training_efficiency_of(work.is_small));
 }
 
 PictureMemory picture_memory(const Models& models, const std::vector<Plan>& plans, int workers, bool unet_is_lent) {

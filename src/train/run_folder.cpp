@@ -155,9 +155,14 @@ bool TrainingState::is_better(double validation_loss) const {
 FileLock::FileLock(const fs::path& file, const std::string& held)
     : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
   check(fd_ >= 0, ErrorKind::input, "[--out] {} cannot be written: {}", file.string(), std::strerror(errno));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-  ::close(std::exchange(fd_, -1));
-  fail(ErrorKind::input, "[--out] {}", held);
+  while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    const int error = errno;
+    ::close(std::exchange(fd_, -1));
+    check(error != EWOULDBLOCK, ErrorKind::input, "[--out] {}", held);
+    why_not_ = std::strerror(error);
+    return;
+  }
 }
 
 FileLock::~FileLock() {

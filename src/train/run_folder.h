@@ -22,21 +22,25 @@ struct TrainingState {
   bool is_better(double validation_loss) const;
 };
 
-// An exclusive flock, held while this lives: whoever throws with one in hand gives it back.
+// An exclusive flock, held while this lives: whoever throws with one in hand gives it back. Where the file system has none, as on
+// some network disks, it is not held, and why_not() says why.
 class FileLock {
  public:
   FileLock() = default;  // of nothing
   // Makes the file where it is missing. Throws ErrorKind::input: not writable, or held by another process; `held` says that.
   FileLock(const std::filesystem::path& file, const std::string& held);
   ~FileLock();
-  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)), why_not_(std::move(other.why_not_)) {}
   FileLock& operator=(FileLock&& other) noexcept {
     std::swap(fd_, other.fd_);
+    std::swap(why_not_, other.why_not_);
     return *this;
   }
+  const std::string& why_not() const { return why_not_; }
 
  private:
   int fd_ = -1;
+  std::string why_not_;
 };
 
 class RunFolder {
@@ -74,6 +78,8 @@ class RunFolder {
   void finish(const RunRecord& record);
   std::filesystem::path best_file() const;
   const std::string& recipe_text() const { return recipe_text_; }
+  // Empty: nobody else trains here while this lives.
+  const std::string& why_not_locked() const { return lock_.why_not(); }
 
  private:
   FileLock lock() const;

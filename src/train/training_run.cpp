@@ -105,6 +105,9 @@ TrainReport run_training(const TrainingRun& training, const Caller& caller) {
   if (is_new)
     check_memory(training, caller.events);  // a run that is refused leaves no folder, which would refuse the advice that is given
   RunFolder run(options.run.out, training.recipe, options.run.resume == "never");
+  if (!run.why_not_locked().empty())
+    caller.events.on_notice(fmt::format("[{}] cannot be locked on this file system ({}): see that no other process trains there",
+                                        run.path().string(), run.why_not_locked()));
   TrainReport report;
   report.file = options.run.out;
   report.run_folder = run.path();

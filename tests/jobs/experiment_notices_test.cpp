@@ -7,7 +7,7 @@ namespace negativa {
 namespace {
 
 std::vector<std::string> lines_of(const std::string& toml) {
-  return without_effect(test::engine(), parse_experiment(toml, "x.toml"), test::nobody());
+  return experiment_notices(test::engine(), parse_experiment(toml, "x.toml"), test::nobody());
 }
 
 TEST(ExperimentNotices, NameOptionsThatChangeNoPictureOfTheirArm) {
@@ -45,8 +45,22 @@ embedding = ["a"]
 TEST(ExperimentNotices, SayNothingOfTheStockExperiments) {
   for (const char* name : {"demo.toml", "emoji.toml"}) {
     const auto file = read_experiment(test::source_folder() / "experiments/wrong" / name);
-    EXPECT_EQ(without_effect(test::engine(), file, test::nobody()), std::vector<std::string>{}) << name;
+    EXPECT_EQ(experiment_notices(test::engine(), file, test::nobody()), std::vector<std::string>{}) << name;
   }
+}
+
+TEST(ExperimentNotices, SayOnceWhatIsOddAboutAModelWhoseStepsNobodyChose) {
+  const TemporaryFolder place;
+  std::filesystem::create_directory(place / "my-turbo");
+  for (const auto& part : std::filesystem::directory_iterator(test::bundled_model()))
+    std::filesystem::create_symlink(part.path(), place / "my-turbo" / part.path().filename());
+  const std::string rest = "[prompts]\ntest = [\"frog\"]\n[arms.nothing]\n[arms.word]\nnegative_prompt = \"wrong\"\n";
+  const std::string model = "model = \"" + (place / "my-turbo").string() + "\"\n[default]\n";
+  const auto lines = lines_of(model + rest);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].substr(0, 49), "x.toml: my-turbo looks distilled to few steps (it");
+  EXPECT_EQ(lines_of(model + "steps = 8\n" + rest).size(), 0u);
+  EXPECT_EQ(lines_of(model + rest + "cfg_scale = 3\n").size(), 1u) << "the other arm has the default";
 }
 
 TEST(ExperimentNotices, AnOptionThatThePictureWouldNeedIsAnError) {
