@@ -27,7 +27,6 @@ void read_options(ExperimentReader& reader, const TomlTable& top) {
 }
 
 void read_default(ExperimentReader& reader, const Json& json) {
-  const std::vector<std::string> others{"model"};
   for (const auto& entry : TomlTable(reader.source, json, "default").entries()) {
     check(entry.key != "model", ErrorKind::input, "[{}] the model stands at the top of the file: model = …",
           reader.source.where(entry.path));

@@ -9,7 +9,6 @@ namespace {
 void add_settings(Json& line, const PictureCell& picture) {
   PictureOptions options = picture.picture;
   Json settings = to_json(fields_of(options));
-  settings.erase("lora");  // paths
   for (const char* key : {"prompt", "seed", "cfg_scale", "steps", "negative_prompt"})
     if (settings.contains(key)) line[key] = settings[key];
 }

@@ -7,6 +7,7 @@
 #include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "engine/records.h"
 #include "experiment/plan_cells.h"
 #include "experiment/plan_judge.h"
 #include "experiment/references.h"
@@ -72,8 +73,7 @@ std::string arm_settings(PlanInProgress& progress, const ArmTable& arm) {
   for (auto& text : picture.lora)
     if (const auto used = find_lora(progress.file, text, arm.name); !used.table)
       text = fmt::format("{}:{}:{}", last_name(used.spec.path), used.spec.weight, branch_name(used.spec.branch));
-  Json settings = to_json(fields_of(picture));
-  if (!picture.negative_scale) settings.erase("negative_interval");
+  Json settings = picture_settings(picture);
   if (arm.negative_is_prompt) settings["negative_prompt"] = {{"same_as", "prompt"}};
   for (const auto& text : arm.draw.model.embedding)
     settings["embedding"].push_back(find_embedding(progress.file, text, arm.name).table ? text : last_name(text));

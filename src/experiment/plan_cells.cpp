@@ -3,6 +3,7 @@
 #include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "engine/records.h"
 #include "experiment/references.h"
 #include "model/recipe_inputs.h"
 
@@ -44,10 +45,9 @@ PlannedModel opened(PlanInProgress& progress, const ModelOptions& options) {
 }
 
 // Of what has no effect on this picture nothing stays, so that it does not part one picture from another.
-Json picture_recipe(PictureOptions picture, bool is_refined) {
-  Json json = to_json(fields_of(picture));
+Json recipe_of(const PictureOptions& picture, bool is_refined) {
+  Json json = picture_settings(picture);
   json.erase("lora");
-  if (!picture.negative_scale) json.erase("negative_interval");
   if (!is_refined)
     for (const char* key : {"refiner_start", "refiner_cfg_scale", "aesthetic_score", "negative_aesthetic_score"}) json.erase(key);
   return json;
@@ -93,7 +93,7 @@ PicturePrint picture_print(PlanInProgress& progress, const AskedCell& asked) {
     print.parts.inputs.push_back(input.sha256);
     print.outside.push_back(input);
   }
-  Json recipe = picture_recipe(print.cell.picture, is_refined);
+  Json recipe = recipe_of(print.cell.picture, is_refined);
   for (auto& text : print.cell.picture.lora) {
     const LoraSpec spec = parse_lora_spec(text);
     const UsedFile used = used_lora(progress, spec.path.string(), asked.training);

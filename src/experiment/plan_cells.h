@@ -39,7 +39,7 @@ struct PlanInProgress {
   size_t add(PlannedCell cell, const std::string& extension, const AddressParts& parts, std::vector<RecipeInput> outside);
 };
 
-// A picture's cell. `stem` is its file's name without address and extension. `training`: which of the LoRAs it uses.
+// A picture's cell. `training`: which of the LoRAs it uses.
 struct AskedCell {
   CellStage stage = CellStage::picture;
   ModelOptions model;
