@@ -1,0 +1,138 @@
+#include "jobs/compare_cells.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/json.h"
+#include "image/events.h"
+#include "jobs/generate.h"
+#include "jobs/without_effect.h"
+
+namespace negativa {
+
+namespace {
+
+std::vector<PictureOptions> requests_of(const CompareOptions& options, const CompareBase& base) {
+  check(base.draw.picture.prompt.has_value() || !options.prompts.empty(), ErrorKind::input,
+        "[-p] a prompt is needed; try -p \"a big lion\"");
+  if (options.prompts.empty()) return {base.draw.picture};
+  return read_prompts(options.prompts, base.draw.picture);
+}
+
+std::vector<CompareRow> make_rows(const CompareOptions& options, const std::vector<PictureOptions>& requests) {
+  std::vector<CompareRow> rows;
+  for (const auto& request : requests) {
+    const uint64_t first_seed = request.seed.value_or(0);  // fixed, so that the same command gives the same sheet
+    for (uint64_t i = 0; i < static_cast<uint64_t>(options.seeds); ++i) {
+      PictureOptions picture = request;
+      picture.seed = seed_plus(first_seed, i);
+      const std::string seed = fmt::format("seed {}", *picture.seed);
+      rows.push_back({options.prompts.empty() ? seed : picture.prompt.value_or("") + ", " + seed, std::move(picture)});
+    }
+  }
+  return rows;
+}
+
+// Cells of one model and its embeddings are drawn together.
+void make_cells(Engine& engine, const Caller& caller, Comparison& comparison) {
+  std::map<std::string, size_t> by_model;
+  std::vector<std::pair<ModelOptions, size_t>> groups;  // how many pictures
+  for (size_t row = 0; row < comparison.rows.size(); ++row)
+    for (size_t column = 0; column < comparison.columns.size(); ++column) {
+      DrawOptions draw{comparison.base.draw.model, comparison.rows[row].picture};
+      comparison.columns[column].set(draw);
+      const auto [found, is_new] = by_model.try_emplace(print_config(fields_of(draw.model)), groups.size());
+      if (is_new) groups.emplace_back(draw.model, 0);
+      ++groups[found->second].second;
+      comparison.cells.push_back({row, column, std::move(draw), found->second});
+    }
+  for (const auto& [model, pictures] : groups)
+    comparison.sessions.push_back(std::make_unique<Session>(engine, model, caller, pictures));
+  comparison.model = comparison.sessions.front()->models().files().name;
+}
+
+// What a column draws, each question answered: columns of the same text have the same pictures.
+std::string pictures_of(Comparison& comparison, size_t column) {
+  std::string text;
+  for (size_t row = 0; row < comparison.rows.size(); ++row) {
+    CompareCell& cell = comparison.cell(row, column);
+    PictureOptions resolved = comparison.sessions[cell.session]->resolved(cell.draw.picture);
+    text += fmt::format("{} {}\n", cell.session, canonical_json(to_json(fields_of(resolved))));
+  }
+  return text;
+}
+
+// Of each arm, the first of columns that draw the same stays.
+std::vector<bool> columns_to_keep(Comparison& comparison, const Caller& caller) {
+  std::vector<bool> keep;
+  std::map<std::string, std::string> names;  // by arm and pictures
+  for (size_t i = 0; i < comparison.columns.size(); ++i) {
+    const CompareColumn& column = comparison.columns[i];
+    const auto [same, is_new] = names.try_emplace(fmt::format("{} ", column.plain) + pictures_of(comparison, i), column.name);
+    keep.push_back(is_new);
+    if (!is_new)
+      caller.events.on_notice(
+          fmt::format("{} is what {} draws already, and has no column of its own", column.name, same->second));
+  }
+  return keep;
+}
+
+void drop_columns(Comparison& comparison, const std::vector<bool>& keep) {
+  std::vector<CompareCell> cells;
+  for (auto& cell : comparison.cells)
+    if (keep[cell.column]) cells.push_back(std::move(cell));
+  comparison.cells = std::move(cells);
+  std::vector<CompareColumn> columns;
+  std::vector<size_t> numbers;  // new ones
+  for (size_t i = 0; i < keep.size(); ++i) {
+    numbers.push_back(columns.size());
+    if (keep[i]) columns.push_back(std::move(comparison.columns[i]));
+  }
+  for (auto& column : columns) column.plain = numbers[column.plain];
+  for (auto& cell : comparison.cells) cell.column = numbers[cell.column];
+  comparison.columns = std::move(columns);
+}
+
+// Plans all, and says what is worth a line.
+void plan_cells(Comparison& comparison, const CompareOptions& options, const Caller& caller) {
+  std::vector<std::vector<PictureOptions>> asked(comparison.sessions.size());
+  for (const auto& cell : comparison.cells) asked[cell.session].push_back(cell.draw.picture);
+  for (size_t i = 0; i < asked.size(); ++i) say_notices(*comparison.sessions[i], asked[i]);
+  for (auto& cell : comparison.cells) cell.plan = comparison.sessions[cell.session]->plan(cell.draw.picture);
+  note_effects(comparison, options.typed, caller.events);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    std::vector<AskedPicture> pictures;
+    for (const size_t number : comparison.cells_of(i))
+      pictures.push_back({comparison.cells[number].draw.picture, comparison.cells[number].plan});
+    note_webui_syntax(*comparison.sessions[i], pictures);
+  }
+}
+
+}  // namespace
+
+std::vector<size_t> Comparison::cells_of(size_t session) const {
+  std::vector<size_t> numbers;
+  for (size_t i = 0; i < cells.size(); ++i)
+    if (cells[i].session == session) numbers.push_back(i);
+  return numbers;
+}
+
+Comparison make_comparison(Engine& engine, const CompareOptions& options, const Caller& caller) {
+  Comparison comparison;
+  comparison.base = compare_base(options, caller.events);
+  const auto requests = requests_of(options, comparison.base);
+  comparison.rows = make_rows(options, requests);
+  comparison.columns = compare_columns(options, comparison.base, requests, caller.events);
+  make_cells(engine, caller, comparison);
+  const auto keep = columns_to_keep(comparison, caller);
+  const auto kept = static_cast<size_t>(std::count(keep.begin(), keep.end(), true));
+  std::set<size_t> arms;
+  for (const auto& column : comparison.columns) arms.insert(column.plain);
+  check(options.axis.empty() || kept > arms.size(), ErrorKind::input,
+        "[--axis] varies nothing: its values are what the pictures have already");
+  drop_columns(comparison, keep);
+  plan_cells(comparison, options, caller);
+  return comparison;
+}
+
+}  // namespace negativa
