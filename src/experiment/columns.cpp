@@ -116,6 +116,22 @@ Overrides defaults_of(ExperimentReader& reader, ArmsReader& arms) {
   return overrides_of(given);
 }
 
+std::vector<TomlEntry> entries_of(const TomlTable& table, const std::vector<std::string>& names) {
+  const auto all = table.entries();
+  if (names.empty()) return all;
+  std::vector<std::string> known;
+  for (const auto& entry : all) known.push_back(entry.key);
+  std::vector<TomlEntry> chosen;
+  for (const auto& name : names) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const TomlEntry& entry) { return entry.key == name; });
+    check(found != all.end(), ErrorKind::input, "[--arms] {} has no arm {}{}", table.source().file, json_excerpt(name),
+          did_you_mean(name, known));
+    check(std::count(names.begin(), names.end(), name) == 1, ErrorKind::input, "[--arms] got {} twice", name);
+    chosen.push_back(*found);
+  }
+  return chosen;
+}
+
 std::vector<std::string> without_part(const TomlTable& top, const ArmsReader& arms) {
   std::vector<std::string> paths;
   for (const auto& entry : top.entries())
@@ -151,16 +167,6 @@ void check_can_vary(const std::string& option) {
         axis_flag);
 }
 
-std::vector<std::string> comma_parts(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 // As the option's type has it, so that 3 and 3.0 are one.
 Json typed_value(const std::string& option, const std::string& text) {
   check(!text.empty(), ErrorKind::input,
@@ -177,7 +183,7 @@ Json values_of(const std::string& option, const std::string& text) {
   check(!text.empty() && text != "[]", ErrorKind::input, "[{}] {} has no values, expected {}=V1,V2,…", axis_flag, option, option);
   if (text.starts_with('[')) return parse_toml("values = " + text, axis_flag + " " + option).at("values");
   Json values = Json::array();
-  for (const auto& part : comma_parts(text)) values.push_back(typed_value(option, part));
+  for (const auto& part : split(text, ',')) values.push_back(typed_value(option, part));
   return values;
 }
 
@@ -249,19 +255,21 @@ void lay_over(DrawOptions& draw, const Overrides& overrides) {
   if (drawing.negative_is_prompt) draw.picture.negative_prompt = draw.picture.prompt.value_or("");
 }
 
-ArmsFile read_arms(const Path& path, const GivenFiles& given) {
+ArmsFile read_arms(const ChosenArms& chosen, const GivenFiles& given) {
   ExperimentReader reader;
-  const Json json = begin_experiment(reader, experiment_text(path), path);
+  const Json json = begin_experiment(reader, experiment_text(chosen.path), chosen.path);
   const TomlTable top(reader.source, json, "");
   read_files_of_arms(reader, top);
   ArmsFile file;
+  file.path = chosen.path;
   ArmsReader arms(reader, given, file);
   file.defaults = defaults_of(reader, arms);
   const Json* tables = top.find("arms");
   check(tables && !tables->empty(), ErrorKind::input, "[{}] has no arms; try [arms.nothing]", reader.source.file);
-  for (const auto& entry : TomlTable(reader.source, *tables, "arms").entries()) file.arms.push_back(arms.arm(entry));
+  for (const auto& entry : entries_of(TomlTable(reader.source, *tables, "arms"), chosen.names))
+    file.arms.push_back(arms.arm(entry));
   if (const auto paths = without_part(top, arms); !paths.empty())
-    file.notices.push_back(fmt::format("--arms {}: {} have no part in a comparison", path.string(), joined(paths, ", ")));
+    file.notices.push_back(fmt::format("--arms {}: {} have no part in a comparison", chosen.path.string(), joined(paths, ", ")));
   return file;
 }
 

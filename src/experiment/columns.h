@@ -26,16 +26,23 @@ struct GivenFiles {
   std::vector<std::string> loras, embeddings;
 };
 
+// A TOML's arms: those with these names, in this order; all where there are none.
+struct ChosenArms {
+  Path path;
+  std::vector<std::string> names;
+};
+
 struct ArmsFile {
+  Path path;
   Overrides defaults;  // the TOML's model and [default]
   std::vector<NamedArm> arms;
   std::vector<size_t> used_loras, used_embeddings;  // by number in GivenFiles
   std::vector<std::string> notices;                 // what stands in the file and has no part in this, each one line
 };
 // Of the tables [default], [sets], [loras], [embeddings] and [arms]; a TOML with arms alone is enough. Paths stand resolved.
-// Throws ErrorKind::input, file_format as read_experiment does, and for an arm with a LoRA or embedding that the experiment makes
-// and no given file stands for.
-ArmsFile read_arms(const Path& path, const GivenFiles& given);
+// Throws ErrorKind::input, file_format as read_experiment does, for a name that no arm has or that is given twice, and for an
+// arm with a LoRA or embedding that the experiment makes and no given file stands for.
+ArmsFile read_arms(const ChosenArms& chosen, const GivenFiles& given);
 
 // Options varied together: every combination of their values.
 struct CrossedAxes {

@@ -34,7 +34,7 @@ std::string caption_of(const CompareOptions& options, const Comparison& comparis
 
 std::string title_of(const CompareOptions& options, const CompareBase& base) {
   if (options.prompts.empty()) return base.draw.picture.prompt.value_or("");
-  return base.file ? Path(options.arms).stem().string() : "Negative word and LoRA";
+  return base.file ? base.file->path.stem().string() : "Negative word and LoRA";
 }
 
 std::vector<Plan> plans_of(const Comparison& comparison, const std::vector<size_t>& cells) {

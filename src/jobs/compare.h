@@ -21,8 +21,8 @@ struct CompareOptions {
   static void visit(auto& self, auto& v) {
     v("negative_word", self.negative_word, "joins the negative prompt in the arms that have the word");
     v("arms", self.arms,
-      "columns: names among nothing, word, article, neg-branch, lora-only, minus, apart, autoguidance with commas between, or a "
-      "TOML whose [arms.NAME] tables they are; default: nothing,word and with --lora article,neg-branch too");
+      "columns: names among nothing, word, article, neg-branch, lora-only, minus, apart, autoguidance with commas between, or "
+      "FILE.toml[:NAME,…], whose [arms.NAME] tables they are; default: nothing,word and with --lora article,neg-branch too");
     v("axis", self.axis,
       "OPTION=V1,V2,… draws each arm again with each value of an option, beside the arm without it; twice: all combinations; "
       "values with commas: OPTION=[\"a, b\", \"c\"]");

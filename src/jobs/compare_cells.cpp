@@ -51,33 +51,41 @@ void make_cells(Engine& engine, const Caller& caller, Comparison& comparison) {
   comparison.model = comparison.sessions.front()->models().files().name;
 }
 
+// What decides a model's bytes, with every "auto" answered.
+std::string model_text(const Session& session) {
+  ModelOptions resolved = session.options();
+  resolved.weights_dtype = session.weights_dtype();
+  resolved.dtype = dtype_name(session.models().request().compute);
+  resolved.device = session.device_name();
+  return print_config(fields_of(resolved));
+}
+
 // What a column draws, each question answered: columns of the same text have the same pictures.
-std::string pictures_of(Comparison& comparison, size_t column) {
+std::string pictures_of(Comparison& comparison, size_t column, const std::vector<std::string>& models) {
   std::string text;
   for (size_t row = 0; row < comparison.rows.size(); ++row) {
     CompareCell& cell = comparison.cell(row, column);
     PictureOptions resolved = comparison.sessions[cell.session]->resolved(cell.draw.picture);
-    text += fmt::format("{} {}\n", cell.session, canonical_json(to_json(fields_of(resolved))));
+    text += models[cell.session] + canonical_json(to_json(fields_of(resolved))) + "\n";
   }
   return text;
 }
 
-// Of each arm, the first of columns that draw the same stays.
-std::vector<bool> columns_to_keep(Comparison& comparison, const Caller& caller) {
-  std::vector<bool> keep;
+// For each column the name of the one of its arm that draws the same and stands before it; empty: there is none.
+std::vector<std::string> columns_before(Comparison& comparison) {
+  std::vector<std::string> models, before;
+  for (const auto& session : comparison.sessions) models.push_back(model_text(*session));
   std::map<std::string, std::string> names;  // by arm and pictures
   for (size_t i = 0; i < comparison.columns.size(); ++i) {
     const CompareColumn& column = comparison.columns[i];
-    const auto [same, is_new] = names.try_emplace(fmt::format("{} ", column.plain) + pictures_of(comparison, i), column.name);
-    keep.push_back(is_new);
-    if (!is_new)
-      caller.events.on_notice(
-          fmt::format("{} is what {} draws already, and has no column of its own", column.name, same->second));
+    const auto [same, is_new] =
+        names.try_emplace(fmt::format("{} ", column.plain) + pictures_of(comparison, i, models), column.name);
+    before.push_back(is_new ? "" : same->second);
   }
-  return keep;
+  return before;
 }
 
-void drop_columns(Comparison& comparison, const std::vector<bool>& keep) {
+void keep_columns(Comparison& comparison, const std::vector<bool>& keep) {
   std::vector<CompareCell> cells;
   for (auto& cell : comparison.cells)
     if (keep[cell.column]) cells.push_back(std::move(cell));
@@ -91,6 +99,25 @@ void drop_columns(Comparison& comparison, const std::vector<bool>& keep) {
   for (auto& column : columns) column.plain = numbers[column.plain];
   for (auto& cell : comparison.cells) cell.column = numbers[cell.column];
   comparison.columns = std::move(columns);
+}
+
+// Of each arm, the first of columns that draw the same stays.
+void drop_same_columns(Comparison& comparison, bool has_axes, EventSink& events) {
+  const auto before = columns_before(comparison);
+  std::vector<bool> keep;
+  std::set<size_t> arms;
+  for (size_t i = 0; i < before.size(); ++i) {
+    keep.push_back(before[i].empty());
+    arms.insert(comparison.columns[i].plain);
+  }
+  const auto kept = static_cast<size_t>(std::count(keep.begin(), keep.end(), true));
+  check(!has_axes || kept > arms.size(), ErrorKind::input,
+        "[--axis] varies nothing: its values are what the pictures have already");
+  for (size_t i = 0; i < before.size(); ++i)
+    if (!keep[i])
+      events.on_notice(
+          fmt::format("{} is what {} draws already, and has no column of its own", comparison.columns[i].name, before[i]));
+  keep_columns(comparison, keep);
 }
 
 // Plans all, and says what is worth a line.
@@ -124,13 +151,7 @@ Comparison make_comparison(Engine& engine, const CompareOptions& options, const 
   comparison.rows = make_rows(options, requests);
   comparison.columns = compare_columns(options, comparison.base, requests, caller.events);
   make_cells(engine, caller, comparison);
-  const auto keep = columns_to_keep(comparison, caller);
-  const auto kept = static_cast<size_t>(std::count(keep.begin(), keep.end(), true));
-  std::set<size_t> arms;
-  for (const auto& column : comparison.columns) arms.insert(column.plain);
-  check(options.axis.empty() || kept > arms.size(), ErrorKind::input,
-        "[--axis] varies nothing: its values are what the pictures have already");
-  drop_columns(comparison, keep);
+  drop_same_columns(comparison, !options.axis.empty(), caller.events);
   plan_cells(comparison, options, caller);
   return comparison;
 }

@@ -78,9 +78,17 @@ CompareColumn column_of(const NamedArm& arm) {
   return column;
 }
 
-bool names_file(const std::string& arms) {
+// FILE.toml[:NAME,…]; absent: names of stock arms.
+std::optional<ChosenArms> arms_of_file(const std::string& text) {
   std::error_code ignored;
-  return arms.ends_with(".toml") || std::filesystem::is_regular_file(stored_path(arms), ignored);
+  const Path whole = stored_path(text);
+  if (text.ends_with(".toml") || (!text.empty() && std::filesystem::is_regular_file(whole, ignored)))
+    return ChosenArms{whole, {}};
+  const std::string_view extension = ".toml:";
+  const size_t at = text.rfind(extension);
+  if (at == std::string::npos) return {};
+  const size_t end = at + extension.size();
+  return ChosenArms{stored_path(text.substr(0, end - 1)), split(text.substr(end), ',')};
 }
 
 const StockArm& stock_arm(const std::string& name) {
@@ -95,12 +103,10 @@ const StockArm& stock_arm(const std::string& name) {
 
 std::vector<const StockArm*> named_arms(const std::string& text) {
   std::vector<const StockArm*> arms;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    const StockArm& arm = stock_arm(text.substr(begin, end - begin));
+  for (const auto& name : split(text, ',')) {
+    const StockArm& arm = stock_arm(name);
     check(std::find(arms.begin(), arms.end(), &arm) == arms.end(), ErrorKind::input, "[--arms] got {} twice", arm.name);
     arms.push_back(&arm);
-    begin = end + 1;
   }
   return arms;
 }
@@ -149,7 +155,8 @@ std::vector<CompareColumn> stock_columns(const CompareOptions& options, const st
 std::vector<CompareColumn> file_columns(const CompareOptions& options, const ArmsFile& file, EventSink& events) {
   std::vector<CompareColumn> columns;
   for (const auto& arm : file.arms) columns.push_back(column_of(arm));
-  if (gave_word(options)) events.on_notice(fmt::format("--negative-word has no effect: the arms are those of {}", options.arms));
+  if (gave_word(options))
+    events.on_notice(fmt::format("--negative-word has no effect: the arms are those of {}", file.path.string()));
   return columns;
 }
 
@@ -209,12 +216,12 @@ std::vector<CompareColumn> crossed(const std::vector<CompareColumn>& arms, const
 }
 
 // Those that stand for what the experiment makes are taken out; what they say beside the file's name has no part.
-void take_given_loras(PictureOptions& picture, const CompareOptions& options, const ArmsFile& file, EventSink& events) {
+void take_given_loras(PictureOptions& picture, const ArmsFile& file, EventSink& events) {
   for (size_t i = 0; i < picture.lora.size(); ++i) {
     const std::string& text = picture.lora[i];
     const LoraSpec spec = parse_lora_spec(text);
     check(std::find(file.used_loras.begin(), file.used_loras.end(), i) != file.used_loras.end(), ErrorKind::input,
-          "[--lora] {} is in no arm of {}; write it there, or into [default] for all arms", text, options.arms);
+          "[--lora] {} is in no arm of {}; write it there, or into [default] for all arms", text, file.path.string());
     if (spec.weight != 1 || spec.branch != LoraBranch::both)
       events.on_notice(fmt::format("--lora {}: weight and branch have no effect, since the arms have their own", text));
   }
@@ -243,10 +250,11 @@ std::set<std::string> given_options(const DrawOptions& draw, const std::set<std:
 
 CompareBase compare_base(const CompareOptions& options, EventSink& events) {
   CompareBase base{{options.model, options.picture}, {}};
-  if (!names_file(options.arms)) return base;
-  base.file = read_arms(options.arms, {options.picture.lora, options.model.embedding});
+  const auto chosen = arms_of_file(options.arms);
+  if (!chosen) return base;
+  base.file = read_arms(*chosen, {options.picture.lora, options.model.embedding});
   for (const auto& line : base.file->notices) events.on_notice(line);
-  take_given_loras(base.draw.picture, options, *base.file, events);
+  take_given_loras(base.draw.picture, *base.file, events);
   take_given_embeddings(base.draw.model, *base.file);
   const auto given = given_options(base.draw, options.typed);
   Overrides defaults;
@@ -265,7 +273,7 @@ std::vector<CompareColumn> compare_columns(const CompareOptions& options, const 
 }
 
 std::string legend_of(const CompareOptions& options, const CompareBase& base, const std::vector<CompareColumn>& columns) {
-  if (base.file) return "arms of " + last_name(options.arms);
+  if (base.file) return "arms of " + last_name(base.file->path);
   std::vector<std::string> lines;
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].plain != i) continue;
