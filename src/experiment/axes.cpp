@@ -26,8 +26,8 @@ Json plain_number(const Json& value) {
   return number == std::trunc(number) && std::abs(number) < exact ? Json(static_cast<int64_t>(number)) : value;
 }
 
-Axis axis_of(const TomlSource& source, const TomlEntry& entry) {
-  Axis axis{entry.key, entry.path, {}, entry.value->is_array(), {}};
+OptionAxis axis_of(const TomlSource& source, const TomlEntry& entry) {
+  OptionAxis axis{entry.key, entry.path, {}, entry.value->is_array(), {}};
   if (!axis.is_named) {
     axis.values.push_back(*entry.value);
   } else {
@@ -39,19 +39,19 @@ Axis axis_of(const TomlSource& source, const TomlEntry& entry) {
   return axis;
 }
 
-bool next_turn(const std::vector<Axis>& axes, Turn& turn) {
+bool next_turn(const std::vector<OptionAxis>& axes, Turn& turn) {
   size_t axis = axes.size();
   while (axis > 0 && ++turn[axis - 1] == axes[axis - 1].values.size()) turn[--axis] = 0;
   return axis > 0;
 }
 
-std::vector<std::pair<std::string, std::string>> combination_texts(const std::vector<Axis>& axes, const Turn& turn) {
+std::vector<std::pair<std::string, std::string>> combination_texts(const std::vector<OptionAxis>& axes, const Turn& turn) {
   std::vector<std::pair<std::string, std::string>> texts;
   for (size_t i = 0; i < axes.size(); ++i) texts.emplace_back(axes[i].key, axes[i].texts[turn[i]]);
   return texts;
 }
 
-std::string combination_name(const std::vector<Axis>& axes, const Turn& turn) {
+std::string combination_name(const std::vector<OptionAxis>& axes, const Turn& turn) {
   std::string name;
   for (size_t i = 0; i < axes.size(); ++i)
     if (axes[i].is_named) name += (name.empty() ? "" : ",") + axes[i].key + "=" + axes[i].texts[turn[i]];

@@ -199,7 +199,7 @@ std::string meaning_of(const std::string& option, const Json& value) {
 }
 
 // Columns are named after files without their folders where that tells them apart.
-void shorten_texts(Axis& axis) {
+void shorten_texts(OptionAxis& axis) {
   static const std::vector<std::string> of_files{"model", "refiner", "vae", "lora", "embedding"};
   if (std::find(of_files.begin(), of_files.end(), axis.key) == of_files.end()) return;
   std::vector<std::string> texts;
@@ -214,14 +214,14 @@ void shorten_texts(Axis& axis) {
   axis.texts = texts;
 }
 
-Axis parse_axis(const std::string& text, const TomlSource& source) {
+OptionAxis parse_axis(const std::string& text, const TomlSource& source) {
   const size_t equals = text.find('=');
   check(equals != std::string::npos && equals > 0, ErrorKind::input,
         "[{}] got \"{}\", expected OPTION=V1,V2,… such as cfg_scale=3,5,7", axis_flag, text);
   const std::string option = option_named(text.substr(0, equals));
   check_can_vary(option);
   const Json list = values_of(option, text.substr(equals + 1));
-  Axis axis = axis_of(source, {option, option, &list});
+  OptionAxis axis = axis_of(source, {option, option, &list});
   std::vector<std::string> meanings;
   for (size_t i = 0; i < axis.values.size(); ++i) {
     DrawSettings scratch;
@@ -236,7 +236,7 @@ Axis parse_axis(const std::string& text, const TomlSource& source) {
   return axis;
 }
 
-Overrides overrides_of(const std::vector<Axis>& axes, const Turn& turn) {
+Overrides overrides_of(const std::vector<OptionAxis>& axes, const Turn& turn) {
   Overrides overrides;
   for (size_t i = 0; i < axes.size(); ++i) overrides.emplace_back(axes[i].key, axes[i].values[turn[i]].dump());
   return overrides;
@@ -277,11 +277,11 @@ CrossedAxes parse_axes(const std::vector<std::string>& texts) {
   check(texts.size() <= most_axes, ErrorKind::input,
         "[{}] got {} of them, expected at most {}; more are [sweeps] of an experiment", axis_flag, texts.size(), most_axes);
   static const TomlSource source{axis_flag, {}};
-  std::vector<Axis> axes;
+  std::vector<OptionAxis> axes;
   CrossedAxes crossed;
   for (const auto& text : texts) {
     axes.push_back(parse_axis(text, source));
-    const Axis& axis = axes.back();
+    const OptionAxis& axis = axes.back();
     check(std::find(crossed.options.begin(), crossed.options.end(), axis.key) == crossed.options.end(), ErrorKind::input,
           "[{}] {} is given twice; write all its values in one: {}=V1,V2,…", axis_flag, axis.key, axis.key);
     crossed.options.push_back(axis.key);

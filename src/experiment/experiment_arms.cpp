@@ -27,7 +27,7 @@ ArmTable column_of(const std::string& name, const DrawSettings& drawing, const C
   return arm;
 }
 
-Json config_of(const Axis& axis) {
+Json config_of(const OptionAxis& axis) {
   if (!axis.is_named) return plain_number(axis.values.front());
   Json values = Json::array();
   for (const Json& value : axis.values) values.push_back(plain_number(value));
@@ -39,7 +39,7 @@ struct SweepReader {
   const TomlTable& table;
   SweepTable sweep;
   ColumnOptions column;
-  std::vector<Axis> axes;
+  std::vector<OptionAxis> axes;
   std::vector<Json> settings = {};  // of sweep.arms
 
   // The column that has none of the sweep: the arm itself, unless its own pictures are there.
@@ -67,7 +67,7 @@ struct SweepReader {
   void add_combination(const std::string& arm, DrawSettings drawing, const Turn& turn) {
     const Json plain = drawing.settings();
     for (size_t i = 0; i < axes.size(); ++i) {
-      const Axis& axis = axes[i];
+      const OptionAxis& axis = axes[i];
       const std::string path = axis.is_named ? toml_path(axis.path, turn[i]) : axis.path;
       set_draw(drawing, reader.source, {axis.key, path, &axis.values[turn[i]]}, {column_keys(), true});
     }

@@ -13,7 +13,7 @@ namespace negativa {
 
 namespace {
 
-bool has_one_size(const Comparison& comparison) {
+bool has_one_size(const CompareGrid& comparison) {
   return std::all_of(comparison.cells.begin(), comparison.cells.end(), [&](const CompareCell& cell) {
     const Plan& first = comparison.cell(cell.row, 0).plan;
     return cell.plan.width_px == first.width_px && cell.plan.height_px == first.height_px;
@@ -21,7 +21,7 @@ bool has_one_size(const Comparison& comparison) {
 }
 
 // Steps and scales are those of the first column and row: a prompts file may change them from line to line.
-std::string caption_of(const CompareOptions& options, const Comparison& comparison) {
+std::string caption_of(const CompareOptions& options, const CompareGrid& comparison) {
   const PictureOptions& picture = comparison.cell(0, 0).draw.picture;
   const auto& negative_scale = comparison.rows.front().picture.negative_scale;
   const std::string apart = negative_scale ? fmt::format(", negative scale {}", *negative_scale) : "";
@@ -37,14 +37,14 @@ std::string title_of(const CompareOptions& options, const CompareBase& base) {
   return base.file ? base.file->path.stem().string() : "Negative word and LoRA";
 }
 
-std::vector<Plan> plans_of(const Comparison& comparison, const std::vector<size_t>& cells) {
+std::vector<Plan> plans_of(const CompareGrid& comparison, const std::vector<size_t>& cells) {
   std::vector<Plan> plans;
   for (const size_t cell : cells) plans.push_back(comparison.cells[cell].plan);
   return plans;
 }
 
 // Models are let go of one after another, so that no two need be in memory.
-void draw_cells(Comparison& comparison, const Caller& caller, std::vector<std::vector<Image8>>& pictures) {
+void draw_cells(CompareGrid& comparison, const Caller& caller, std::vector<std::vector<Image8>>& pictures) {
   pictures.assign(comparison.rows.size(), std::vector<Image8>(comparison.columns.size()));
   for (size_t i = 0; i < comparison.sessions.size(); ++i) {
     const auto numbers = comparison.cells_of(i);
@@ -59,7 +59,7 @@ void draw_cells(Comparison& comparison, const Caller& caller, std::vector<std::v
   }
 }
 
-PictureGrid grid_of(const CompareOptions& options, const Comparison& comparison, const CompareReport& report) {
+PictureGrid grid_of(const CompareOptions& options, const CompareGrid& comparison, const CompareReport& report) {
   PictureGrid grid;
   grid.title = title_of(options, comparison.base);
   grid.caption = caption_of(options, comparison);
@@ -75,7 +75,7 @@ PictureGrid grid_of(const CompareOptions& options, const Comparison& comparison,
 }
 
 CompareForecast forecast_now(Engine& engine, const CompareOptions& options, const Caller& caller) {
-  const Comparison comparison = make_comparison(engine, options, caller);
+  const CompareGrid comparison = make_comparison(engine, options, caller);
   std::vector<PicturesForecast> forecasts;
   for (size_t i = 0; i < comparison.sessions.size(); ++i)
     if (const auto plans = plans_of(comparison, comparison.cells_of(i)); !plans.empty())
@@ -88,7 +88,7 @@ CompareForecast forecast_now(Engine& engine, const CompareOptions& options, cons
 CompareReport compare_now(Engine& engine, const CompareOptions& options, const Caller& caller) {
   check_png_name(options.out);
   check_can_write(options.out);
-  Comparison comparison = make_comparison(engine, options, caller);
+  CompareGrid comparison = make_comparison(engine, options, caller);
   CompareReport report;
   for (const auto& column : comparison.columns) report.arms.push_back(column.name);
   for (const auto& row : comparison.rows) {

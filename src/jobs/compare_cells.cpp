@@ -34,7 +34,7 @@ std::vector<CompareRow> make_rows(const CompareOptions& options, const std::vect
 }
 
 // Cells of one model and its embeddings are drawn together.
-void make_cells(Engine& engine, const Caller& caller, Comparison& comparison) {
+void make_cells(Engine& engine, const Caller& caller, CompareGrid& comparison) {
   std::map<std::string, size_t> by_model;
   std::vector<std::pair<ModelOptions, size_t>> groups;  // how many pictures
   for (size_t row = 0; row < comparison.rows.size(); ++row)
@@ -61,7 +61,7 @@ std::string model_text(const Session& session) {
 }
 
 // What a column draws, each question answered: columns of the same text have the same pictures.
-std::string pictures_of(Comparison& comparison, size_t column, const std::vector<std::string>& models) {
+std::string pictures_of(CompareGrid& comparison, size_t column, const std::vector<std::string>& models) {
   std::string text;
   for (size_t row = 0; row < comparison.rows.size(); ++row) {
     CompareCell& cell = comparison.cell(row, column);
@@ -72,7 +72,7 @@ std::string pictures_of(Comparison& comparison, size_t column, const std::vector
 }
 
 // For each column the name of the one of its arm that draws the same and stands before it; empty: there is none.
-std::vector<std::string> columns_before(Comparison& comparison) {
+std::vector<std::string> columns_before(CompareGrid& comparison) {
   std::vector<std::string> models, before;
   for (const auto& session : comparison.sessions) models.push_back(model_text(*session));
   std::map<std::string, std::string> names;  // by arm and pictures
@@ -85,7 +85,7 @@ std::vector<std::string> columns_before(Comparison& comparison) {
   return before;
 }
 
-void keep_columns(Comparison& comparison, const std::vector<bool>& keep) {
+void keep_columns(CompareGrid& comparison, const std::vector<bool>& keep) {
   std::vector<CompareCell> cells;
   for (auto& cell : comparison.cells)
     if (keep[cell.column]) cells.push_back(std::move(cell));
@@ -102,7 +102,7 @@ void keep_columns(Comparison& comparison, const std::vector<bool>& keep) {
 }
 
 // Of each arm, the first of columns that draw the same stays.
-void drop_same_columns(Comparison& comparison, bool has_axes, EventSink& events) {
+void drop_same_columns(CompareGrid& comparison, bool has_axes, EventSink& events) {
   const auto before = columns_before(comparison);
   std::vector<bool> keep;
   std::set<size_t> arms;
@@ -121,7 +121,7 @@ void drop_same_columns(Comparison& comparison, bool has_axes, EventSink& events)
 }
 
 // Plans all, and says what is worth a line.
-void plan_cells(Comparison& comparison, const CompareOptions& options, const Caller& caller) {
+void plan_cells(CompareGrid& comparison, const CompareOptions& options, const Caller& caller) {
   std::vector<std::vector<PictureOptions>> asked(comparison.sessions.size());
   for (const auto& cell : comparison.cells) asked[cell.session].push_back(cell.draw.picture);
   for (size_t i = 0; i < asked.size(); ++i) say_notices(*comparison.sessions[i], asked[i]);
@@ -137,15 +137,15 @@ void plan_cells(Comparison& comparison, const CompareOptions& options, const Cal
 
 }  // namespace
 
-std::vector<size_t> Comparison::cells_of(size_t session) const {
+std::vector<size_t> CompareGrid::cells_of(size_t session) const {
   std::vector<size_t> numbers;
   for (size_t i = 0; i < cells.size(); ++i)
     if (cells[i].session == session) numbers.push_back(i);
   return numbers;
 }
 
-Comparison make_comparison(Engine& engine, const CompareOptions& options, const Caller& caller) {
-  Comparison comparison;
+CompareGrid make_comparison(Engine& engine, const CompareOptions& options, const Caller& caller) {
+  CompareGrid comparison;
   comparison.base = compare_base(options, caller.events);
   const auto requests = requests_of(options, comparison.base);
   comparison.rows = make_rows(options, requests);

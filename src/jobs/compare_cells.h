@@ -19,7 +19,7 @@ struct CompareCell {
   Plan plan = {};
 };
 
-struct Comparison {
+struct CompareGrid {
   CompareBase base;
   std::vector<CompareRow> rows;
   std::vector<CompareColumn> columns;
@@ -34,10 +34,10 @@ struct Comparison {
 
 // Checks and plans everything before the first step, and says in notices what has no effect. Loads no weights but those of LoRAs
 // and embeddings. Throws as compare() does.
-Comparison make_comparison(Engine& engine, const CompareOptions& options, const Caller& caller);
+CompareGrid make_comparison(Engine& engine, const CompareOptions& options, const Caller& caller);
 
 // Says which options have no effect. One of the command line has an effect where it has one in any column that does not set it
 // itself; one of an arm or axis has to have it in its own column. `typed`: as CompareOptions::typed.
-void note_effects(const Comparison& comparison, const std::set<std::string>& typed, EventSink& events);
+void note_effects(const CompareGrid& comparison, const std::set<std::string>& typed, EventSink& events);
 
 }  // namespace negativa

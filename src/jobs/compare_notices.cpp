@@ -35,7 +35,7 @@ std::string flag_of(const std::string& line) { return line.substr(0, line.find("
 
 class EffectNotices {
  public:
-  EffectNotices(const Comparison& comparison, const std::set<std::string>& typed) : comparison_(comparison), typed_(typed) {
+  EffectNotices(const CompareGrid& comparison, const std::set<std::string>& typed) : comparison_(comparison), typed_(typed) {
     for (size_t i = 0; i < comparison.columns.size(); ++i) add_column(i);
   }
 
@@ -84,7 +84,7 @@ class EffectNotices {
     return found == setters_.end() ? 0 : found->second;
   }
 
-  const Comparison& comparison_;
+  const CompareGrid& comparison_;
   const std::set<std::string>& typed_;
   LinesOfColumns own_, embeddings_;
   std::map<std::string, Common> common_;   // by flag
@@ -93,7 +93,7 @@ class EffectNotices {
 
 }  // namespace
 
-void note_effects(const Comparison& comparison, const std::set<std::string>& typed, EventSink& events) {
+void note_effects(const CompareGrid& comparison, const std::set<std::string>& typed, EventSink& events) {
   EffectNotices(comparison, typed).say(events);
   for (const auto& option : given_options(comparison.base.draw, typed))
     if (std::all_of(comparison.columns.begin(), comparison.columns.end(),

@@ -34,7 +34,7 @@ struct Planned {
 Planned planned(const CompareOptions& options) {
   test::Heard heard;
   const test::Listening listening(heard);
-  const Comparison comparison = make_comparison(test::engine(), options, test::nobody());
+  const CompareGrid comparison = make_comparison(test::engine(), options, test::nobody());
   Planned planned;
   for (const auto& column : comparison.columns) planned.columns.push_back(column.name);
   for (const auto& cell : comparison.cells) planned.steps += cell.plan.steps;
