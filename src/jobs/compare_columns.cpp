@@ -56,7 +56,7 @@ void set_stock(PictureOptions& picture, const StockArm& arm, const std::string& 
   picture.lora = arm.branch ? on_branch(picture.lora, arm) : std::vector<std::string>{};
   if (arm.has_word) picture.negative_prompt = with_word(picture.negative_prompt, word);
   if (arm.negative_is_prompt) picture.negative_prompt = picture.prompt.value_or("");
-  if (arm.is_apart) picture.negative_scale = 1;
+  if (arm.is_apart) picture.negative_scale = picture.negative_scale.value_or(1);
 }
 
 CompareColumn column_of(const StockArm& arm, const std::string& word) {
@@ -64,7 +64,7 @@ CompareColumn column_of(const StockArm& arm, const std::string& word) {
   if (arm.branch) column.own.insert("lora");
   if (arm.has_negative()) column.own.insert("negative_prompt");
   if (arm.negative_is_prompt) column.replaced.insert("negative_prompt");
-  if (arm.is_apart) column.own.insert("negative_scale"), column.replaced.insert("negative_scale");
+  if (arm.is_apart) column.own.insert("negative_scale");
   return column;
 }
 
