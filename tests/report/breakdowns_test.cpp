@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "image/image.h"
-#include "made_run.h"
 #include "image/sheet.h"
+#include "made_run.h"
 #include "report/contact_sheets.h"
 
 namespace negativa {
