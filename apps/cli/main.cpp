@@ -89,13 +89,15 @@ int run_verb(const Arguments& args) {
       return verb.run(Arguments(args.begin() + words, args.end()));
   }
   const auto seconds = second_words(args[0]);
-  const auto nearest = args.size() > 1 ? nearest_name(args[0] + " " + args[1], names) : std::nullopt;
-  check(seconds.empty() || nearest || args.size() == 1, ErrorKind::input, "[{}] got \"{}\", expected one of {}", args[0],
-        args.size() > 1 ? args[1] : "", joined(seconds, ", "));
-  const auto hint = !seconds.empty() && args.size() == 1 ? "; did you mean " + args[0] + " " + seconds.front() + "?"
-                    : nearest                            ? "; did you mean " + *nearest + "?"
-                                                         : did_you_mean(args[0], names);
-  fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], hint.empty() ? "; negativa --help lists them" : hint);
+  if (seconds.empty()) {
+    const auto of_two = args.size() > 1 ? did_you_mean(args[0] + " " + args[1], names) : "";
+    const auto hint = of_two.empty() ? did_you_mean(args[0], names) : of_two;
+    fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], hint.empty() ? "; negativa --help lists them" : hint);
+  }
+  check(args.size() > 1, ErrorKind::input, "got the unknown verb \"{}\"; did you mean {} {}?", args[0], args[0], seconds.front());
+  const auto nearest = nearest_name(args[1], seconds);
+  fail(ErrorKind::input, "[{}] got \"{}\", expected one of {}{}", args[0], args[1], joined(seconds, ", "),
+       nearest ? fmt::format("; did you mean {} {}?", args[0], *nearest) : "");
 }
 
 int run(const std::string& program, const Arguments& args) {
