@@ -21,7 +21,7 @@ std::vector<std::string> on_branch(const std::vector<std::string>& specs, const 
   std::vector<std::string> result;
   for (const auto& text : specs) {
     const LoraSpec spec = parse_lora_spec(text);
-    result.push_back(fmt::format("{}:{}:{}", spec.path.string(), spec.weight, branch));
+    result.push_back(fmt::format("{}:{}:{}", spec.path.string(), spec.weight.text_of(), branch));
   }
   return result;
 }
