@@ -6,14 +6,16 @@ namespace negativa {
 
 namespace {
 
-bool acts_on(const ActiveLora& lora, LoraBranch row) { return lora.branch == LoraBranch::both || lora.branch == row; }
+using RowBranch = std::optional<LoraBranch>;  // of one row; absent: it says no prompt
+
+bool acts_on(const ActiveLora& lora, RowBranch row) { return row && (lora.branch == LoraBranch::both || lora.branch == row); }
 
 nn::AdapterTerm product(const LoraModule& module) {
   if (module.kernel == 0) return {module.down, module.up, {}};
   return {module.down.view({module.rank(), -1, module.kernel, module.kernel}), module.up.view({-1, module.rank(), 1, 1}), {}};
 }
 
-nn::Adapters attach(const std::vector<ActiveLora>& loras, const std::string& component, const std::vector<LoraBranch>& rows) {
+nn::Adapters attach(const std::vector<ActiveLora>& loras, const std::string& component, const std::vector<RowBranch>& rows) {
   nn::Adapters adapters;
   const auto add = [&](const ActiveLora& lora, const std::string& layer, nn::AdapterTerm term, double scale) {
     for (const auto row : rows)
@@ -30,10 +32,22 @@ nn::Adapters attach(const std::vector<ActiveLora>& loras, const std::string& com
   return adapters;
 }
 
+std::vector<RowBranch> unet_rows(NegativeRow negative) {
+  switch (negative) {
+    case NegativeRow::reference:
+      return {LoraBranch::negative, LoraBranch::positive};
+    case NegativeRow::own:
+      return {std::nullopt, LoraBranch::positive, LoraBranch::negative};
+    case NegativeRow::none:
+      break;
+  }
+  return {std::nullopt, LoraBranch::positive};
+}
+
 }  // namespace
 
-nn::Adapters unet_adapters(const std::vector<ActiveLora>& loras) {
-  return attach(loras, "unet", {LoraBranch::negative, LoraBranch::positive});
+nn::Adapters unet_adapters(const std::vector<ActiveLora>& loras, NegativeRow negative) {
+  return attach(loras, "unet", unet_rows(negative));
 }
 
 nn::Adapters text_adapters(const std::vector<ActiveLora>& loras, const std::string& component, LoraBranch prompt) {

@@ -34,8 +34,7 @@ std::string counted(int count, const char* what) {
 std::string why_without_effect(const ActiveLora& lora, const PictureReads& reads) {
   if (lora.weight.is_zero()) return "its weight is 0";
   if (!reads.base) return "the refiner draws every step, and LoRAs act on the base";
-  if (lora.branch == LoraBranch::negative && !reads.negative)
-    return "it acts on the negative branch, which is not drawn without guidance; try a --cfg-scale above 1";
+  if (lora.branch == LoraBranch::negative && !reads.negative) return "it acts on the negative branch, " + reads.why_no_negative;
   int unread = 0, zero = 0, not_encoded = 0, weightless = 0;
   // Whether the layer has an effect; else it is counted under what keeps it from one.
   const auto acts = [&](const std::string& component, bool is_read, const auto& layer) {

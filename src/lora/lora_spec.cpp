@@ -16,6 +16,12 @@ namespace negativa {
 
 namespace {
 
+// A name that no system could store is not there either.
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return !path.empty() && std::filesystem::exists(path, ignored);
+}
+
 std::optional<LoraBranch> branch_from_name(const std::string& name) {
   for (const auto branch : {LoraBranch::both, LoraBranch::negative, LoraBranch::positive})
     if (name == branch_name(branch)) return branch;
@@ -73,8 +79,8 @@ LoraSpec parse(const std::string& text, const std::string& where) {
     return {path, *weight, *branch};
   }
   check(!weight, ErrorKind::input, "[{}] got branch \"{}\", expected both, negative or positive", where, last);
-  check(!std::filesystem::exists(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number",
-        where, last, before);
+  check(!is_there(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last,
+        before);
   return {text, {}, LoraBranch::both};
 }
 
@@ -97,7 +103,7 @@ std::string PartWeights::text_of() const {
 }
 
 LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {
-  if (const auto whole = stored_path(text); !whole.empty() && std::filesystem::exists(whole)) return {whole, {}, LoraBranch::both};
+  if (const auto whole = stored_path(text); is_there(whole)) return {whole, {}, LoraBranch::both};
   LoraSpec spec = parse(text, where);
   spec.path = stored_path(spec.path);
   check(!spec.path.empty(), ErrorKind::input, "[{}] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", where, text);

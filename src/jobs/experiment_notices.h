@@ -1,0 +1,14 @@
+#pragma once
+// What an experiment's arms are given and does nothing.
+#include "engine/engine.h"
+#include "experiment/experiment_file.h"
+#include "image/events.h"
+
+namespace negativa {
+
+// One line each, with the TOML's line: an option of an arm or sweep that changes none of its pictures, one of [default] that
+// changes none of any arm's, an embedding whose word stands in no prompt. Opens models (no weights). Throws ErrorKind::input,
+// with the arm's line, where the pictures would not be those asked for (without_effect), and as Engine::open does.
+std::vector<std::string> without_effect(Engine& engine, const ExperimentFile& file, const Caller& caller);
+
+}  // namespace negativa
