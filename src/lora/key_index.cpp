@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "lora/kinds/kinds.h"
+
 namespace negativa {
 
 namespace {

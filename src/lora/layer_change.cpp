@@ -1,7 +1,5 @@
 #include "lora/layer_change.h"
 
-#include "core/device.h"
-
 namespace negativa {
 
 namespace {

@@ -2,6 +2,7 @@
 // What an adapter other than a plain LoRA does to one layer: its kind, and its own tensors as the file has them.
 #include <functional>
 
+#include "core/device.h"
 #include "lora/lora_target.h"
 #include "nn/adapters.h"
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file_names.h"
+#include "base/json.h"
 
 namespace negativa {
 
@@ -100,6 +101,11 @@ std::string branch_name(LoraBranch branch) {
 
 std::string PartWeights::text_of() const {
   return unet == text ? fmt::format("{}", unet) : fmt::format("unet={},text={}", unet, text);
+}
+
+Json json_of(const PartWeights& weight) {
+  if (weight.unet == weight.text) return weight.unet;
+  return {{"unet", weight.unet}, {"text", weight.text}};
 }
 
 LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {

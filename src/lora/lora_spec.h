@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/json_fwd.h"
+
 namespace negativa {
 
 // Which half of classifier-free guidance a LoRA acts on.
@@ -22,6 +24,9 @@ struct PartWeights {
   // "0.8", "unet=0.8,text=0.2"
   std::string text_of() const;
 };
+
+// 0.8, {"unet": 0.8, "text": 0.2}
+Json json_of(const PartWeights& weight);
 
 struct LoraSpec {
   std::filesystem::path path;

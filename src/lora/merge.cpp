@@ -185,7 +185,7 @@ double delta_inner(const LoraModule& a, const LoraModule& b) {
 
 double delta_distance(const LoraModule& a, const LoraModule& b) {
   if (a.scale() == b.scale() && a.rank() == b.rank() && at::equal(a.down, b.down) && at::equal(a.up, b.up)) return 0;
-  const auto borrowed = [](const LoraModule& module) { return std::shared_ptr<const LoraModule>({}, &module); };
+  const auto borrowed = [](const LoraModule& module) { return std::shared_ptr<const LoraModule>(std::shared_ptr<void>(), &module); };
   const Factors difference = stacked({{0, borrowed(a), 1}, {1, borrowed(b), -1}});
   const double norm_b = delta_norm(b), distance = frobenius(reduce(difference).core);
   return norm_b > 0 ? distance / norm_b : distance;

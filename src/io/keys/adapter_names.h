@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "io/keys/key_pairs.h"
 #include "io/keys/lora_names.h"
 
 namespace negativa {
