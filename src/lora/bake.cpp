@@ -36,7 +36,7 @@ struct Addition {
 struct BakedTensor {
   TensorSource source;
   std::vector<Addition> added;
-  TensorPlan plan;                                           // as written
+  TensorPlan plan;  // as written
 };
 
 struct BakedFile {

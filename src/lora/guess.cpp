@@ -17,9 +17,13 @@ struct Sign {
 };
 #define UNSUPPORTED ", which is not read; train or export it as a LoRA or a LyCORIS file, or take another one"
 constexpr Sign signs[] = {
-    {".oft_R", "an OFT adapter of peft or OneTrainer, which turns inputs by an approximated rotation (LyCORIS' and kohya's are read)" UNSUPPORTED},
+    {".oft_blocks",
+     "an OFT or BOFT adapter, whose file does not say whether the bias is turned (sd-scripts does, LyCORIS does "
+     "not)" UNSUPPORTED},
     {".oft_diag", "an OFT adapter of an early LyCORIS (oft_diag)" UNSUPPORTED},
-    {".boft_", "a BOFT adapter of peft (LyCORIS' is read)" UNSUPPORTED},
+    {".oft_R",
+     "an OFT adapter of peft or OneTrainer, which turns inputs by a rotation that the file alone does not fix" UNSUPPORTED},
+    {".boft_", "a BOFT adapter of peft" UNSUPPORTED},
     {".ia3_l", "a peft (IA)3, IA3 for short, which scales the bias too (LyCORIS' is read)" UNSUPPORTED},
     {".vera_lambda", "a VeRA adapter, whose matrices are not in the file" UNSUPPORTED},
     {".lora_E", "an AdaLoRA adapter" UNSUPPORTED},

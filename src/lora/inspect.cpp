@@ -22,7 +22,8 @@ void add_layer(LoraReport& report, const std::string& component, const std::stri
 
 void add_layer(LoraReport& report, const std::string& component, const LayerChange& change) {
   const auto& target = change.target;
-  LoraReport::Layer layer{component, target.name, change.rank, target.in_features, target.out_features, change.alpha, 0, change.name()};
+  LoraReport::Layer layer{component,           target.name,  change.rank, target.in_features,
+                          target.out_features, change.alpha, 0,           change.name()};
   if (change.pieces.empty()) {
     layer.kind = "bias";
     layer.norm = change.bias.norm().item<double>();

@@ -26,9 +26,9 @@ struct LoraReport {
   std::vector<std::string> unmatched, faults;
   std::vector<std::string> superseded;  // LoraCoverage::superseded
   std::vector<std::string> words;       // textual inversions bundled in it
-  std::vector<std::string> off;  // layers of alpha 0: "unet mid_block.attentions.0.proj_in"
-  std::string guess;             // what the file seems to be when it does not fit
-  std::string remark;            // what is odd about it though it fits
+  std::vector<std::string> off;         // layers of alpha 0: "unet mid_block.attentions.0.proj_in"
+  std::string guess;                    // what the file seems to be when it does not fit
+  std::string remark;                   // what is odd about it though it fits
   std::vector<Layer> layers;
   Metadata metadata;
   std::string trigger;         // the word to write in a prompt; empty: unknown

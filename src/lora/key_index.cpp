@@ -1,9 +1,6 @@
 #include "lora/key_index.h"
 
 #include <algorithm>
-#include <set>
-
-#include "lora/kinds/kinds.h"
 
 namespace negativa {
 
@@ -95,8 +92,7 @@ LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) : suffixes_(all_suffixes(
   const LayerNames names(targets.layout);
   for (const auto& [component, layers] : targets.components)
     for (const auto& layer : layers)
-      for (const auto& name : names.of(component, layer.name))
-        layers_[name.text].push_back({&component, &layer, name.is_sgm});
+      for (const auto& name : names.of(component, layer.name)) layers_[name.text].push_back({&component, &layer, name.is_sgm});
 }
 
 std::vector<LoraPlace> LoraKeyIndex::find(const std::string& given) const {
@@ -136,8 +132,6 @@ const AdapterKind* LayerPieces::kind() const {
   const auto names = kind_names();
   if (names.size() > 1) return nullptr;
   if (names.empty()) return has("diff_b") ? &difference_kind() : nullptr;
-  const auto blocks = entries.find("oft_blocks");
-  if (blocks != entries.end() && blocks->second->shape.size() == 4) return &boft_kind();
   for (const auto* kind : adapter_kinds())
     if (names.front() == kind->name) return kind;
   return nullptr;

@@ -53,11 +53,11 @@ struct LayerPieces {
 };
 
 struct SortedKeys {
-  std::vector<LayerPieces> layers;           // each once, in order of component and name
-  std::vector<const TensorEntry*> unfit;     // fit no layer by name
-  std::map<std::string, int> matched;        // component -> keys
-  std::map<LoraDialect, int> dialects;       // -> keys
-  std::vector<std::string> superseded;       // layers whose tensors under SGM's names do not count, since diffusers' are there too
+  std::vector<LayerPieces> layers;        // each once, in order of component and name
+  std::vector<const TensorEntry*> unfit;  // fit no layer by name
+  std::map<std::string, int> matched;     // component -> keys
+  std::map<LoraDialect, int> dialects;    // -> keys
+  std::vector<std::string> superseded;    // layers whose tensors under SGM's names do not count, since diffusers' are there too
 };
 SortedKeys sort_keys(const SafetensorsFile& file, const LoraKeyIndex& index);
 

@@ -24,10 +24,10 @@ class LayerChange : public nn::WeightChange {
   const AdapterKind* kind = nullptr;
   LoraTarget target;
   Pieces pieces;
-  Tensor bias;          // b' - b [out]; undefined: none
-  double alpha = 0;     // the file's; of a kind without a scale what the kind takes it for
-  double scale = 1;     // of the kind's change: alpha / rank, times the file's scalar
-  int64_t rank = 0;     // 0: the kind has none
+  Tensor bias;       // b' - b [out]; undefined: none
+  double alpha = 0;  // the file's; of a kind without a scale what the kind takes it for
+  double scale = 1;  // of the kind's change: alpha / rank, times the file's scalar
+  int64_t rank = 0;  // 0: the kind has none
   std::optional<Magnitude> magnitude;
   std::optional<DType> stored;  // of the file it was read from; absent: several
 
@@ -48,8 +48,10 @@ struct AdapterKind {
   bool takes_magnitude = false;
   // Why tensors of these shapes cannot be those of the layer; empty: they can.
   std::string (*fault)(const PieceShapes&, const LoraTarget&);
-  int64_t (*rank)(const PieceShapes&);                       // alpha / rank is the scale; 0: it has none
+  int64_t (*rank)(const PieceShapes&);                         // alpha / rank is the scale; 0: it has none
   Tensor (*change)(const LayerChange&, const Tensor& weight);  // at scale 1, in the weight's shape and dtype
+  // Why the tensors' values cannot be those of the layer, where shapes do not tell; nullptr: they always do.
+  std::string (*value_fault)(const LayerChange&) = nullptr;
 };
 
 const std::vector<const AdapterKind*>& adapter_kinds();

@@ -33,6 +33,16 @@ std::filesystem::path config_beside(const std::filesystem::path& weights) {
   return weights.filename() == names::peft_weights && std::filesystem::exists(config) ? config : std::filesystem::path();
 }
 
+// The one safetensors file of a folder in which none has a name that libraries give.
+std::filesystem::path only_file(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.is_regular_file() && entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  check(files.size() == 1, ErrorKind::input, "[lora] {} has neither {} nor {}, and {} safetensors files; name the file itself",
+        folder.string(), names::peft_weights, diffusers_weights, files.empty() ? "no" : std::to_string(files.size()));
+  return files.front();
+}
+
 // DoRA's: kohya's dora_scale, diffusers' and peft's lora_magnitude_vector, with and without an adapter's name or ".weight", on
 // whatever layer.
 bool is_magnitude(const std::string& key) {
@@ -44,8 +54,7 @@ SortedKeys sort_into(LoraFile& lora, const SafetensorsFile& file, const LoraTarg
   auto sorted = sort_keys(file, LoraKeyIndex(targets));
   auto& coverage = lora.coverage;
   for (const auto* entry : sorted.unfit)
-    if (!is_bundled(entry->name))
-      (is_magnitude(entry->name) ? coverage.magnitudes : coverage.unmatched).push_back(entry->name);
+    if (!is_bundled(entry->name)) (is_magnitude(entry->name) ? coverage.magnitudes : coverage.unmatched).push_back(entry->name);
   coverage.matched = sorted.matched;
   coverage.superseded = sorted.superseded;
   const auto most = std::max_element(sorted.dialects.begin(), sorted.dialects.end(),
@@ -97,7 +106,8 @@ void check_usable(const LoraFile& lora, bool allow_unmatched) {
   const auto& coverage = lora.coverage;
   const auto name = lora.path.filename().string();
   check(coverage.magnitudes.empty(), ErrorKind::input,
-        "[lora] {} is a DoRA of which {} magnitudes belong to no layer of this model ({}): dropping them would change what it does; "
+        "[lora] {} is a DoRA of which {} magnitudes belong to no layer of this model ({}): dropping them would change what it "
+        "does; "
         "use a file made for this model",
         name, coverage.magnitudes.size(), some_of(coverage.magnitudes));
   if (!coverage.faults.empty()) {
@@ -135,7 +145,8 @@ LoraDialect dialect_from_name(const std::string& name) {
   fail(ErrorKind::input, "[--format] got \"{}\", expected diffusers, kohya or peft", name);
 }
 
-void for_each_layer(const LoraFile& lora, const std::function<void(const std::string& component, const std::string& name)>& call) {
+void for_each_layer(const LoraFile& lora,
+                    const std::function<void(const std::string& component, const std::string& name)>& call) {
   std::map<std::string, std::set<std::string>> layers;
   for (const auto& [component, modules] : lora.modules)
     for (const auto& [name, module] : modules) layers[component].insert(name);
@@ -162,9 +173,7 @@ std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::pat
         several.push_back(path / component / names::peft_weights);
     for (const char* pickle : {"adapter_model.bin", "pytorch_lora_weights.bin"})
       if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};  // so that opening says what it is
-    check(!several.empty(), ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),
-          names::peft_weights, diffusers_weights);
-    return several;
+    return several.empty() ? std::vector{only_file(path)} : several;
   }
   return {path};
 }

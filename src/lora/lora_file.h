@@ -54,7 +54,7 @@ struct LoraFile {
   LoraModules modules;         // plain LoRAs, of linear layers and convolutions
   LayerChanges changes;        // all other kinds; a layer can have both, where a LoRA comes with a difference of the bias
   std::vector<BundledEmbedding> embeddings;
-  LoraDialect dialect = LoraDialect::diffusers;                      // of most keys; one file may mix them
+  LoraDialect dialect = LoraDialect::diffusers;  // of most keys; one file may mix them
   Metadata metadata;
   LoraCoverage coverage;
 };

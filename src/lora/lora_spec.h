@@ -35,8 +35,9 @@ struct LoraSpec {
 };
 
 // Split from the right; an existing file (or folder) of the whole name wins, so names with ':' work. Whether the file exists is
-// left to the reader. Of a weight that names its parts, one not named is 1. Throws ErrorKind::input for a weight that is no finite
-// number, an unknown part or one named twice, an unknown branch, a branch without weight, no name; `where` begins its message.
+// left to the reader. Of a weight that names its parts, one not named is 1. Throws ErrorKind::input for a weight that is no
+// finite number, an unknown part or one named twice, an unknown branch, a branch without weight, no name; `where` begins its
+// message.
 LoraSpec parse_lora_spec(const std::string& text, const std::string& where = "--lora");
 
 // The same without a branch, for what becomes one file. Throws ErrorKind::input for a branch.

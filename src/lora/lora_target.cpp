@@ -9,7 +9,8 @@ namespace negativa {
 void LoraTargets::add(const std::string& component, const nn::Walk& walk, const std::vector<std::string>& unread) {
   auto& layers = components[component];
   const auto add_layer = [&](LoraTarget target) {
-    target.is_read = std::none_of(unread.begin(), unread.end(), [&](const auto& start) { return target.name.starts_with(start); });
+    target.is_read =
+        std::none_of(unread.begin(), unread.end(), [&](const auto& start) { return target.name.starts_with(start); });
     layers.push_back(std::move(target));
   };
   using enum LoraTarget::Kind;

@@ -16,7 +16,7 @@ struct Walk;
 struct LoraTarget {
   enum class Kind { linear, convolution, norm };
 
-  std::string name;  // within its component: "down_blocks.1.attentions.0.proj_in"
+  std::string name;                           // within its component: "down_blocks.1.attentions.0.proj_in"
   int64_t in_features = 0, out_features = 0;  // channels of a convolution; of a norm both its width
   bool is_read = true;                        // false: what it computes reaches no picture
   Kind kind = Kind::linear;

@@ -109,7 +109,8 @@ void add_change(Tensors& tensors, const std::string& stem, const LayerChange& ch
   for (const auto& [piece, tensor] : change.pieces)
     add_tensor(tensors, stem + suffix_of(change, piece), tensor.to(piece == "on_input" ? at::kLong : dtype(tensor)));
   if (change.bias.defined())
-    add_tensor(tensors, stem + (change.target.kind == LoraTarget::Kind::norm ? ".b_norm" : ".diff_b"), change.bias.to(dtype(change.bias)));
+    add_tensor(tensors, stem + (change.target.kind == LoraTarget::Kind::norm ? ".b_norm" : ".diff_b"),
+               change.bias.to(dtype(change.bias)));
   if (change.magnitude) add_tensor(tensors, stem + ".dora_scale", dora_scale(change).to(dtype(change.magnitude->values)));
   const DType number = change.stored.value_or(at::kFloat);
   if (change.rank > 0) {
@@ -129,7 +130,8 @@ Tensors tensors_of(const Written& written, const LoraWrite& how) {
     add_products(tensors, written, component, name_of);
     if (how.dialect != LoraDialect::kohya) continue;
     for (const auto& [layer, module] : modules)
-      add_tensor(tensors, name_of(component, layer, LoraSide::alpha), alpha_tensor(module.alpha, stored_dtype(module, module.down)));
+      add_tensor(tensors, name_of(component, layer, LoraSide::alpha),
+                 alpha_tensor(module.alpha, stored_dtype(module, module.down)));
   }
   if (written.changes.empty()) return tensors;
   const KohyaNames names(how.layout);
@@ -235,8 +237,8 @@ void check_holds(const LayerChange& change, LoraDialect dialect) {
   const bool is_theirs = change.kind == &lora_kind() && change.magnitude && !change.magnitude->per_input &&
                          !change.pieces.contains("lora_mid") && !change.bias.defined();
   const std::string what = change.pieces.empty() ? "a difference of a bias" : fmt::format("a {}", change.name());
-  check(is_theirs, ErrorKind::input, "[lora] {} has {}{}, which {}'s format cannot hold; use --format kohya", change.target.name, what,
-        change.magnitude && change.magnitude->per_input ? " of inputs" : "", dialect_name(dialect));
+  check(is_theirs, ErrorKind::input, "[lora] {} has {}{}, which {}'s format cannot hold; use --format kohya", change.target.name,
+        what, change.magnitude && change.magnitude->per_input ? " of inputs" : "", dialect_name(dialect));
 }
 
 // What the dialect has keys for, which for others than kohya's is less. Throws ErrorKind::input with the layer's name.
@@ -251,8 +253,8 @@ Written written_as(LoraDialect dialect, const LoraFile& lora) {
     for (const auto& [layer, change] : changes) {
       check_holds(*change, dialect);
       check(plain == lora.modules.end() || plain->second.empty(), ErrorKind::input,
-            "[lora] {} is a DoRA and {} a plain LoRA, which {}'s format cannot hold side by side in {}; use --format kohya", layer,
-            plain->second.begin()->first, dialect_name(dialect), component);
+            "[lora] {} is a DoRA and {} a plain LoRA, which {}'s format cannot hold side by side in {}; use --format kohya",
+            layer, plain->second.begin()->first, dialect_name(dialect), component);
       written.modules[component].emplace(layer, product_of(*change));
       written.magnitudes[component].emplace(layer, change->magnitude->values);
     }

@@ -114,9 +114,10 @@ std::shared_ptr<const LoraModule> as_product(const LayerChange& change) {
 }
 
 void check_mergeable(const WeightedLora& lora, const LayerChange& change) {
-  check(!change.needs_weight(), ErrorKind::input,
-        "[lora merge] {}: {} is a {}, which changes each model in another way, so that no sum of files is its like; try lora bake",
-        lora.file->path.filename().string(), change.target.name, change.name());
+  check(
+      !change.needs_weight(), ErrorKind::input,
+      "[lora merge] {}: {} is a {}, which changes each model in another way, so that no sum of files is its like; try lora bake",
+      lora.file->path.filename().string(), change.target.name, change.name());
 }
 
 // Norms and biases have no product: their differences add up.
@@ -171,9 +172,7 @@ LayerChanges summed_vectors(const std::vector<WeightedLora>& loras) {
 }
 
 // With concat: the rank beyond which a product of factors is no smaller than the matrix.
-int64_t greatest_rank(const Factors& sum) {
-  return std::max<int64_t>(64, std::min(sum.up.size(0), sum.down.size(1)) / 4);
-}
+int64_t greatest_rank(const Factors& sum) { return std::max<int64_t>(64, std::min(sum.up.size(0), sum.down.size(1)) / 4); }
 
 }  // namespace
 
@@ -185,7 +184,9 @@ double delta_inner(const LoraModule& a, const LoraModule& b) {
 
 double delta_distance(const LoraModule& a, const LoraModule& b) {
   if (a.scale() == b.scale() && a.rank() == b.rank() && at::equal(a.down, b.down) && at::equal(a.up, b.up)) return 0;
-  const auto borrowed = [](const LoraModule& module) { return std::shared_ptr<const LoraModule>(std::shared_ptr<void>(), &module); };
+  const auto borrowed = [](const LoraModule& module) {
+    return std::shared_ptr<const LoraModule>(std::shared_ptr<void>(), &module);
+  };
   const Factors difference = stacked({{0, borrowed(a), 1}, {1, borrowed(b), -1}});
   const double norm_b = delta_norm(b), distance = frobenius(reduce(difference).core);
   return norm_b > 0 ? distance / norm_b : distance;
@@ -208,7 +209,8 @@ MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod metho
       const bool all_small = layer.full_rank <= greatest_rank(sum) || !has_change(loras, component, name);
       auto module = method == MergeMethod::concat && all_small
                         ? as_module(sum.up, sum.down, kernel)
-                        : truncate(sum, method == MergeMethod::svd ? rank.value_or(largest_rank(parts)) : greatest_rank(sum), kernel, layer);
+                        : truncate(sum, method == MergeMethod::svd ? rank.value_or(largest_rank(parts)) : greatest_rank(sum),
+                                   kernel, layer);
       layer.rank = module.rank();
       merged.modules[component].emplace(name, std::move(module));
     }

@@ -19,16 +19,13 @@ struct Reading {
 
   bool has(const char* piece) const { return found.has(piece); }
   Tensor load(const std::string& piece) const { return file.load(*found.entries.at(piece), at::kFloat); }
-  double number(const char* piece) const {
-    return file.load(*found.entries.at(piece), at::kDouble).item<double>();
-  }
+  double number(const char* piece) const { return file.load(*found.entries.at(piece), at::kDouble).item<double>(); }
   int64_t rank() const { return kind.rank(found.shapes()); }
-  bool has_scale() const { return &kind != &oft_kind() && &kind != &boft_kind(); }
 };
 
 std::string type_fault(const LayerPieces& found) {
   for (const auto& [piece, entry] : found.entries)
-    if (!at::isFloatingType(entry->dtype) && piece != "on_input")
+    if (!at::isFloatingType(entry->dtype) && piece != "on_input" && piece != "alpha" && piece != "scalar")
       return fmt::format("{} holds {} elements, expected floating-point ones", found.target->name, dtype_name(entry->dtype));
   return {};
 }
@@ -41,8 +38,7 @@ std::string with_name(const std::string& name, const std::string& fault) {
 
 std::string fault_of(const LayerPieces& found) {
   const auto& name = found.target->name;
-  if (!found.again.empty())
-    return fmt::format("{} is in the file twice: {}", name, found.again.front()->name);
+  if (!found.again.empty()) return fmt::format("{} is in the file twice: {}", name, found.again.front()->name);
   if (auto text = type_fault(found); !text.empty()) return text;
   const auto text = found.fault();
   if (!text.empty()) return with_name(name, text);
@@ -121,6 +117,7 @@ std::shared_ptr<LayerChange> change_of(const Reading& reading, double alpha, std
   if (change->rank > 0) change->scale = alpha / static_cast<double>(change->rank);
   change->stored = stored_dtype(reading);
   change->magnitude = magnitude_of(reading, fault);
+  if (fault.empty() && reading.kind.value_fault) fault = reading.kind.value_fault(*change);
   return change;
 }
 
@@ -133,7 +130,8 @@ bool is_finite(const LayerChange& change) {
 }
 
 bool is_finite(const LoraModule& module) {
-  return at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() && std::isfinite(module.alpha);
+  return at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() &&
+         std::isfinite(module.alpha);
 }
 
 // A difference of the bias that comes with a plain LoRA.
@@ -155,7 +153,7 @@ std::string load_layer(const Reading& reading, LoraFile& lora) {
     return fmt::format("{} is of a DoRA, as its config says, but has no magnitude", name);
   double alpha = alpha_of(reading);
   const double scalar = reading.has("scalar") ? reading.number("scalar") : 1;
-  const bool is_off = (reading.has_scale() && reading.has("alpha") && alpha == 0) || (reading.rank() > 0 && alpha == 0);
+  const bool is_off = alpha == 0 && (reading.has("alpha") || reading.rank() > 0);
   if (is_off || scalar == 0) {
     lora.coverage.off.push_back({component, name, reading.rank()});
     return {};
@@ -188,7 +186,8 @@ struct BundledKey {
 BundledKey bundled_key(const TensorEntry& entry) {
   const std::string rest = entry.name.substr(bundle.size());
   for (const char* part : {"clip_l", "clip_g"})
-    if (const std::string end = std::string(".") + part; rest.ends_with(end)) return {rest.substr(0, rest.size() - end.size()), part};
+    if (const std::string end = std::string(".") + part; rest.ends_with(end))
+      return {rest.substr(0, rest.size() - end.size()), part};
   for (const char* end : {".string_to_param.*", ".emb_params"})
     if (rest.ends_with(end)) return {rest.substr(0, rest.size() - std::string_view(end).size()), "clip_l"};
   return {};
@@ -196,7 +195,8 @@ BundledKey bundled_key(const TensorEntry& entry) {
 
 }  // namespace
 
-void load_layers(const SafetensorsFile& file, const std::vector<LayerPieces>& layers, const AdapterConfigs& configs, LoraFile& lora) {
+void load_layers(const SafetensorsFile& file, const std::vector<LayerPieces>& layers, const AdapterConfigs& configs,
+                 LoraFile& lora) {
   for (const auto& found : layers) {
     std::string fault = fault_of(found);
     if (fault.empty()) fault = load_layer({file, found, *found.kind(), configs.of(found.component)}, lora);

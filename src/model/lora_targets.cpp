@@ -17,7 +17,8 @@ LoraTargets lora_targets(const ModelFiles& files) {
     // layers.
     std::vector<std::string> unread;
     if (!encoder.text_projection)
-      unread = {fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1), "text_model.final_layer_norm"};
+      unread = {fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1),
+                "text_model.final_layer_norm"};
     targets.add(part, nn::walk(encoder), unread);
   }
   return targets;

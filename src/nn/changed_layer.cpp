@@ -128,8 +128,8 @@ std::any ChangedLayers::find(const std::string& key, const Tensor& weight) const
 void ChangedLayers::keep(const std::string& key, const Tensor& weight, std::any layer, int64_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes_ + bytes > limit_bytes) return;
-  const auto [entry, is_new] = entries_.insert_or_assign(
-      key, Entry{decltype(Entry::made_of)(weight.getIntrusivePtr()), std::move(layer)});
+  const auto [entry, is_new] =
+      entries_.insert_or_assign(key, Entry{decltype(Entry::made_of)(weight.getIntrusivePtr()), std::move(layer)});
   if (is_new) bytes_ += bytes;
 }
 
@@ -154,8 +154,9 @@ Tensor with_changes(const Layer& layer, const Tensor& x, const Adapters& adapter
   for (const auto* term : terms)
     if (term->row_scale.size() > 1) check_rows(term->row_scale, x);
   for (int64_t row = 0; row < x.size(0); ++row)
-    parts.push_back(forward_with(layer, adapters, terms, scales_at(terms, static_cast<size_t>(row)), x,
-                                 [&](const Layer& mine) { return forward(mine, {row, 1}); }));
+    parts.push_back(forward_with(layer, adapters, terms, scales_at(terms, static_cast<size_t>(row)), x, [&](const Layer& mine) {
+      return forward(mine, {row, 1});
+    }));
   return at::cat(parts);
 }
 

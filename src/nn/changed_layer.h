@@ -9,8 +9,8 @@
 namespace negativa::nn {
 
 // What was made of layers and adapters, to be used again at the next step: all of small layers (they have packed weights), of
-// others as much as `limit_bytes` hold; the rest is made at every call. An entry is good as long as the layer's weight is the very
-// tensor it was made of. Thread-safe.
+// others as much as `limit_bytes` hold; the rest is made at every call. An entry is good as long as the layer's weight is the
+// very tensor it was made of. Thread-safe.
 class ChangedLayers {
  public:
   static constexpr int64_t limit_bytes = int64_t{2} << 30;

@@ -10,7 +10,8 @@ namespace {
 Tensor rows_of(const Tensor& x) { return x.reshape({-1, x.size(-1)}); }
 
 void check_trainable(const std::string& layer, const AdapterTerm& term) {
-  check(!term.change, ErrorKind::input, "[{}] got an adapter that is no product, expected a LoRA where gradients are wanted", layer);
+  check(!term.change, ErrorKind::input, "[{}] got an adapter that is no product, expected a LoRA where gradients are wanted",
+        layer);
   check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted", layer,
         term.row_scale.size());
 }
@@ -153,8 +154,8 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const std::vec
 }
 
 Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, const Adapters& adapters, bool silu) {
-  check(adapters.at(layer.name).empty(), ErrorKind::input, "[{}] got an adapter of a norm, expected none where gradients are wanted",
-        layer.name);
+  check(adapters.at(layer.name).empty(), ErrorKind::input,
+        "[{}] got an adapter of a norm, expected none where gradients are wanted", layer.name);
   const Tensor y = without_graph([&] { return silu ? layer.forward_silu(x) : layer.forward(x); });
   return with_backward(y, {x}, [&layer, silu, x = x.detach()](const Tensor& gradient, const Needed&) -> std::vector<Tensor> {
     const Tensor weight = cast_weight(layer.weight, {}, x), bias = cast_weight(layer.bias, {}, x);

@@ -21,11 +21,10 @@ std::string underscored(std::string name) {
 struct Processor {
   const char *ours, *theirs;
 };
-constexpr Processor unet_processors[] = {{".to_q", ".processor.to_q"},
-                                         {".to_k", ".processor.to_k"},
-                                         {".to_v", ".processor.to_v"},
-                                         {".to_out.0", ".processor.to_out"}};
-constexpr Processor text_processors[] = {{".q_proj", ".to_q"}, {".k_proj", ".to_k"}, {".v_proj", ".to_v"}, {".out_proj", ".to_out"}};
+constexpr Processor unet_processors[] = {
+    {".to_q", ".processor.to_q"}, {".to_k", ".processor.to_k"}, {".to_v", ".processor.to_v"}, {".to_out.0", ".processor.to_out"}};
+constexpr Processor text_processors[] = {
+    {".q_proj", ".to_q"}, {".k_proj", ".to_k"}, {".v_proj", ".to_v"}, {".out_proj", ".to_out"}};
 
 template <size_t n>
 void add_processor(std::vector<LayerName>& names, const Processor (&table)[n], const std::string& layer) {

@@ -1,5 +1,5 @@
-// Full differences: dW = diff; of norms `w_norm`, of biases `diff_b` and `b_norm`. LyCORIS modules/full.py and norms.py; ComfyUI's
-// nodes that extract.
+// Full differences: dW = diff; of norms `w_norm`, of biases `diff_b` and `b_norm`. LyCORIS modules/full.py and norms.py;
+// ComfyUI's nodes that extract.
 #include "lora/kinds/kinds.h"
 
 namespace negativa {

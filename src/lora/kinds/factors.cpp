@@ -9,7 +9,7 @@ std::pair<int64_t, int64_t> as_matrix(const Shape& shape) {
   return {shape[0], columns};
 }
 
-Tensor as_matrix(const Tensor& tensor) { return tensor.flatten(1); }
+Tensor as_matrix(const Tensor& tensor) { return tensor.reshape({tensor.size(0), -1}); }
 
 std::string missing(const PieceShapes& shapes, std::initializer_list<const char*> pieces) {
   for (const char* piece : pieces)

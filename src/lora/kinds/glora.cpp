@@ -9,6 +9,7 @@ std::string fault(const PieceShapes& shapes, const LoraTarget& target) {
   if (target.kind == LoraTarget::Kind::norm) return "is a norm, which a GLoRA cannot change";
   if (const auto text = missing(shapes, {"a1.weight", "a2.weight", "b1.weight", "b2.weight"}); !text.empty()) return text;
   const int64_t rank = as_matrix(shapes.at("a2.weight")).first;
+  if (rank < 1) return misshapen("a2.weight", shapes.at("a2.weight"), fmt::format("[rank, {}]", target.in_features));
   const bool has_core = has(shapes, "bm.weight");
   const std::pair<const char*, std::pair<int64_t, int64_t>> expected[] = {
       {"a1.weight", {target.in_features, rank}},
@@ -27,7 +28,8 @@ int64_t rank(const PieceShapes& shapes) { return as_matrix(shapes.at("a2.weight"
 Tensor change(const LayerChange& of, const Tensor& weight) {
   const auto part = [&](const char* name) { return as_matrix(piece(of, name, weight)); };
   const Tensor b1 = part("b1.weight"), b2 = part("b2.weight");
-  const Tensor added = has(of, "bm.weight") ? tucker(piece(of, "bm.weight", weight), b1.t(), b2) : at::mm(b1, b2).view(weight.sizes());
+  const Tensor added =
+      has(of, "bm.weight") ? tucker(piece(of, "bm.weight", weight), b1.t(), b2) : at::mm(b1, b2).view(weight.sizes());
   const Tensor mixed = at::mm(part("a1.weight"), part("a2.weight"));
   return added + at::tensordot(weight, mixed, {1}, {0}).movedim(-1, 1);
 }

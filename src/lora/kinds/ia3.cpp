@@ -17,14 +17,19 @@ std::string fault(const PieceShapes& shapes, const LoraTarget& target) {
 
 int64_t rank(const PieceShapes&) { return 0; }
 
+bool is_on_input(const LayerChange& of) { return of.pieces.at("on_input").item<double>() != 0; }
+
+std::string value_fault(const LayerChange& of) {
+  const bool on_input = is_on_input(of);
+  const int64_t got = of.pieces.at("weight").numel(), expected = on_input ? of.target.in_features : of.target.out_features;
+  if (got == expected) return {};
+  return fmt::format("weight has {} factors of its {}, expected {}", got, on_input ? "inputs" : "outputs", expected);
+}
+
 Tensor change(const LayerChange& of, const Tensor& weight) {
-  const bool on_input = of.pieces.at("on_input").item<double>() != 0;
   Shape per_axis(weight.dim(), 1);
-  per_axis[on_input ? 1 : 0] = -1;
-  const Tensor factors = piece(of, "weight", weight);
-  check(factors.numel() == weight.size(on_input ? 1 : 0), ErrorKind::shape, "[lora] {}: (IA)3 has {} factors of its {}, expected {}",
-        of.target.name, factors.numel(), on_input ? "inputs" : "outputs", weight.size(on_input ? 1 : 0));
-  return weight * factors.view(per_axis);
+  per_axis[is_on_input(of) ? 1 : 0] = -1;
+  return weight * piece(of, "weight", weight).view(per_axis);
 }
 
 }  // namespace
@@ -37,7 +42,8 @@ const AdapterKind& ia3_kind() {
                                 .needs_weight = true,
                                 .fault = fault,
                                 .rank = rank,
-                                .change = change};
+                                .change = change,
+                                .value_fault = value_fault};
   return kind;
 }
 

@@ -4,8 +4,8 @@
 namespace negativa {
 
 const std::vector<const AdapterKind*>& adapter_kinds() {
-  static const std::vector<const AdapterKind*> kinds = {&lora_kind(),  &loha_kind(), &lokr_kind(), &ia3_kind(),
-                                                        &glora_kind(), &oft_kind(),  &boft_kind(), &difference_kind()};
+  static const std::vector<const AdapterKind*> kinds = {&lora_kind(), &loha_kind(),  &lokr_kind(),
+                                                        &ia3_kind(),  &glora_kind(), &difference_kind()};
   return kinds;
 }
 

@@ -8,8 +8,6 @@ const AdapterKind& loha_kind();
 const AdapterKind& lokr_kind();
 const AdapterKind& ia3_kind();
 const AdapterKind& glora_kind();
-const AdapterKind& oft_kind();
-const AdapterKind& boft_kind();
 
 inline bool has(const PieceShapes& shapes, const char* piece) { return shapes.contains(piece); }
 

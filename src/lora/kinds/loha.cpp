@@ -11,8 +11,10 @@ std::string half_fault(const PieceShapes& shapes, const LoraTarget& target, cons
   const Shape &first = shapes.at(a), &second = shapes.at(b);
   if (const auto found = shapes.find(core); found != shapes.end()) {
     const int64_t i = first.empty() ? 0 : first[0], j = second.empty() ? 0 : second[0];
-    if (first != Shape{i, target.out_features}) return misshapen(a.c_str(), first, fmt::format("[rank, {}]", target.out_features));
-    if (second != Shape{j, target.in_features}) return misshapen(b.c_str(), second, fmt::format("[rank, {}]", target.in_features));
+    if (i < 1 || first != Shape{i, target.out_features})
+      return misshapen(a.c_str(), first, fmt::format("[rank, {}]", target.out_features));
+    if (j < 1 || second != Shape{j, target.in_features})
+      return misshapen(b.c_str(), second, fmt::format("[rank, {}]", target.in_features));
     const Shape expected{i, j, target.kernel, target.kernel};
     return found->second == expected ? "" : misshapen(core.c_str(), found->second, to_string(expected));
   }
@@ -28,7 +30,8 @@ std::string fault(const PieceShapes& shapes, const LoraTarget& target) {
   if (target.kind == LoraTarget::Kind::norm) return "is a norm, which a LoHa cannot change";
   if (const auto text = missing(shapes, {"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"}); !text.empty()) return text;
   if (has(shapes, "hada_t1") != has(shapes, "hada_t2")) return "has one of hada_t1 and hada_t2, expected both or none";
-  if (has(shapes, "hada_t1") && target.kind != LoraTarget::Kind::convolution) return "hada_t1 is for convolutions, and it is none";
+  if (has(shapes, "hada_t1") && target.kind != LoraTarget::Kind::convolution)
+    return "hada_t1 is for convolutions, and it is none";
   for (const char* half : {"w1", "w2"})
     if (const auto text = half_fault(shapes, target, half); !text.empty()) return text;
   return {};

@@ -18,8 +18,8 @@ Half misfit(const std::string& name, const Shape& got, const std::string& expect
 
 Half tucker_half(const PieceShapes& shapes, int64_t kernel) {
   const Shape &a = shapes.at("lokr_w2_a"), &b = shapes.at("lokr_w2_b"), &core = shapes.at("lokr_t2");
-  if (a.size() != 2) return misfit("lokr_w2_a", a, "[rank, rows]");
-  if (b.size() != 2) return misfit("lokr_w2_b", b, "[rank, columns]");
+  if (a.size() != 2 || a[0] < 1) return misfit("lokr_w2_a", a, "[rank, rows]");
+  if (b.size() != 2 || b[0] < 1) return misfit("lokr_w2_b", b, "[rank, columns]");
   const Shape expected{a[0], b[0], kernel, kernel};
   if (core != expected) return misfit("lokr_t2", core, to_string(expected));
   return {a[1], b[1], {}};

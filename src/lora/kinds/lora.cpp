@@ -24,8 +24,9 @@ std::string fault(const PieceShapes& shapes, const LoraTarget& target) {
   if (has(shapes, "lora_mid")) {
     if (const auto text = tucker_fault(shapes, target); !text.empty()) return text;
   } else if (down.second != target.fan_in() || down.first < 1) {
-    const auto expected = target.kernel == 1 ? fmt::format("[rank, {}]", target.in_features)
-                                             : fmt::format("[rank, {}, {}, {}]", target.in_features, target.kernel, target.kernel);
+    const auto expected = target.kernel == 1
+                              ? fmt::format("[rank, {}]", target.in_features)
+                              : fmt::format("[rank, {}, {}, {}]", target.in_features, target.kernel, target.kernel);
     return misshapen("down", shapes.at("lora_down"), expected);
   }
   if (up.first != target.out_features || up.second < 1)
