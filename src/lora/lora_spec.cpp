@@ -50,7 +50,7 @@ std::optional<PartWeights> weights_of_parts(const std::string& text, const std::
   if (!text.starts_with("unet=") && !text.starts_with("text=")) return {};
   PartWeights weights;
   std::set<std::string> named;
-  std::stringstream parts(text);
+  std::stringstream parts(text + ",");  // so that one that ends with a comma has an empty part
   for (std::string part; std::getline(parts, part, ',');) {
     const auto equals = part.find('=');
     const std::string name = part.substr(0, equals);
