@@ -176,9 +176,9 @@ TEST(SessionDraw, StageByStageAndSideBySideGiveTheSameBytes) {
 TEST(SessionLoras, BringWordsAlongThatStandForTheSameAsTheirEmbeddingFile) {
   const TemporaryFolder folder;
   const Tensor clip_l = Generator(1).randn({2, 64}), clip_g = Generator(2).randn({2, 96});
-  write_safetensors(folder / "frog.safetensors", {{"clip_l", clip_l}, {"clip_g", clip_g}}, {});
-  std::map<std::string, Tensor> tensors = {{"bundle_emb.frog.clip_l", clip_l},
-                                           {"bundle_emb.frog.clip_g", clip_g},
+  write_safetensors(folder / "my-frog.safetensors", {{"clip_l", clip_l}, {"clip_g", clip_g}}, {});
+  std::map<std::string, Tensor> tensors = {{"bundle_emb.my-frog.clip_l", clip_l},
+                                           {"bundle_emb.my-frog.clip_g", clip_g},
                                            {"bundle_emb.lion.clip_g", clip_g},
                                            {"bundle_emb.wide.clip_g", at::ones({1, 1280})}};
   const auto wrong = SafetensorsFile::open(wrong_lora);
@@ -188,7 +188,7 @@ TEST(SessionLoras, BringWordsAlongThatStandForTheSameAsTheirEmbeddingFile) {
     const test::Listening listening(heard);
     Session session = test::session(model);
     PictureOptions options;
-    options.prompt = "a frog";
+    options.prompt = "a my-frog";
     options.steps = 2;
     options.seed = 1;
     options.lora = loras;
@@ -198,7 +198,7 @@ TEST(SessionLoras, BringWordsAlongThatStandForTheSameAsTheirEmbeddingFile) {
   };
   test::Heard heard, silent;
   ModelOptions with_word = on_cpu();
-  with_word.embedding = {(folder / "frog.safetensors").string()};
+  with_word.embedding = {(folder / "my-frog.safetensors").string()};
   const std::string bundle = (folder / "bundle.safetensors").string();
   const Tensor image = draw(on_cpu(), {bundle + ":0.5"}, heard);
   EXPECT_TRUE(at::equal(image, draw(with_word, {wrong_lora + ":0.5"}, silent)));
@@ -208,7 +208,7 @@ TEST(SessionLoras, BringWordsAlongThatStandForTheSameAsTheirEmbeddingFile) {
     return std::any_of(heard.notices.begin(), heard.notices.end(),
                        [&](const auto& line) { return line.find(text) != std::string::npos; });
   };
-  EXPECT_TRUE(said("brings along what \"frog\" in a prompt stands for"));
+  EXPECT_TRUE(said("brings along what \"my-frog\" in a prompt stands for"));
   EXPECT_TRUE(said("\"lion\" that it brings along is left out: it is a word already"));
   EXPECT_TRUE(said("\"wide\" that it brings along is left out: its vectors are for another model"));
 }
