@@ -1,7 +1,10 @@
 // A broken adapter file is one line that names the layer and what is wrong with it, whether or not keys may be left out.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
+#include <random>
 
 #include "small_lora.h"
 
@@ -74,7 +77,122 @@ void expect_refused(const Broken& broken) {
   }
 }
 
+// Files that are broken at random: names exchanged, axes dropped, added, emptied and resized, other number formats, tensors lost.
+class Breaker {
+ public:
+  explicit Breaker(uint64_t seed) : random_(seed) {}
+
+  Tensors broken(const std::string& stem, const Tensors& pieces) {
+    Tensors tensors;
+    for (const auto& [piece, tensor] : pieces) {
+      if (one_in(12)) continue;
+      tensors[stem + (one_in(8) ? any_piece() : piece)] = one_in(3) ? changed(tensor) : tensor;
+      if (one_in(12)) tensors[stem + any_piece()] = changed(tensor);
+    }
+    return tensors;
+  }
+  size_t below(size_t end) { return random_() % end; }
+
+ private:
+  bool one_in(size_t n) { return below(n) == 0; }
+  std::string any_piece() {
+    static const char* const names[] = {"lora_down.weight",
+                                        "lora_up.weight",
+                                        "lora_mid.weight",
+                                        "lora_A.weight",
+                                        "hada_w1_a",
+                                        "hada_w1_b",
+                                        "hada_w2_a",
+                                        "hada_w2_b",
+                                        "hada_t1",
+                                        "hada_t2",
+                                        "lokr_w1",
+                                        "lokr_w1_a",
+                                        "lokr_w1_b",
+                                        "lokr_w2",
+                                        "lokr_w2_a",
+                                        "lokr_w2_b",
+                                        "lokr_t2",
+                                        "weight",
+                                        "on_input",
+                                        "a1.weight",
+                                        "a2.weight",
+                                        "b1.weight",
+                                        "b2.weight",
+                                        "bm.weight",
+                                        "diff",
+                                        "diff_b",
+                                        "w_norm",
+                                        "b_norm",
+                                        "dora_scale",
+                                        "lora_magnitude_vector",
+                                        "alpha",
+                                        "scalar"};
+    return names[below(std::size(names))];
+  }
+  Tensor changed(const Tensor& tensor) {
+    Shape shape = tensor.sizes().vec();
+    const size_t axis = shape.empty() ? 0 : below(shape.size());
+    const size_t how = below(7);
+    if (how == 0 || shape.empty())
+      shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), 1);
+    else if (how == 1)
+      shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+    else if (how == 2)
+      shape[axis] = 0;
+    else if (how == 3)
+      shape[axis] = 1;
+    else if (how == 4)
+      shape[axis] += 1;
+    else if (how == 5)
+      std::reverse(shape.begin(), shape.end());
+    static constexpr DType dtypes[] = {at::kFloat, at::kFloat, at::kHalf, at::kLong, at::kBool};
+    const float values[] = {1, 0, nan, infinity, 1e30f};
+    return at::full(shape, values[below(5)], at::kDouble).nan_to_num(2).to(dtypes[below(5)]);
+  }
+
+  std::mt19937_64 random_;
+};
+
 }  // namespace
+
+TEST(AdapterFaults, OfFilesBrokenAtRandomAreErrorsOfOneLineOrAdaptersThatCompute) {
+  const std::pair<const char*, Tensors> whole[] = {{linear, lora()},
+                                                   {conv, locon()},
+                                                   {conv, tucker()},
+                                                   {linear, loha()},
+                                                   {conv, loha_tucker()},
+                                                   {linear, lokr()},
+                                                   {conv, lokr_tucker()},
+                                                   {linear, ia3()},
+                                                   {linear, glora()},
+                                                   {linear, dora()},
+                                                   {norm, {{"w_norm", ones({64})}}}};
+  const ScratchFolder folder;
+  const char* given = std::getenv("CHECK_FILES");
+  const size_t files = given ? std::strtoul(given, nullptr, 10) : 150;
+  size_t opened = 0;
+  for (size_t i = 0; i < files; ++i) {
+    Breaker breaker(i);
+    const auto& [layer, pieces] = whole[breaker.below(std::size(whole))];
+    write_safetensors(folder / "lora.safetensors", breaker.broken(fmt::format("unet.{}.", layer), pieces), {});
+    try {
+      const auto lora = read_lora(folder / "lora.safetensors", model_targets(), i % 2 == 0);
+      for (const auto& [component, changes] : lora.changes)
+        for (const auto& [name, change] : changes) {
+          change->of_weight(ones(change->target.weight_shape()));
+          change->of_bias(ones({change->target.out_features}));
+        }
+      ++opened;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << i << ": " << error.what();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "file " << i << ": " << error.what();
+    }
+  }
+  EXPECT_GT(opened, files / 20);
+  EXPECT_LT(opened, files * 19 / 20);
+}
 
 TEST(AdapterFaults, OfLorasOfConvolutions) {
   for (const auto& broken : std::vector<Broken>{
