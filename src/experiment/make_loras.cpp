@@ -31,7 +31,8 @@ void write(const MakerRun& run, size_t cell, CellRecord record, LoraFile lora, c
                    {"modelspec.implementation", "https://github.com/Stability-AI/generative-models"},
                    {"modelspec.title", name}});
   adopt_written(run, cell, std::move(record), [&](const fs::path& file) {
-    write_lora(file, lora, {LoraDialect::diffusers, layout, metadata});
+    // Differences of norms and biases have keys in kohya's dialect alone.
+    write_lora(file, lora, {lora.changes.empty() ? LoraDialect::diffusers : LoraDialect::kohya, layout, metadata});
   });
 }
 
@@ -61,8 +62,10 @@ void make_merged_lora(const MakerRun& run, size_t cell) {
     loras.push_back({std::make_shared<const LoraFile>(read_lora(file, targets)), part.weight});
     files.push_back(file.filename().string());
   }
+  auto merged = on_own_thread(1, [&] { return merge_loras(loras, MergeMethod::concat, {}, run.caller.cancel); });
   LoraFile lora;
-  lora.modules = on_own_thread(1, [&] { return merge_loras(loras, MergeMethod::concat, {}, run.caller.cancel).modules; });
+  lora.modules = std::move(merged.modules);
+  lora.changes = std::move(merged.changes);
   record.timings_s["total"] = lap.seconds();
   write(run, cell, std::move(record), std::move(lora), targets.layout,
         {{"modelspec.merged_from", joined(files, ", ")}, {"negativa.merge_method", "concat"}});

@@ -93,6 +93,8 @@ void append(LoraFile& whole, LoraFile part) {
   all.faults.insert(all.faults.end(), part.coverage.faults.begin(), part.coverage.faults.end());
   all.off.insert(all.off.end(), part.coverage.off.begin(), part.coverage.off.end());
   all.magnitudes.insert(all.magnitudes.end(), part.coverage.magnitudes.begin(), part.coverage.magnitudes.end());
+  all.superseded.insert(all.superseded.end(), part.coverage.superseded.begin(), part.coverage.superseded.end());
+  whole.embeddings.insert(whole.embeddings.end(), part.embeddings.begin(), part.embeddings.end());
   if (all.guess.empty()) all.guess = part.coverage.guess;
   if (all.remark.empty()) all.remark = part.coverage.remark;
 }

@@ -34,6 +34,11 @@ Tensor singular_values(const LoraModule& module) {
 }
 
 std::map<std::string, std::map<std::string, LoraModule>> random_lora(const LoraFile& source, uint64_t seed) {
+  for (const auto& [component, changes] : source.changes)
+    for (const auto& [name, change] : changes)
+      fail(ErrorKind::input,
+           "[random_lora] {}: {} has a {}, expected plain LoRAs alone, which have singular vectors to draw anew",
+           source.path.filename().string(), name, change->pieces.empty() ? "difference of its bias" : change->name());
   std::map<std::string, std::map<std::string, LoraModule>> modules;
   for (const auto& [component, of_component] : source.modules)
     for (const auto& [name, module] : of_component)

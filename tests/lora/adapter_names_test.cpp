@@ -182,6 +182,27 @@ TEST(AdapterNames, BundledEmbeddingsAreWords) {
   EXPECT_NE(message_of([&] { write_and_read(tensors); }).find("bundle_emb.odd.clip_h"), std::string::npos);
 }
 
+TEST(AdapterNames, ThePartsOfAFolderOfSeveralAddUp) {
+  const ScratchFolder folder;
+  for (const auto& [component, layers] : small_lora()) {
+    Tensors tensors;
+    for (const auto& [name, module] : layers) {
+      tensors["base_model.model." + name + ".lora_A.weight"] = module.down;
+      tensors["base_model.model." + name + ".lora_B.weight"] = module.up * module.scale();
+    }
+    if (component == "unet") {
+      tensors["bundle_emb.my-frog.clip_g"] = at::ones({1, 96});
+      tensors["mid_block.attentions.0.norm.w_norm"] = at::ones({128});
+    }
+    std::filesystem::create_directories(folder / component);
+    write_safetensors(folder / component / "adapter_model.safetensors", tensors, {});
+  }
+  const auto lora = read_lora(folder / "", model_targets());
+  expect_same_deltas(lora.modules, small_lora());
+  EXPECT_EQ(lora.embeddings.size(), 1u);
+  EXPECT_EQ(lora.changes.at("unet").size(), 1u);
+}
+
 TEST(AdapterNames, AFolderWithOneAdapterFileIsThatFile) {
   const ScratchFolder folder;
   write_safetensors(folder / "frog-style.safetensors", tensors_of(small_lora(), LoraDialect::kohya), {});

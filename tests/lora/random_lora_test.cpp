@@ -56,6 +56,15 @@ Tensors stored_as(const Tensors& tensors, DType dtype) {
 
 }  // namespace
 
+TEST(RandomLora, OfAFileWithOtherKindsIsRefusedByName) {
+  auto tensors = tensors_of(small_lora(), LoraDialect::kohya);
+  const std::string layer = "mid_block.attentions.0.norm";
+  tensors["unet." + layer + ".w_norm"] = at::ones({128});
+  const auto message = message_of([&] { random_lora(write_and_read(tensors), 1); });
+  EXPECT_NE(message.find("lora.safetensors: " + layer + " has a difference, expected plain LoRAs alone"), std::string::npos)
+      << message;
+}
+
 TEST(RandomLora, HasTheSingularValuesOfItsSourceInEachLayer) {
   const Modules modules = random_lora(source(), 5);
   size_t layers = 0;
