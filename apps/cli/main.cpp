@@ -35,6 +35,13 @@ constexpr Verb verbs[] = {
     {"lora merge", "several LoRAs as one, and how they interfere", run_lora_merge},
     {"lora bake", "a model with LoRAs in its weights", run_lora_bake},
     {"score", "measures pictures, and whether those of another folder are better", run_score},
+    {"experiment run", "an experiment's wrong pictures, LoRAs, arms and measurements; goes on where it was stopped",
+     run_experiment_run},
+    {"experiment tune", "chooses among an experiment's candidates on prompts that give no verdict", run_experiment_tune},
+    {"experiment status", "how far a run has come", run_experiment_status},
+    {"experiment report", "a run's page: verdict, pictures, plots, tables; rebuilt from its records alone",
+     run_experiment_report},
+    {"experiment diff", "whether two runs are equal, byte for byte", run_experiment_diff},
     {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},
 };
@@ -60,9 +67,17 @@ int print_examples(const std::string& program) {
 
 int print_verbs() {
   std::printf("negativa %s: a Stable Diffusion XL studio\n\n", Recipe::default_program_version().c_str());
-  for (const auto& verb : verbs) std::printf("  negativa %-16s %s\n", verb.words, verb.help);
+  for (const auto& verb : verbs) std::printf("  negativa %-17s %s\n", verb.words, verb.help);
   std::printf("\nnegativa VERB --help shows every option; negativa alone shows five lines to try.\n");
   return 0;
+}
+
+// What may follow the first word of verbs of two: "run", "status" … after "experiment".
+std::vector<std::string> second_words(const std::string& first) {
+  std::vector<std::string> words;
+  for (const auto& verb : verbs)
+    if (const std::string name = verb.words; name.starts_with(first + " ")) words.push_back(name.substr(first.size() + 1));
+  return words;
 }
 
 int run_verb(const Arguments& args) {
@@ -73,13 +88,16 @@ int run_verb(const Arguments& args) {
     if (args.size() >= static_cast<size_t>(words) && joined(std::span(args).first(words), " ") == verb.words)
       return verb.run(Arguments(args.begin() + words, args.end()));
   }
-  fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], [&] {
-    for (const auto& name : names)
-      if (args.size() == 1 && name.starts_with(args[0] + " ")) return "; did you mean " + name + "?";
-    const auto nearest = args.size() > 1 ? nearest_name(args[0] + " " + args[1], names) : std::nullopt;
-    const auto hint = nearest ? "; did you mean " + *nearest + "?" : did_you_mean(args[0], names);
-    return hint.empty() ? std::string("; negativa --help lists them") : hint;
-  }());
+  const auto seconds = second_words(args[0]);
+  if (seconds.empty()) {
+    const auto of_two = args.size() > 1 ? did_you_mean(args[0] + " " + args[1], names) : "";
+    const auto hint = of_two.empty() ? did_you_mean(args[0], names) : of_two;
+    fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], hint.empty() ? "; negativa --help lists them" : hint);
+  }
+  check(args.size() > 1, ErrorKind::input, "got the unknown verb \"{}\"; did you mean {} {}?", args[0], args[0], seconds.front());
+  const auto nearest = nearest_name(args[1], seconds);
+  fail(ErrorKind::input, "[{}] got \"{}\", expected one of {}{}", args[0], args[1], joined(seconds, ", "),
+       nearest ? fmt::format("; did you mean {} {}?", args[0], *nearest) : "");
 }
 
 int run(const std::string& program, const Arguments& args) {

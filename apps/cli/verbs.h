@@ -18,6 +18,11 @@ int run_lora_bake(const Arguments& args);
 int run_doctor(const Arguments& args);
 int run_train_lora(const Arguments& args);
 int run_train_embedding(const Arguments& args);
+int run_experiment_run(const Arguments& args);
+int run_experiment_tune(const Arguments& args);
+int run_experiment_report(const Arguments& args);
+int run_experiment_status(const Arguments& args);
+int run_experiment_diff(const Arguments& args);
 int run_score(const Arguments& args);
 int run_version(const Arguments& args);
 

@@ -30,6 +30,9 @@ struct CompareForecast : PicturesForecast {
 // `plans`: of all pictures, at least one. Measures the machine's rate for a fifth of a second.
 PicturesForecast forecast_pictures(const Session& session, const std::vector<Plan>& plans);
 
+// Of runs that follow each other in one program, at least one: their sums, and the memory of the one that takes most.
+PicturesForecast one_after_another(const std::vector<PicturesForecast>& runs);
+
 struct TrainingForecast {
   std::string model;
   int64_t pictures = 0, class_pictures = 0, resolution_px = 0;
@@ -42,14 +45,6 @@ struct TrainingForecast {
   double seconds = 0;                   // of computing all steps
   std::vector<std::string> would_help;  // memory_advice
 };
-
-// Seconds that training of a LoRA or an embedding computes: the UNet's passes of all steps, forward and back.
-struct TrainingWork {
-  const UNetConfig& unet;
-  int64_t latent_side, rows, workers;  // rows: of all steps
-  bool gradient_checkpointing, is_small;
-};
-double predicted_seconds(const TrainingWork& work);
 
 // All of what --dry-run tells but the number of what is trained.
 TrainingForecast forecast_training(const MemoryRequest& memory, const TrainOptions& options);

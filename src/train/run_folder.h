@@ -22,21 +22,25 @@ struct TrainingState {
   bool is_better(double validation_loss) const;
 };
 
-// An exclusive flock, held while this lives: whoever throws with one in hand gives it back.
+// An exclusive flock, held while this lives: whoever throws with one in hand gives it back. Where the file system has none, as on
+// some network disks, it is not held, and why_not() says why.
 class FileLock {
  public:
   FileLock() = default;  // of nothing
   // Makes the file where it is missing. Throws ErrorKind::input: not writable, or held by another process; `held` says that.
   FileLock(const std::filesystem::path& file, const std::string& held);
   ~FileLock();
-  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)), why_not_(std::move(other.why_not_)) {}
   FileLock& operator=(FileLock&& other) noexcept {
     std::swap(fd_, other.fd_);
+    std::swap(why_not_, other.why_not_);
     return *this;
   }
+  const std::string& why_not() const { return why_not_; }
 
  private:
   int fd_ = -1;
+  std::string why_not_;
 };
 
 class RunFolder {
@@ -54,7 +58,8 @@ class RunFolder {
   const std::filesystem::path& path() const { return folder_; }
   // The run came to the end of this many steps, and its output is there.
   bool is_finished() const;
-  int64_t steps_done() const;  // of the latest checkpoint
+  int64_t steps_done() const { return steps_done(out_); }       // of the latest checkpoint
+  static int64_t steps_done(const std::filesystem::path& out);  // of a run that is not opened; 0: there is none
 
   // The latest checkpoint goes into parameters and optimiser; absent: there is none. What the CSV files and previews tell of
   // later steps is dropped, and the folder's recipe becomes this run's. Throws ErrorKind::file_format for a checkpoint that is
@@ -73,6 +78,8 @@ class RunFolder {
   void finish(const RunRecord& record);
   std::filesystem::path best_file() const;
   const std::string& recipe_text() const { return recipe_text_; }
+  // Empty: nobody else trains here while this lives.
+  const std::string& why_not_locked() const { return lock_.why_not(); }
 
  private:
   FileLock lock() const;
@@ -81,7 +88,7 @@ class RunFolder {
   void check_same_run(const Recipe& recipe) const;
   void remove_later_previews(int64_t step) const;
   TrainingState read_checkpoint(const std::filesystem::path& path, TrainedParameters& parameters, AdamWState& optimizer) const;
-  std::vector<std::pair<int64_t, std::filesystem::path>> checkpoints() const;  // by step
+  static std::vector<std::pair<int64_t, std::filesystem::path>> checkpoints(const std::filesystem::path& folder);  // by step
   std::filesystem::path preview_file(int64_t step) const;
 
   std::filesystem::path out_, folder_;
