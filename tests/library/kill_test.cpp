@@ -66,7 +66,7 @@ void perform(Library& library, const Act& act) {
   const auto id = static_cast<uint64_t>(act.value);
   const std::filesystem::path file_name = std::filesystem::path(act.name).filename();
   if (act.what == "draw") {
-    write_atomically(library.pictures_of(1) / file_name, png_of(act.name));
+    write_atomically(library.pictures_of(0) / file_name, png_of(act.name));
     library.gallery().add(act.name);
   }
   if (act.what == "import") library.gallery().import(file_name, png_of(act.name));
@@ -112,7 +112,7 @@ class Person {
         if (name.empty()) break;
         return {!in_trash ? "trash" : random_() % 2 ? "restore" : "remove", name};
     }
-    return {"draw", "000001/" + number + ".png"};
+    return {"draw", "000000/" + number + ".png"};
   }
 
  private:

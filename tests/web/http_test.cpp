@@ -128,6 +128,14 @@ TEST_F(Http, BodiesThatAreTooLongAreRefusedWhileTheyComeAndTheClientHearsIt) {
   EXPECT_EQ(client_.send("POST", "/echo", {bearer, "Expect: 100-continue"}, std::string(1000000, 'a')).body, "1000000");
 }
 
+// Bytes that nobody read would make the close a reset, and the answer would be lost.
+TEST_F(Http, AClientThatSendsItsWholeBodyFirstHearsTheRefusalToo) {
+  test::RawClient client(studio_.port());
+  EXPECT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\n" + bearer + "\r\nContent-Length: 8000000\r\n\r\n" +
+                          std::string(8000000, 'a')));
+  EXPECT_EQ(test::parse_answer(client.receive()).status, 413);
+}
+
 TEST_F(Http, AConnectionIsKept) {
   EXPECT_EQ(client_.get("/names/x", {bearer}).status, 200);
   EXPECT_EQ(client_.new_connections(), 1);
