@@ -4,7 +4,7 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -15,6 +15,7 @@ import warnings
 
 import torch
 
+import prove_adapters
 import prove_cases
 import prove_judge
 import prove_lora_files
@@ -90,6 +91,16 @@ def lora_file_rows(args, reference, folder):
         yield Row("LoRA file", "the program failed", note=str(error))
 
 
+def adapter_rows(args, reference, folder):
+    rows = []
+    try:
+        for case, what, measured, limit, note in prove_adapters.rows(args.program, args.model, reference, folder, args.only):
+            rows.append(Row(case, what, float(measured), limit, note))
+    except prove_program.ProgramFailed as error:
+        rows.append(Row("adapters", "the program failed", note=str(error)))
+    return rows
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "negativa"))
@@ -108,6 +119,8 @@ def cases_of(args, folder):
     pictures = runs(prove_cases.all_cases(reference, folder), lambda case: rows_of(case, reference, program))
     wants_files = "LoRA file".startswith(args.only) or args.only.startswith("LoRA file")
     files = [("LoRA files", lambda: list(lora_file_rows(args, reference, folder)))] if wants_files else []
+    wants_adapters = "adapter".startswith(args.only) or args.only.startswith("adapter")
+    adapters = [("adapters", lambda: adapter_rows(args, reference, folder))] if wants_adapters else []
     judged = [("judge", lambda: [Row(case, what, float(measured), limit) for case, what, measured, limit in prove_judge.rows(args.program, args.model, folder)])]
     judged = judged if "judge".startswith(args.only) or args.only.startswith("judge") else []
     ranks = [("experiment", lambda: [Row(*row) for row in prove_ranks.rows(args.program, folder)])]
@@ -115,7 +128,7 @@ def cases_of(args, folder):
     page = [("page", lambda: [Row(*row) for row in prove_page.rows(args.program, folder)])]
     page = page if "page".startswith(args.only) or args.only.startswith("page") else []
     model = prove_train.TrainingModel(args.model)
-    return pictures + files + judged + ranks + page + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
+    return pictures + files + adapters + judged + ranks + page + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
 
 
 def main():

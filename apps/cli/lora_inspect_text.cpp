@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 
 #include "base/json.h"
@@ -24,17 +26,36 @@ std::string one_line(const std::string& text) {
 std::string distinct(const LoraReport& report, const std::string& component, auto number) {
   std::set<double> values;
   for (const auto& layer : report.layers)
-    if (layer.component == component) values.insert(number(layer));
-  return fmt::format("{}", fmt::join(values, ", "));
+    if (layer.component == component && layer.rank > 0) values.insert(number(layer));
+  return values.empty() ? "none" : fmt::format("{}", fmt::join(values, ", "));
+}
+
+// " (2 DoRA, 5 LoHa)"; empty: all are plain LoRAs.
+std::string kinds_text(const LoraReport& report, const std::string& component) {
+  std::map<std::string, int> kinds;
+  for (const auto& layer : report.layers)
+    if (layer.component == component) ++kinds[layer.kind];
+  if (kinds.size() == 1 && kinds.begin()->first == "LoRA") return {};
+  std::string text;
+  for (const auto& [kind, count] : kinds) text += fmt::format("{}{} {}", text.empty() ? " (" : ", ", count, kind);
+  return text + ")";
+}
+
+std::string layer_text(const LoraReport::Layer& layer) {
+  std::string text = fmt::format("{} {}: ", layer.component, one_line(layer.module));
+  if (layer.kind != "LoRA") text += layer.kind + ", ";
+  if (layer.rank > 0) text += fmt::format("rank {}, alpha {}, ", layer.rank, layer.alpha);
+  return text + (std::isnan(layer.norm) ? "norm by the model's weight\n" : fmt::format("norm {:.6g}\n", layer.norm));
 }
 
 void append_parts(const LoraReport& report, std::string& text) {
   std::set<std::string> components;
   for (const auto& layer : report.layers) components.insert(layer.component);
   for (const auto& component : components)
-    text += fmt::format("{}: {} layers, rank {}, alpha {}\n", component,
+    text += fmt::format("{}: {} layers{}, rank {}, alpha {}\n", component,
                         std::count_if(report.layers.begin(), report.layers.end(),
                                       [&](const auto& layer) { return layer.component == component; }),
+                        kinds_text(report, component),
                         distinct(report, component, [](const auto& layer) { return static_cast<double>(layer.rank); }),
                         distinct(report, component, [](const auto& layer) { return layer.alpha; }));
   if (!report.compared) {
@@ -56,6 +77,9 @@ std::string text_of(const LoraReport& report) {
   append_parts(report, text);
   for (const auto& layer : report.off) text += fmt::format("  off (alpha 0) {}\n", one_line(layer));
   if (report.layers.empty() && !report.off.empty()) text += "it has no effect: all its layers are switched off by alpha 0\n";
+  for (const auto& layer : report.superseded)
+    text += fmt::format("  named twice, as SGM's and as diffusers', which counts {}\n", one_line(layer));
+  for (const auto& word : report.words) text += fmt::format("brings along the word \"{}\"\n", one_line(word));
   if (!report.remark.empty()) text += fmt::format("it {}\n", report.remark);
   if (!report.guess.empty()) text += fmt::format("it seems to be {}\n", report.guess);
   text += report.trigger.empty() ? "trigger word: not recorded\n"
@@ -70,38 +94,25 @@ std::string text_of(const LoraReport& report) {
     text += "the tensors were changed after sshs_model_hash was recorded\n";
   for (const auto& [key, value] : report.metadata)
     if (!key.starts_with("sshs_")) text += fmt::format("metadata {} = {}\n", one_line(key), one_line(value));
-  for (const auto& layer : report.layers)
-    text += fmt::format("{} {}: rank {}, alpha {}, norm {:.6g}\n", layer.component, one_line(layer.module), layer.rank,
-                        layer.alpha, layer.norm);
+  for (const auto& layer : report.layers) text += layer_text(layer);
   return text;
 }
 
 std::string json_of(const LoraReport& report) {
-  Json json = {{"name", report.name},
-               {"size_bytes", report.size_bytes},
-               {"dialect", report.dialect},
-               {"compared", report.compared},
-               {"unmatched", report.unmatched},
-               {"faults", report.faults},
-               {"guess", report.guess},
-               {"metadata", report.metadata},
-               {"model", report.model},
-               {"off", report.off},
-               {"remark", report.remark},
-               {"trigger", report.trigger},
-               {"trigger_source", report.trigger_source},
-               {"sha256", report.sha256},
-               {"data_sha256", report.data_sha256},
-               {"auto_v1", report.auto_v1},
-               {"auto_v2", report.auto_v2()},
-               {"auto_v3", report.auto_v3()},
-               {"parts", Json::object()},
+  Json json = {{"name", report.name},         {"size_bytes", report.size_bytes},   {"dialect", report.dialect},
+               {"compared", report.compared}, {"unmatched", report.unmatched},     {"faults", report.faults},
+               {"guess", report.guess},       {"metadata", report.metadata},       {"model", report.model},
+               {"off", report.off},           {"remark", report.remark},           {"superseded", report.superseded},
+               {"words", report.words},       {"trigger", report.trigger},         {"trigger_source", report.trigger_source},
+               {"sha256", report.sha256},     {"data_sha256", report.data_sha256}, {"auto_v1", report.auto_v1},
+               {"auto_v2", report.auto_v2()}, {"auto_v3", report.auto_v3()},       {"parts", Json::object()},
                {"layers", Json::array()}};
   for (const auto& [component, part] : report.parts)
     json["parts"][component] = {{"matched", part.matched}, {"unmatched", part.unmatched}, {"misshapen", part.misshapen}};
   for (const auto& layer : report.layers)
     json["layers"].push_back({{"component", layer.component},
                               {"module", layer.module},
+                              {"kind", layer.kind},
                               {"rank", layer.rank},
                               {"alpha", layer.alpha},
                               {"in_features", layer.in_features},

@@ -81,7 +81,8 @@ struct PictureOptions {
     v("refiner_cfg_scale", self.refiner_cfg_scale, range(0.0, 100.0), "guidance of the refiner; default: --cfg-scale");
     v("sampler", self.sampler, choices(sampler_names()), "default: the model's scheduler_config.json");
     v("schedule", self.schedule, choices(grid_names()), "sigma grid; default: the model's scheduler_config.json");
-    v("lora", self.lora, "FILE[:WEIGHT[:BRANCH]], BRANCH both, negative or positive; may be repeated");
+    v("lora", self.lora,
+      "FILE[:WEIGHT[:BRANCH]], WEIGHT a number or unet=0.8,text=0.2, BRANCH both, negative or positive; may be repeated");
     v("weighting", self.weighting, choices({"compel", "none"}), "prompt weighting; none: the text as it stands");
     v("pooled", self.pooled, choices({"raw", "clean"}),
       "pooled vector from the raw text, as Compel does it, or from the words without the syntax");

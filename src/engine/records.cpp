@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 // What a LoRA option says besides the file: "wrong.safetensors:0.7:negative" as the record stores it, name instead of path.
 std::string lora_record(const std::string& spec_text) {
   const LoraSpec spec = parse_lora_spec(spec_text);
-  return fmt::format("{}:{}:{}", last_name(spec.path), spec.weight, branch_name(spec.branch));
+  return fmt::format("{}:{}:{}", last_name(spec.path), spec.weight.text_of(), branch_name(spec.branch));
 }
 
 // Without a name where the file's own token acts too: NAME would be the only one.

@@ -5,6 +5,7 @@
 
 #include "base/file_names.h"
 #include "base/names.h"
+#include "engine/bundled_words.h"
 #include "io/image_tensor.h"
 #include "io/prediction_marks.h"
 #include "lora/effect.h"
@@ -117,8 +118,25 @@ std::shared_ptr<const LoraFile> Session::lora(const std::filesystem::path& path)
   if (!file) {
     file = engine_.lora(path, *models_, options_.allow_unmatched, &caller_.cancel);
     for (const auto& line : lines_of_skipped(*file, last_name(path))) say(line);
+    auto bundled = bundled_words(*file, last_name(path), *models_, embeddings_);
+    for (const auto& line : bundled.lines) say(line);
+    words_[path] = std::move(bundled.words);
   }
   return file;
+}
+
+std::vector<Embedding> Session::embeddings_of(const std::vector<std::string>& specs) {
+  std::vector<Embedding> all = embeddings_;
+  for (const auto& text : specs) {
+    const LoraSpec spec = parse_lora_spec(text);
+    if (spec.weight.is_zero()) continue;
+    lora(spec.path);
+    for (const auto& word : words_.at(spec.path)) {
+      const bool is_there = std::any_of(all.begin(), all.end(), [&](const auto& known) { return known.name == word.name; });
+      if (!is_there) all.push_back(word);
+    }
+  }
+  return all;
 }
 
 void Session::notice_loras_without_effect(const PictureOptions& options, const Plan& plan) {
@@ -225,7 +243,7 @@ PictureOptions Session::resolved(const PictureOptions& options) const { return r
 Plan Session::plan(const PictureOptions& options) {
   Plan plan = plan_picture(*models_, options);
   plan.adapters = adapters(options.lora, negative_row_of(options));
-  plan.embeddings = embeddings_;
+  plan.embeddings = embeddings_of(options.lora);
   notice_loras_without_effect(options, plan);
   return plan;
 }

@@ -32,10 +32,12 @@ class Session {
   const std::vector<Embedding>& embeddings() const { return embeddings_; }  // in order of --embedding
   std::string device_name() const { return models_->request().device.is_cuda() ? "cuda" : "cpu"; }
 
-  // Says once what of the file was skipped. Throws as read_lora and parse_lora_spec do.
+  // Says once what of the file was skipped and which words it brings along. Throws as read_lora and parse_lora_spec do.
   std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path);
   std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs,
                                                   NegativeRow negative = NegativeRow::reference);
+  // Those of --embedding, and the words that these LoRAs bring along; of two of one name the first, of a LoRA of weight 0 none.
+  std::vector<Embedding> embeddings_of(const std::vector<std::string>& loras);
   // What is worth a line before these pictures are made; as they were asked for, before resolved().
   std::vector<std::string> notices(const PictureOptions& asked) const;
   // Every question of a request answered; `width` and others follow the model where they are absent. seed must be set.
@@ -61,6 +63,7 @@ class Session {
   std::string weights_dtype_;
   std::vector<Embedding> embeddings_;
   std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;
+  std::map<std::filesystem::path, std::vector<Embedding>> words_;  // of loras_
   std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;
 };
 

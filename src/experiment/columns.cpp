@@ -66,7 +66,7 @@ class ArmsReader {
       file = parse_lora_spec(given_.loras[number]).path;
       remember(file_.used_loras, number);
     }
-    return fmt::format("{}:{}:{}", file.string(), reference.spec.weight, branch_name(reference.spec.branch));
+    return fmt::format("{}:{}:{}", file.string(), reference.spec.weight.text_of(), branch_name(reference.spec.branch));
   }
 
   std::string embedding(const std::string& text, const std::string& path) {
@@ -193,7 +193,7 @@ std::string meaning_of(const std::string& option, const Json& value) {
   std::string text;
   for (const auto& one : value) {
     const LoraSpec spec = parse_lora_spec(one.get<std::string>(), axis_flag);
-    text += fmt::format("{}:{}:{}\n", spec.path.string(), spec.weight, branch_name(spec.branch));
+    text += fmt::format("{}:{}:{}\n", spec.path.string(), spec.weight.text_of(), branch_name(spec.branch));
   }
   return text;
 }

@@ -28,7 +28,7 @@ PictureOptions picture_options(const MakerRun& run, const PictureCell& picture) 
     if (picture.lora_cells[i] == no_cell) continue;
     const LoraSpec spec = parse_lora_spec(options.lora[i]);
     const auto file = run.store.path(run.plan.run.cells[picture.lora_cells[i]]);
-    options.lora[i] = fmt::format("{}:{}:{}", file.string(), spec.weight, branch_name(spec.branch));
+    options.lora[i] = fmt::format("{}:{}:{}", file.string(), spec.weight.text_of(), branch_name(spec.branch));
   }
   return options;
 }

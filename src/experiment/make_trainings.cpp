@@ -40,8 +40,8 @@ void set_up(const MakerRun& run, size_t cell, TrainOptions& options) {
   options.run.out = work_file(run, training);
   options.run.resume = "auto";
   make_folder(options.run.out.parent_path());
-  // Written anew from the last checkpoint: it is made again because the cell's file, a copy of this one, is gone or damaged, and a
-  // disk that damages one may damage the other.
+  // Written anew from the last checkpoint: it is made again because the cell's file, a copy of this one, is gone or damaged, and
+  // a disk that damages one may damage the other.
   fs::remove(options.run.out);
 }
 

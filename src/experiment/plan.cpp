@@ -72,7 +72,7 @@ std::string arm_settings(PlanInProgress& progress, const ArmTable& arm) {
   picture.seed.reset();
   for (auto& text : picture.lora)
     if (const auto used = find_lora(progress.file, text, arm.name); !used.table)
-      text = fmt::format("{}:{}:{}", last_name(used.spec.path), used.spec.weight, branch_name(used.spec.branch));
+      text = fmt::format("{}:{}:{}", last_name(used.spec.path), used.spec.weight.text_of(), branch_name(used.spec.branch));
   Json settings = picture_settings(picture);
   if (arm.negative_is_prompt) settings["negative_prompt"] = {{"same_as", "prompt"}};
   for (const auto& text : arm.draw.model.embedding)

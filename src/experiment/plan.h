@@ -28,7 +28,7 @@ struct SetCell {
 struct MergedPart {
   size_t cell = no_cell;
   std::filesystem::path file;  // where it is no cell
-  double weight = 1;
+  PartWeights weight;
 };
 
 // A training: of [loras] or [embeddings].

@@ -98,7 +98,7 @@ PicturePrint picture_print(PlanInProgress& progress, const AskedCell& asked) {
     const LoraSpec spec = parse_lora_spec(text);
     const UsedFile used = used_lora(progress, spec.path.string(), asked.training);
     use(print, print.cell.lora_cells, used);
-    const std::string how = fmt::format("{}:{}", spec.weight, branch_name(spec.branch));
+    const std::string how = fmt::format("{}:{}", spec.weight.text_of(), branch_name(spec.branch));
     recipe["lora"].push_back(how);
     if (used.cell == no_cell) text = used.path.string() + ":" + how;
   }

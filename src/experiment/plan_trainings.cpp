@@ -277,7 +277,7 @@ size_t merged_lora(PlanInProgress& progress, const LoraTable& table, int trainin
     const LoraSpec spec = parse_weighted_lora(text, "loras." + table.name);
     const UsedFile used = used_lora(progress, spec.path.string(), training);
     parts.inputs.push_back(used.address);
-    weights.push_back(spec.weight);
+    weights.push_back(json_of(spec.weight));
     merged.push_back({used.cell, used.path, spec.weight});
     if (used.cell == no_cell)
       outside.push_back(used.outside);

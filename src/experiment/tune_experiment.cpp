@@ -25,9 +25,9 @@ std::string candidate_lora(const std::string& text, const TuneCandidate& candida
   LoraSpec spec = parse_lora_spec(text);
   std::string name = spec.path.string();
   if (candidate.steps) name = fmt::format("{}@{}", name.substr(0, name.find('@')), *candidate.steps);
-  spec.weight = candidate.weight.value_or(spec.weight);
-  if (spec.branch != LoraBranch::both) return fmt::format("{}:{}:{}", name, spec.weight, branch_name(spec.branch));
-  return spec.weight == 1 ? name : fmt::format("{}:{}", name, spec.weight);
+  if (candidate.weight) spec.weight = *candidate.weight;
+  if (spec.branch != LoraBranch::both) return fmt::format("{}:{}:{}", name, spec.weight.text_of(), branch_name(spec.branch));
+  return spec.weight == 1 ? name : fmt::format("{}:{}", name, spec.weight.text_of());
 }
 
 ArmTable candidate_arm(const ArmTable& arm, const TuneCandidate& candidate, size_t number) {

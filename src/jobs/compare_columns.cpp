@@ -42,7 +42,7 @@ std::vector<std::string> on_branch(const std::vector<std::string>& specs, const 
   std::vector<std::string> result;
   for (const auto& text : specs) {
     const LoraSpec spec = parse_lora_spec(text);
-    result.push_back(fmt::format("{}:{}:{}", spec.path.string(), arm.sign * spec.weight, arm.branch));
+    result.push_back(fmt::format("{}:{}:{}", spec.path.string(), spec.weight.times(arm.sign).text_of(), arm.branch));
   }
   return result;
 }

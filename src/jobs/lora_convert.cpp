@@ -32,7 +32,7 @@ Conversion read(const Engine& engine, const LoraConvertOptions& options, EventSi
   const std::string name = last_name(options.file);
   for (const auto& line : lines_of_skipped(conversion.lora, name)) events.on_notice(line);
   for (const auto& line : lines_of_left_out(conversion.lora, name)) events.on_notice(line);
-  check(!conversion.lora.modules.empty(), ErrorKind::input,
+  check(count_layers(conversion.lora) > 0, ErrorKind::input,
         "[lora convert] {}: all its {} layers are switched off (alpha 0), expected one that is not; there is nothing to write",
         name, conversion.lora.coverage.off.size());
   auto& report = conversion.report;
@@ -41,12 +41,41 @@ Conversion read(const Engine& engine, const LoraConvertOptions& options, EventSi
   report.to = options.format;
   report.model = conversion.layers.model;
   report.left_out = conversion.lora.coverage.unmatched;
-  for (const auto& [component, modules] : conversion.lora.modules) report.layers[component] = static_cast<int>(modules.size());
+  for_each_layer(conversion.lora, [&](const std::string& component, const std::string&) { ++report.layers[component]; });
   return conversion;
 }
 
-double largest_change(const LoraFile& written, const LoraFile& lora) {
+// Of two layers of one kind: the largest distance of their tensors, relative to the tensor.
+double distance(const LayerChange& written, const LayerChange& original) {
+  constexpr double another = std::numeric_limits<double>::infinity();
+  const auto apart = [](const Tensor& a, const Tensor& b) {
+    if (a.defined() != b.defined() || (a.defined() && a.sizes() != b.sizes())) return another;
+    if (!a.defined() || at::equal(a, b)) return 0.0;
+    return (a - b).norm().item<double>() / std::max(b.norm().item<double>(), 1e-30);
+  };
+  const bool same = written.kind == original.kind && written.pieces.size() == original.pieces.size() &&
+                    written.magnitude.has_value() == original.magnitude.has_value() && written.rank == original.rank;
+  if (!same) return another;
+  double largest = apart(written.bias, original.bias);
+  if (written.magnitude) largest = std::max(largest, apart(written.magnitude->values, original.magnitude->values));
+  for (const auto& [piece, tensor] : original.pieces)
+    largest = std::max(largest, written.pieces.contains(piece) ? apart(written.pieces.at(piece), tensor) : another);
+  return std::max(largest, std::abs(written.scale - original.scale) / std::abs(original.scale));
+}
+
+double largest_change(const LayerChanges& written, const LayerChanges& original) {
   double largest = 0;
+  for (const auto& [component, changes] : original)
+    for (const auto& [name, change] : changes) {
+      const auto part = written.find(component);
+      const bool is_there = part != written.end() && part->second.contains(name);
+      largest = std::max(largest, is_there ? distance(*part->second.at(name), *change) : std::numeric_limits<double>::infinity());
+    }
+  return largest;
+}
+
+double largest_change(const LoraFile& written, const LoraFile& lora) {
+  double largest = largest_change(written.changes, lora.changes);
   for (const auto& [component, modules] : lora.modules)
     for (const auto& [name, module] : modules) {
       const auto part = written.modules.find(component);

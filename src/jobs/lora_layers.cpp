@@ -85,7 +85,8 @@ GivenLoras read_loras(const std::vector<std::string>& specs, const std::string& 
 std::string loras_json(const GivenLoras& given) {
   Json list = Json::array();
   for (size_t i = 0; i < given.loras.size(); ++i)
-    list.push_back({{"name", given.inputs[i].name}, {"sha256", given.inputs[i].sha256}, {"weight", given.loras[i].weight}});
+    list.push_back(
+        {{"name", given.inputs[i].name}, {"sha256", given.inputs[i].sha256}, {"weight", json_of(given.loras[i].weight)}});
   return canonical_json(list);
 }
 

@@ -69,6 +69,7 @@ Merging merge(const Engine& engine, const LoraMergeOptions& options, const Calle
   auto merged = merge_loras(merging.given.loras, options.method == "svd" ? MergeMethod::svd : MergeMethod::concat, options.rank,
                             caller.cancel);
   merging.lora.modules = std::move(merged.modules);
+  merging.lora.changes = std::move(merged.changes);
   report.layers = std::move(merged.layers);
   add_totals(report);
   return merging;

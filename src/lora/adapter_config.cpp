@@ -30,12 +30,11 @@ bool matches(const std::string& pattern, const std::string& module) {
 }  // namespace
 
 std::optional<AdapterConfig> AdapterConfig::from(const ConfigReader& fields, const std::string& prefix) {
-  check(!fields.get(prefix + "use_dora", false), ErrorKind::input,
-        "[{}] is a DoRA ({}use_dora), expected a plain LoRA: magnitudes are not supported; train or export it without DoRA",
-        fields.where(), prefix);
-  if (!fields.json().contains(prefix + "lora_alpha")) return {};
+  const bool has_alpha = fields.json().contains(prefix + "lora_alpha");
   AdapterConfig config;
-  config.lora_alpha_ = fields.need<double>(prefix + "lora_alpha");
+  config.use_dora_ = fields.get(prefix + "use_dora", false);
+  if (!has_alpha && !config.use_dora_) return {};
+  if (has_alpha) config.lora_alpha_ = fields.need<double>(prefix + "lora_alpha");
   config.use_rslora_ = fields.get(prefix + "use_rslora", false);
   const auto patterns = fields.object(prefix + "alpha_pattern");
   for (const auto& [pattern, alpha] : patterns.json().items()) {
@@ -47,7 +46,7 @@ std::optional<AdapterConfig> AdapterConfig::from(const ConfigReader& fields, con
 }
 
 double AdapterConfig::alpha(const std::string& module, int64_t rank) const {
-  double alpha = lora_alpha_;
+  double alpha = lora_alpha_.value_or(static_cast<double>(rank));
   for (const auto& [pattern, value] : alpha_pattern_)
     if (matches(pattern, module)) {
       alpha = value;

@@ -13,16 +13,17 @@ class ConfigReader;
 class AdapterConfig {
  public:
   // From the fields "<prefix>r", "<prefix>lora_alpha", "<prefix>alpha_pattern", "<prefix>use_rslora", "<prefix>use_dora" of a
-  // flat object; absent when it has no "<prefix>lora_alpha". Throws ErrorKind::file_format for fields of another type and for
-  // patterns that are more than a name, ErrorKind::input for DoRA.
+  // flat object; absent when it has no "<prefix>lora_alpha" and is no DoRA's. Throws ErrorKind::file_format for fields of another
+  // type and for patterns that are more than a name.
   static std::optional<AdapterConfig> from(const ConfigReader& fields, const std::string& prefix);
 
   // The alpha for which alpha / rank is the scale peft uses: lora_alpha or its pattern's, times sqrt(rank) with use_rslora.
   double alpha(const std::string& module, int64_t rank) const;
+  bool is_dora() const { return use_dora_; }
 
  private:
-  double lora_alpha_ = 0;
-  bool use_rslora_ = false;
+  std::optional<double> lora_alpha_;
+  bool use_rslora_ = false, use_dora_ = false;
   std::map<std::string, double> alpha_pattern_;  // a name or a name's end -> alpha
 };
 

@@ -59,7 +59,7 @@ bool alphas_are_ranks(const Modules& modules) {
                      [](const auto& named) { return named.second.alpha == rank_of(named.second); });
 }
 
-std::string adapter_config_text(const Modules& modules) {
+std::string adapter_config_text(const Modules& modules, bool is_dora) {
   Json config = adapter_fields(modules);
   config.update({{"peft_type", "LORA"},
                  {"task_type", nullptr},
@@ -71,14 +71,15 @@ std::string adapter_config_text(const Modules& modules) {
                  {"init_lora_weights", true},
                  {"modules_to_save", nullptr},
                  {"use_rslora", false},
-                 {"use_dora", false}});
+                 {"use_dora", is_dora}});
   return config.dump(2) + "\n";
 }
 
-std::string adapter_metadata_text(const std::map<std::string, Modules>& components) {
+std::string adapter_metadata_text(const LoraModules& components, const std::set<std::string>& doras) {
   Json flat = Json::object();
   for (const auto& [component, modules] : components) {
-    const Json fields = adapter_fields(modules);
+    Json fields = adapter_fields(modules);
+    if (doras.contains(component)) fields["use_dora"] = true;
     for (const auto& [field, value] : fields.items()) flat[component + "." + field] = value;
   }
   return flat.dump(2);

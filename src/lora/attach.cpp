@@ -10,17 +10,24 @@ using RowBranch = std::optional<LoraBranch>;  // of one row; absent: it says no 
 
 bool acts_on(const ActiveLora& lora, RowBranch row) { return row && (lora.branch == LoraBranch::both || lora.branch == row); }
 
+nn::AdapterTerm product(const LoraModule& module) {
+  if (module.kernel == 0) return {module.down, module.up, {}};
+  return {module.down.view({module.rank(), -1, module.kernel, module.kernel}), module.up.view({-1, module.rank(), 1, 1}), {}};
+}
+
 nn::Adapters attach(const std::vector<ActiveLora>& loras, const std::string& component, const std::vector<RowBranch>& rows) {
   nn::Adapters adapters;
+  const auto add = [&](const ActiveLora& lora, const std::string& layer, nn::AdapterTerm term, double scale) {
+    for (const auto row : rows)
+      term.row_scale.push_back(acts_on(lora, row) ? static_cast<float>(lora.weight.of(component) * scale) : 0.f);
+    if (std::any_of(term.row_scale.begin(), term.row_scale.end(), [](float mine) { return mine != 0; }))
+      adapters.add(layer, std::move(term));
+  };
   for (const auto& lora : loras) {
-    const auto modules = lora.file->modules.find(component);
-    if (modules == lora.file->modules.end()) continue;
-    for (const auto& [name, module] : modules->second) {
-      std::vector<float> scales;
-      for (const auto& row : rows) scales.push_back(acts_on(lora, row) ? static_cast<float>(lora.weight * module.scale()) : 0.f);
-      if (std::all_of(scales.begin(), scales.end(), [](float scale) { return scale == 0; })) continue;
-      adapters.add(name, {module.down, module.up, std::move(scales)});
-    }
+    if (const auto modules = lora.file->modules.find(component); modules != lora.file->modules.end())
+      for (const auto& [name, module] : modules->second) add(lora, name, product(module), module.scale());
+    if (const auto changes = lora.file->changes.find(component); changes != lora.file->changes.end())
+      for (const auto& [name, change] : changes->second) add(lora, name, {{}, {}, {}, change}, 1);
   }
   return adapters;
 }

@@ -3,13 +3,12 @@
 // all.
 #include "lora/lora_file.h"
 #include "lora/lora_spec.h"
-#include "nn/adapters.h"
 
 namespace negativa {
 
 struct ActiveLora {
   std::shared_ptr<const LoraFile> file;
-  double weight = 1;
+  PartWeights weight;
   LoraBranch branch = LoraBranch::both;
 };
 

@@ -17,11 +17,26 @@ namespace {
 
 constexpr const char* weight_parts[] = {names::unet, names::vae, names::text_encoder, names::text_encoder_2};
 
+// What one LoRA does to a weight or a bias.
+struct Addition {
+  const LoraModule* module = nullptr;
+  const LayerChange* change = nullptr;  // one of the two
+  double weight = 1;
+  bool is_bias = false;
+
+  // Of the tensor as the model has it.
+  Tensor of(const Tensor& original) const {
+    if (module) return delta(*module, weight).view_as(original);
+    const Tensor added = is_bias ? change->of_bias(original) : change->of_weight(original);
+    return added.mul(weight);
+  }
+};
+
 // One tensor of a file to be written.
 struct BakedTensor {
   TensorSource source;
-  std::vector<std::pair<const LoraModule*, double>> deltas;  // and their weights
-  TensorPlan plan;                                           // as written
+  std::vector<Addition> added;
+  TensorPlan plan;  // as written
 };
 
 struct BakedFile {
@@ -33,7 +48,7 @@ struct BakedFile {
 
   int changed() const {
     int count = 0;
-    for (const auto& [key, tensor] : tensors) count += !tensor.deltas.empty();
+    for (const auto& [key, tensor] : tensors) count += !tensor.added.empty();
     return count;
   }
   bool is_as_before() const {
@@ -48,23 +63,50 @@ const char* file_name(const std::string& part) {
   return part == names::unet || part == names::vae ? names::diffusion_weights : names::text_weights;
 }
 
-// ours: the weight's name within its part, "….to_q.weight".
+// What a LoRA has of the layer that this tensor is the weight (or the bias) of; nullptr: nothing.
+template <class Layer>
+const Layer* find_layer(const std::map<std::string, std::map<std::string, Layer>>& layers, const std::string& part,
+                        const std::string& tensor, const std::string& suffix) {
+  if (!tensor.ends_with(suffix)) return nullptr;
+  const auto of_part = layers.find(part);
+  if (of_part == layers.end()) return nullptr;
+  const auto found = of_part->second.find(tensor.substr(0, tensor.size() - suffix.size()));
+  return found == of_part->second.end() ? nullptr : &found->second;
+}
+
+void check_shape(const std::string& part, const std::string& tensor, const Shape& got, const Shape& of_lora) {
+  check(of_lora == got, ErrorKind::shape, "[{}] {} is {}, the LoRA's is {}; is it for this model?", part, tensor, to_string(got),
+        to_string(of_lora));
+}
+
+void check_shape(const LoraModule& module, const std::string& part, const std::string& tensor, const Shape& got) {
+  Shape shape{module.up.size(0), module.down.size(1)};
+  if (const int64_t k = module.kernel; k > 0) shape = {shape[0], shape[1] / (k * k), k, k};
+  check_shape(part, tensor, got, shape);
+}
+
+void check_shape(const LayerChange& change, const std::string& part, const std::string& tensor, const Shape& got) {
+  check_shape(part, tensor, got, change.target.weight_shape());
+}
+
+// ours: the tensor's name within its part, "….to_q.weight".
 BakedTensor baked_tensor(const BakeRequest& request, const std::string& part, const std::string& ours, TensorSource source) {
   BakedTensor tensor{std::move(source), {}, {}};
   tensor.plan = {tensor.source.dtype(), tensor.source.shape()};
   if (request.storage && at::isFloatingType(tensor.plan.dtype)) tensor.plan.dtype = *request.storage;
-  static const std::string suffix = ".weight";
-  if (!ours.ends_with(suffix)) return tensor;
-  const auto module = ours.substr(0, ours.size() - suffix.size());
-  for (const auto& [lora, weight] : request.loras) {
-    const auto modules = lora->modules.find(part);
-    if (weight == 0 || modules == lora->modules.end()) continue;
-    const auto found = modules->second.find(module);
-    if (found == modules->second.end()) continue;
-    const Shape shape{found->second.up.size(0), found->second.down.size(1)};
-    check(shape == tensor.plan.shape, ErrorKind::shape, "[{}] {} is {}, the LoRA's is {}; is it for this model?", part, ours,
-          to_string(tensor.plan.shape), to_string(shape));
-    tensor.deltas.emplace_back(&found->second, weight);
+  for (const auto& [lora, weights] : request.loras) {
+    const double weight = weights.of(part);
+    if (weight == 0) continue;
+    if (const auto* module = find_layer(lora->modules, part, ours, ".weight")) {
+      check_shape(*module, part, ours, tensor.plan.shape);
+      tensor.added.push_back({.module = module, .weight = weight});
+    }
+    if (const auto* change = find_layer(lora->changes, part, ours, ".weight"); change && !(*change)->pieces.empty()) {
+      check_shape(**change, part, ours, tensor.plan.shape);
+      tensor.added.push_back({.change = change->get(), .weight = weight});
+    }
+    if (const auto* change = find_layer(lora->changes, part, ours, ".bias"); change && (*change)->bias.defined())
+      tensor.added.push_back({.change = change->get(), .weight = weight, .is_bias = true});
   }
   return tensor;
 }
@@ -97,9 +139,13 @@ BakedFile single_file_part(const ModelFiles& model, const BakeRequest& request, 
 void check_all_found(const std::vector<BakedFile>& files, const BakeRequest& request) {
   std::map<std::string, int> found;
   for (const auto& file : files)
-    for (const auto& [key, tensor] : file.tensors) found[file.part] += static_cast<int>(tensor.deltas.size());
-  for (const auto& [lora, weight] : request.loras)
-    for (const auto& [part, modules] : lora->modules) found[part] -= weight == 0 ? 0 : static_cast<int>(modules.size());
+    for (const auto& [key, tensor] : file.tensors) found[file.part] += static_cast<int>(tensor.added.size());
+  for (const auto& [lora, weight] : request.loras) {
+    for (const auto& [part, modules] : lora->modules) found[part] -= weight.of(part) == 0 ? 0 : static_cast<int>(modules.size());
+    for (const auto& [part, changes] : lora->changes)
+      for (const auto& [name, change] : changes)
+        found[part] -= weight.of(part) == 0 ? 0 : !change->pieces.empty() + change->bias.defined();
+  }
   for (const auto& [part, surplus] : found)
     check(surplus == 0, ErrorKind::missing_key,
           "[lora bake] {} layers of the LoRA have no weight in the model's {}; is it for this model?", -surplus, part);
@@ -137,9 +183,11 @@ BakeReport report_of(const std::vector<BakedFile>& files) {
 }
 
 Tensor baked(const std::string& part, const std::string& key, const BakedTensor& tensor) {
-  if (tensor.deltas.empty() && tensor.plan.dtype == tensor.source.dtype()) return tensor.source.load({});
-  Tensor weight = tensor.source.load(at::kFloat);
-  for (const auto& [module, factor] : tensor.deltas) weight.add_(delta(*module, factor));
+  if (tensor.added.empty() && tensor.plan.dtype == tensor.source.dtype()) return tensor.source.load({});
+  const Tensor original = tensor.source.load(at::kFloat);
+  Tensor weight = original.clone();
+  for (const auto& addition : tensor.added)
+    if (const Tensor change = addition.of(original); change.defined()) weight.add_(change);
   const Tensor stored = weight.to(tensor.plan.dtype);
   check(!at::isFloatingType(tensor.plan.dtype) || at::isfinite(stored).all().item<bool>(), ErrorKind::input,
         "[{}] {} has values that {} cannot hold; try --weights-dtype fp32 or bf16, or a smaller weight", part, key,

@@ -1,5 +1,6 @@
 #pragma once
-// A LoRA put into a model for good: W += sum_i w_i alpha_i / r_i up_i down_i, in fp32, stored as the model was.
+// A LoRA put into a model for good: W += sum_i w_i alpha_i / r_i up_i down_i, in fp32, stored as the model was; other kinds by
+// their own change of the bare weight, times w_i.
 #include "base/cancel.h"
 #include "io/model_files.h"
 #include "lora/merge.h"

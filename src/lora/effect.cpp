@@ -11,6 +11,14 @@ bool is_zero(const LoraModule& module) {
   return module.up.count_nonzero().item<int64_t>() == 0 || module.down.count_nonzero().item<int64_t>() == 0;
 }
 
+// A kind that depends on the weight is taken to change it.
+bool is_zero(const LayerChange& change) {
+  const auto zero = [](const Tensor& tensor) { return !tensor.defined() || tensor.count_nonzero().item<int64_t>() == 0; };
+  if (!zero(change.bias)) return false;
+  if (change.pieces.empty()) return true;
+  return !change.needs_weight() && zero(change.of_weight(at::zeros(change.target.weight_shape())));
+}
+
 // Whether what is attached to that component reaches the picture.
 bool is_computed(const std::string& component, LoraBranch branch, const PictureReads& reads) {
   if (branch != LoraBranch::negative) return true;
@@ -24,24 +32,34 @@ std::string counted(int count, const char* what) {
 }  // namespace
 
 std::string why_without_effect(const ActiveLora& lora, const PictureReads& reads) {
-  if (lora.weight == 0) return "its weight is 0";
+  if (lora.weight.is_zero()) return "its weight is 0";
   if (!reads.base) return "the refiner draws every step, and LoRAs act on the base";
   if (lora.branch == LoraBranch::negative && !reads.negative) return "it acts on the negative branch, " + reads.why_no_negative;
-  int unread = 0, zero = 0, not_encoded = 0;
+  int unread = 0, zero = 0, not_encoded = 0, weightless = 0;
+  // Whether the layer has an effect; else it is counted under what keeps it from one.
+  const auto acts = [&](const std::string& component, bool is_read, const auto& layer) {
+    if (lora.weight.of(component) == 0)
+      ++weightless;
+    else if (!is_read)
+      ++unread;
+    else if (!is_computed(component, lora.branch, reads))
+      ++not_encoded;
+    else if (!is_zero(layer))
+      return true;
+    else
+      ++zero;
+    return false;
+  };
   for (const auto& [component, modules] : lora.file->modules)
-    for (const auto& [name, module] : modules) {
-      if (!module.is_read)
-        ++unread;
-      else if (!is_computed(component, lora.branch, reads))
-        ++not_encoded;
-      else if (!is_zero(module))
-        return {};
-      else
-        ++zero;
-    }
+    for (const auto& [name, module] : modules)
+      if (acts(component, module.is_read, module)) return {};
+  for (const auto& [component, changes] : lora.file->changes)
+    for (const auto& [name, change] : changes)
+      if (acts(component, change->target.is_read, *change)) return {};
   std::vector<std::string> reasons;
   if (const int off = static_cast<int>(lora.file->coverage.off.size()))
     reasons.push_back(counted(off, "switched off by alpha 0"));
+  if (weightless) reasons.push_back(counted(weightless, "of a part whose weight is 0"));
   if (unread) reasons.push_back(counted(unread, "that no picture reads (the last of text_encoder)"));
   if (not_encoded) reasons.push_back(counted(not_encoded, "for a negative prompt, of which there is none; try -n \"\""));
   if (zero) reasons.push_back(counted(zero, "of zeros"));

@@ -1,10 +1,7 @@
 #include "lora/guess.h"
 
 #include <algorithm>
-#include <set>
 
-#include "base/text.h"
-#include "io/safetensors_header.h"
 #include "lora/key_index.h"
 
 namespace negativa {
@@ -18,27 +15,20 @@ struct Sign {
   const char *part, *meaning;
   bool at_end = false;  // of the key
 };
-#define UNSUPPORTED ", which is not supported; train or export it as a plain LoRA, or take another file"
+#define UNSUPPORTED ", which is not read; train or export it as a LoRA or a LyCORIS file, or take another one"
 constexpr Sign signs[] = {
-    {"dora_scale", "a DoRA (LoRA with magnitudes)" UNSUPPORTED},
-    {"magnitude", "a DoRA (LoRA with magnitudes)" UNSUPPORTED},
-    {".hada_", "a LyCORIS LoHa" UNSUPPORTED},
-    {".lokr_", "a LyCORIS LoKr" UNSUPPORTED},
-    {".oft_", "an OFT or BOFT adapter" UNSUPPORTED},
-    {".boft_", "an OFT or BOFT adapter" UNSUPPORTED},
-    {".on_input", "a LyCORIS (IA)3, IA3 for short," UNSUPPORTED},
-    {".ia3_l", "a peft (IA)3, IA3 for short," UNSUPPORTED},
-    {".a1.weight", "a LyCORIS GLoRA" UNSUPPORTED},
-    {".b1.weight", "a LyCORIS GLoRA" UNSUPPORTED},
-    {".vera_lambda", "a VeRA adapter" UNSUPPORTED},
+    {".oft_blocks",
+     "an OFT or BOFT adapter, whose file does not say whether the bias is turned (sd-scripts does, LyCORIS does "
+     "not)" UNSUPPORTED},
+    {".oft_diag", "an OFT adapter of an early LyCORIS (oft_diag)" UNSUPPORTED},
+    {".oft_R",
+     "an OFT adapter of peft or OneTrainer, which turns inputs by a rotation that the file alone does not fix" UNSUPPORTED},
+    {".boft_", "a BOFT adapter of peft" UNSUPPORTED},
+    {".ia3_l", "a peft (IA)3, IA3 for short, which scales the bias too (LyCORIS' is read)" UNSUPPORTED},
+    {".vera_lambda", "a VeRA adapter, whose matrices are not in the file" UNSUPPORTED},
     {".lora_E", "an AdaLoRA adapter" UNSUPPORTED},
-    {".lora_mid.",
-     "a convolution LoRA in Tucker form (LoCon), which is not supported yet; take a LoRA without convolution layers"},
-    {".w_norm", "a LyCORIS file with trained norms (differences of norm layers)" UNSUPPORTED, true},
-    {".b_norm", "a LyCORIS file with trained norms (differences of norm layers)" UNSUPPORTED, true},
-    {".diff", "a file of full weight differences" UNSUPPORTED, true},
-    {".diff_b", "a file of full weight differences" UNSUPPORTED, true},
-    {"lycoris_", "a LyCORIS file" UNSUPPORTED},
+    {".lokr_t1", "a LoKr with a Tucker core in its first half (lokr_t1), which LyCORIS itself does not read" UNSUPPORTED},
+    {".set_weight", "a file of weights that take the place of a model's (ComfyUI's set_weight)" UNSUPPORTED, true},
     {"controlnet", "a ControlNet, not a LoRA; ControlNets are not supported"},
     {"control_model.", "a ControlNet, not a LoRA; ControlNets are not supported"},
     {"lllite_", "a ControlNet-LLLite, not a LoRA; ControlNets are not supported"},
@@ -57,19 +47,6 @@ constexpr Sign signs[] = {
     {"conditioner.embedders.", "a whole checkpoint, not a LoRA; use -m"},
 };
 #undef UNSUPPORTED
-
-// Layers of the UNet that are convolutions here: ours and SGM's names, as they end a LoRA's stem.
-bool is_convolution(const TensorEntry& entry) {
-  const auto parts = lora_key_parts(entry.name);
-  if (!parts || parts->side != LoraSide::down) return false;
-  if (entry.shape.size() == 4 && (entry.shape[2] > 1 || entry.shape[3] > 1)) return true;
-  std::string stem = parts->stem;
-  std::replace(stem.begin(), stem.end(), '.', '_');
-  for (const char* end : {"_conv", "_conv1", "_conv2", "_conv_shortcut", "_conv_in", "_conv_out", "_in_layers_2", "_out_layers_3",
-                          "_skip_connection", "_0_op", "_input_blocks_0_0", "lora_unet_out_2"})
-    if (stem.ends_with(end)) return true;
-  return false;
-}
 
 bool is_embedding(const std::string& key) {
   return key == "clip_l" || key == "clip_g" || (key.starts_with('<') && key.ends_with('>'));
@@ -116,19 +93,6 @@ std::string guess_by_width(const SafetensorsFile& file, const LoraTargets& targe
   return fmt::format("a LoRA for an SDXL of another size ({})", against);
 }
 
-// Of "bundle_emb.WORD.clip_l" and "bundle_emb.WORD.string_to_param.*", as OneTrainer and the webui put embeddings into a LoRA.
-std::vector<std::string> bundled_words(const SafetensorsFile& file) {
-  constexpr std::string_view prefix = "bundle_emb.";
-  std::set<std::string> words;
-  for (const auto& entry : file.entries()) {
-    if (!entry.name.starts_with(prefix)) continue;
-    std::string rest = entry.name.substr(prefix.size());
-    for (const char* end : {".clip_l", ".clip_g", ".string_to_param", ".emb_params"}) rest = rest.substr(0, rest.find(end));
-    words.insert(printable_name(rest));
-  }
-  return {words.begin(), words.end()};
-}
-
 // A part of a pipeline saved by itself has our own key names.
 bool is_model_part(const SafetensorsFile& file, const LoraTargets& targets) {
   for (const auto& [component, layers] : targets.components)
@@ -141,12 +105,6 @@ bool is_model_part(const SafetensorsFile& file, const LoraTargets& targets) {
 
 std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& targets) {
   const auto& entries = file.entries();
-  if (const auto words = bundled_words(file); !words.empty())
-    return fmt::format(
-        "a LoRA with the textual inversion {} bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it, and its "
-        "vectors, as clip_l and clip_g "
-        "of a file of their own, go to --embedding",
-        joined(words, ", "));
   for (const auto& sign : signs)
     for (const auto& entry : entries)
       if (sign.at_end ? entry.name.ends_with(sign.part) : contains(entry.name, sign.part)) return sign.meaning;
@@ -155,7 +113,6 @@ std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& target
     return "a textual-inversion embedding, not a LoRA; use --embedding";
   if (is_model_part(file, targets)) return "a whole model, not a LoRA; use -m";
   if (const auto family = guess_by_width(file, targets); !family.empty()) return family;
-  if (any(is_convolution)) return "a LoRA with convolution layers (LoCon): convolution LoRA is not supported yet";
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "lora/inspect.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -14,8 +15,23 @@ namespace negativa {
 namespace {
 
 void add_layer(LoraReport& report, const std::string& component, const std::string& name, const LoraModule& module) {
-  report.layers.push_back(
-      {component, name, module.rank(), module.down.size(1), module.up.size(0), module.alpha, delta_norm(module)});
+  const int64_t pixels = std::max<int64_t>(1, module.kernel * module.kernel);
+  report.layers.push_back({component, name, module.rank(), module.down.size(1) / pixels, module.up.size(0), module.alpha,
+                           delta_norm(module), module.kernel > 1 ? "LoCon" : "LoRA"});
+}
+
+void add_layer(LoraReport& report, const std::string& component, const LayerChange& change) {
+  const auto& target = change.target;
+  LoraReport::Layer layer{component,           target.name,  change.rank, target.in_features,
+                          target.out_features, change.alpha, 0,           change.name()};
+  if (change.pieces.empty()) {
+    layer.kind = "bias";
+    layer.norm = change.bias.norm().item<double>();
+  } else {
+    layer.norm = change.needs_weight() ? std::numeric_limits<double>::quiet_NaN()
+                                       : change.of_weight(at::zeros(target.weight_shape())).norm().item<double>();
+  }
+  report.layers.push_back(std::move(layer));
 }
 
 void compare_with(const LoraTargets& targets, const std::filesystem::path& path, LoraReport& report) {
@@ -37,6 +53,10 @@ void compare_with(const LoraTargets& targets, const std::filesystem::path& path,
   }
   for (const auto& [component, modules] : lora.modules)
     for (const auto& [name, module] : modules) add_layer(report, component, name, module);
+  for (const auto& [component, changes] : lora.changes)
+    for (const auto& [name, change] : changes) add_layer(report, component, *change);
+  report.superseded = lora.coverage.superseded;
+  for (const auto& embedding : lora.embeddings) report.words.push_back(embedding.word);
 }
 
 struct RawPieces {

@@ -13,7 +13,8 @@ struct LoraReport {
     std::string component, module;  // without a model: the file's own spelling
     int64_t rank = 0, in_features = 0, out_features = 0;
     double alpha = 0;
-    double norm = 0;  // Frobenius norm of alpha / rank * up * down
+    double norm = 0;            // Frobenius norm of the change of the weight; NaN where the change depends on the weight
+    std::string kind = "LoRA";  // "LoHa", "DoRA" …; a difference of a bias alone: "bias"
   };
 
   std::string name;  // of the file, without folders
@@ -23,9 +24,11 @@ struct LoraReport {
   std::string model;                  // whose layers; left to the caller
   std::map<std::string, Part> parts;  // component ("other": keys that name none) -> counts
   std::vector<std::string> unmatched, faults;
-  std::vector<std::string> off;  // layers of alpha 0: "unet mid_block.attentions.0.proj_in"
-  std::string guess;             // what the file seems to be when it does not fit
-  std::string remark;            // what is odd about it though it fits
+  std::vector<std::string> superseded;  // LoraCoverage::superseded
+  std::vector<std::string> words;       // textual inversions bundled in it
+  std::vector<std::string> off;         // layers of alpha 0: "unet mid_block.attentions.0.proj_in"
+  std::string guess;                    // what the file seems to be when it does not fit
+  std::string remark;                   // what is odd about it though it fits
   std::vector<Layer> layers;
   Metadata metadata;
   std::string trigger;         // the word to write in a prompt; empty: unknown

@@ -2,40 +2,84 @@
 
 #include <algorithm>
 
-#include "io/keys/kohya.h"
-
 namespace negativa {
 
 namespace {
 
-constexpr LoraSide sides[] = {LoraSide::down, LoraSide::up, LoraSide::alpha, LoraSide::magnitude};
+// Those that trainers spell in several ways, and each kind's own.
+std::vector<AdapterSuffix> all_suffixes() {
+  static const std::vector<std::string> own = [] {
+    std::vector<std::string> texts;
+    for (const auto* kind : adapter_kinds())
+      for (const auto& piece : kind->pieces) texts.push_back("." + piece);
+    return texts;
+  }();
+  auto suffixes = adapter_suffixes();
+  for (const auto& text : own)
+    if (std::none_of(suffixes.begin(), suffixes.end(), [&](const auto& known) { return known.text == text; }))
+      suffixes.push_back({text.c_str(), text.c_str() + 1});
+  return suffixes;
+}
 
-// "….lora_A.default.weight" -> "….lora_A.weight": peft's state dicts carry the adapter's name inside the key.
-std::string without_adapter_name(const std::string& key) {
-  for (const char* side : {".lora_A.", ".lora_B.", ".lora_magnitude_vector."}) {
-    const auto at = key.rfind(side);
-    if (at == std::string::npos) continue;
-    const auto name = at + std::string_view(side).size();
-    const auto weight = key.rfind(".weight");
-    if (weight != std::string::npos && weight > name && weight + 7 == key.size()) return key.substr(0, name) + "weight";
+// The place of all keys of one stem: where their shapes fit, else the first.
+size_t best_place(const std::vector<LayerPieces>& choices) {
+  for (size_t i = 0; i < choices.size(); ++i)
+    if (choices[i].kind() && choices[i].fault().empty()) return i;
+  return 0;
+}
+
+// One layer under one of its names.
+struct Stem {
+  std::vector<LayerPieces> choices;
+  LoraDialect dialect = LoraDialect::diffusers;
+  bool is_sgm = false;
+  int keys = 0;
+};
+
+using Stems = std::map<std::string, Stem>;
+
+void add_piece(LayerPieces& layer, const std::string& piece, const TensorEntry& entry) {
+  if (!layer.entries.emplace(piece, &entry).second) layer.again.push_back(&entry);
+}
+
+void add_key(Stems& stems, const std::vector<LoraPlace>& places, const TensorEntry& entry) {
+  const auto& first = places.front();
+  Stem& stem = stems[first.stem];
+  ++stem.keys;
+  stem.dialect = first.dialect;
+  stem.is_sgm = first.is_sgm;
+  if (stem.choices.empty())
+    for (const auto& place : places) stem.choices.push_back({place.component, place.target, {}, {}});
+  for (auto& choice : stem.choices) add_piece(choice, first.piece, entry);
+}
+
+bool share_a_piece(const LayerPieces& a, const LayerPieces& b) {
+  return std::any_of(a.entries.begin(), a.entries.end(), [&](const auto& piece) { return b.entries.contains(piece.first); });
+}
+
+struct Found {
+  LayerPieces pieces;
+  bool is_sgm;
+};
+
+// A layer that is named in several ways: its tensors may lie apart; what is there twice counts once, under diffusers' name.
+void join(std::vector<Found>& names, SortedKeys& sorted) {
+  std::stable_sort(names.begin(), names.end(), [](const Found& a, const Found& b) { return a.is_sgm < b.is_sgm; });
+  LayerPieces layer = std::move(names.front().pieces);
+  const bool has_diffusers = !names.front().is_sgm;
+  for (size_t i = 1; i < names.size(); ++i) {
+    if (names[i].is_sgm && has_diffusers && share_a_piece(layer, names[i].pieces)) {
+      sorted.superseded.push_back(layer.component + " " + layer.target->name);
+      continue;
+    }
+    for (const auto& [piece, entry] : names[i].pieces.entries) add_piece(layer, piece, *entry);
+    layer.again.insert(layer.again.end(), names[i].pieces.again.begin(), names[i].pieces.again.end());
   }
-  return key;
+  sorted.layers.push_back(std::move(layer));
 }
 
-// "lora_unet_….lora_down.weight" -> "lora_unet_….lora_A.weight", as some programs write it; any other key as it is.
-std::string with_pefts_suffix(const std::string& key) {
-  constexpr std::string_view down = ".lora_down.weight", up = ".lora_up.weight";
-  if (key.ends_with(down)) return key.substr(0, key.size() - down.size()) + ".lora_A.weight";
-  if (key.ends_with(up)) return key.substr(0, key.size() - up.size()) + ".lora_B.weight";
-  return key;
-}
-
-bool fits(const LoraPlace& place, const TensorEntry& entry) {
-  const Shape shape = matrix_shape(entry.shape);
-  if (place.side == LoraSide::down) return shape.size() == 2 && shape[1] == place.target->in_features;
-  if (place.side == LoraSide::up) return shape.size() == 2 && shape[0] == place.target->out_features;
-  return true;
-}
+// Tensors that no kind claims are no layer's, but for DoRA's magnitudes, which are never to be lost.
+bool is_claimed(const LayerPieces& layer) { return !layer.kind_names().empty() || layer.has("diff_b"); }
 
 }  // namespace
 
@@ -44,49 +88,104 @@ Shape matrix_shape(const Shape& shape) {
   return shape;
 }
 
-LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) {
-  const KohyaNames kohya(targets.layout);
-  for (const auto& [component, layers] : targets.components) {
-    for (const auto& layer : layers) {
-      for (const LoraSide side : sides) {
-        for (const auto& key : diffusers_lora_names(component, layer.name, side))
-          add(key, {component, &layer, side, LoraDialect::diffusers});
-        for (const auto& key : kohya.keys(component, layer.name, side))
-          for (const auto& spelling : {key, with_pefts_suffix(key)}) add(spelling, {component, &layer, side, LoraDialect::kohya});
-        for (const auto& key : peft_lora_names(component, layer.name, side))
-          add(key, {component, &layer, side, LoraDialect::peft});
-        if (component == "unet") continue;
-        // A PeftModel of a text encoder: the UNet's spellings, but for the encoder's modules, with and without their root.
-        const auto flat = layer.name.starts_with("text_model.") ? layer.name.substr(11) : layer.name;
-        for (const auto& name : {layer.name, flat})
-          for (const auto& key : lora_names(LoraDialect::peft, "unet", name, side, targets.layout))
-            if (!key.starts_with("unet.")) add(key, {component, &layer, side, LoraDialect::peft});
-      }
+LoraKeyIndex::LoraKeyIndex(const LoraTargets& targets) : suffixes_(all_suffixes()) {
+  const LayerNames names(targets.layout);
+  for (const auto& [component, layers] : targets.components)
+    for (const auto& layer : layers)
+      for (const auto& name : names.of(component, layer.name)) layers_[name.text].push_back({&component, &layer, name.is_sgm});
+}
+
+std::vector<LoraPlace> LoraKeyIndex::find(const std::string& given) const {
+  const std::string key = without_adapter_name(given);
+  std::vector<LoraPlace> places;
+  for (const auto& suffix : suffixes_) {
+    if (!key.ends_with(suffix.text)) continue;
+    const std::string stem = key.substr(0, key.size() - std::string_view(suffix.text).size());
+    for (const auto& prefix : adapter_prefixes()) {
+      if (!stem.starts_with(prefix.text)) continue;
+      const auto found = layers_.find(stem.substr(std::string_view(prefix.text).size()));
+      if (found == layers_.end()) continue;
+      for (const auto& [component, target, is_sgm] : found->second)
+        if (!prefix.component || *component == prefix.component)
+          places.push_back({*component, target, suffix.piece, stem, prefix.dialect, is_sgm});
     }
+    if (!places.empty()) return places;
   }
+  return places;
 }
 
-void LoraKeyIndex::add(const std::string& key, LoraPlace place) {
-  auto& known = places_[without_adapter_name(key)];
-  const bool again = std::any_of(known.begin(), known.end(), [&](const LoraPlace& other) {
-    return other.target == place.target && other.side == place.side;
-  });
-  if (!again) known.push_back(std::move(place));
+PieceShapes LayerPieces::shapes() const {
+  PieceShapes shapes;
+  for (const auto& [piece, entry] : entries) shapes.emplace(piece, entry->shape);
+  return shapes;
 }
 
-const LoraPlace* LoraKeyIndex::find(const TensorEntry& entry) const {
-  const auto found = places_.find(without_adapter_name(entry.name));
-  if (found == places_.end()) return nullptr;
-  const auto& places = found->second;
-  const auto fitting = std::find_if(places.begin(), places.end(), [&](const LoraPlace& place) { return fits(place, entry); });
-  return fitting == places.end() ? &places.front() : &*fitting;
+std::vector<std::string> LayerPieces::kind_names() const {
+  std::vector<std::string> names;
+  for (const auto* kind : adapter_kinds())
+    if (std::any_of(kind->marks.begin(), kind->marks.end(), [&](const auto& mark) { return entries.contains(mark); }))
+      names.push_back(kind->name);
+  return names;
+}
+
+const AdapterKind* LayerPieces::kind() const {
+  const auto names = kind_names();
+  if (names.size() > 1) return nullptr;
+  if (names.empty()) return has("diff_b") ? &difference_kind() : nullptr;
+  for (const auto* kind : adapter_kinds())
+    if (names.front() == kind->name) return kind;
+  return nullptr;
+}
+
+std::string LayerPieces::fault() const {
+  const auto names = kind_names();
+  if (names.size() > 1) return fmt::format("is both a {} and a {}", names[0], names[1]);
+  const auto* known = kind();
+  if (!known) return "has no tensors of a known kind";
+  const auto all = shapes();
+  if (auto text = known->fault(all, *target); !text.empty()) return text;
+  for (const char* number : {"alpha", "scalar"})
+    if (const auto found = all.find(number); found != all.end() && c10::multiply_integers(found->second) != 1)
+      return misshapen(number, found->second, "one number");
+  if (const auto found = all.find("diff_b"); found != all.end()) {
+    if (!target->has_bias) return "has a difference of its bias, but no bias";
+    if (found->second != Shape{target->out_features})
+      return misshapen("the bias's difference", found->second, to_string({target->out_features}));
+  }
+  return {};
+}
+
+SortedKeys sort_keys(const SafetensorsFile& file, const LoraKeyIndex& index) {
+  SortedKeys sorted;
+  Stems stems;
+  for (const auto& entry : file.entries()) {
+    const auto places = index.find(entry.name);
+    if (places.empty())
+      sorted.unfit.push_back(&entry);
+    else
+      add_key(stems, places, entry);
+  }
+  std::map<std::pair<std::string, std::string>, std::vector<Found>> layers;
+  for (auto& [name, stem] : stems) {
+    LayerPieces& layer = stem.choices[best_place(stem.choices)];
+    sorted.dialects[stem.dialect] += stem.keys;
+    layers[{layer.component, layer.target->name}].push_back({std::move(layer), stem.is_sgm});
+  }
+  for (auto& [name, names] : layers) join(names, sorted);
+  const auto claimed = std::stable_partition(sorted.layers.begin(), sorted.layers.end(), is_claimed);
+  for (auto layer = claimed; layer != sorted.layers.end(); ++layer)
+    for (const auto& [piece, entry] : layer->entries) sorted.unfit.push_back(entry);
+  sorted.layers.erase(claimed, sorted.layers.end());
+  for (const auto& layer : sorted.layers) sorted.matched[layer.component] += static_cast<int>(layer.entries.size());
+  return sorted;
 }
 
 int64_t count_unfit_keys(const SafetensorsFile& file, const LoraKeyIndex& index) {
-  return std::count_if(file.entries().begin(), file.entries().end(), [&](const TensorEntry& entry) {
-    const auto* place = index.find(entry);
-    return !place || !fits(*place, entry);
-  });
+  const auto sorted = sort_keys(file, index);
+  int64_t unfit = static_cast<int64_t>(sorted.unfit.size());
+  for (const auto& layer : sorted.layers)
+    if (!layer.fault().empty()) unfit += static_cast<int64_t>(layer.entries.size());
+  return unfit;
 }
 
 std::optional<LoraKeyParts> lora_key_parts(const std::string& key) {
@@ -113,29 +212,6 @@ std::optional<LoraKeyParts> lora_key_parts(const std::string& key) {
     if (plain.ends_with(suffix.text))
       return LoraKeyParts{plain.substr(0, plain.size() - std::string_view(suffix.text).size()), suffix.side, suffix.dialect};
   return {};
-}
-
-std::string component_of_key(const std::string& key) {
-  struct Prefix {
-    const char *text, *component;
-  };
-  static constexpr Prefix prefixes[] = {
-      {"unet.", "unet"},
-      {"lora_unet_", "unet"},
-      {"down_blocks.", "unet"},
-      {"mid_block.", "unet"},
-      {"up_blocks.", "unet"},
-      {"text_encoder.", "text_encoder"},
-      {"lora_te1_", "text_encoder"},
-      {"lora_te_", "text_encoder"},
-      {"text_encoder_2.", "text_encoder_2"},
-      {"lora_te2_", "text_encoder_2"},
-  };
-  const std::string_view peft = "base_model.model.";
-  const std::string_view name = key.starts_with(peft) ? std::string_view(key).substr(peft.size()) : std::string_view(key);
-  for (const auto& prefix : prefixes)
-    if (name.starts_with(prefix.text)) return prefix.component;
-  return "other";
 }
 
 }  // namespace negativa

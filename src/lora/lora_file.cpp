@@ -3,14 +3,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
+#include <set>
 
 #include "base/file_names.h"
 #include "base/names.h"
 #include "lora/adapter_config.h"
 #include "lora/guess.h"
 #include "lora/key_index.h"
-#include "nn/layers.h"
+#include "lora/read_layers.h"
 
 namespace negativa {
 
@@ -19,13 +19,6 @@ namespace {
 // What diffusers' save_lora_weights calls its file.
 constexpr const char* diffusers_weights = "pytorch_lora_weights.safetensors";
 constexpr const char* components[] = {names::unet, names::text_encoder, names::text_encoder_2};
-
-// The tensors of one layer, as found.
-struct Pieces {
-  const LoraTarget* target = nullptr;
-  const TensorEntry *down = nullptr, *up = nullptr, *alpha = nullptr;
-};
-using PiecesByName = std::map<std::string, std::map<std::string, Pieces>>;  // component -> module
 
 // "a, b, c and 12 more"
 std::string some_of(const std::vector<std::string>& names) {
@@ -40,92 +33,34 @@ std::filesystem::path config_beside(const std::filesystem::path& weights) {
   return weights.filename() == names::peft_weights && std::filesystem::exists(config) ? config : std::filesystem::path();
 }
 
+// The one safetensors file of a folder in which none has a name that libraries give.
+std::filesystem::path only_file(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.is_regular_file() && entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  check(files.size() == 1, ErrorKind::input, "[lora] {} has neither {} nor {}, and {} safetensors files; name the file itself",
+        folder.string(), names::peft_weights, diffusers_weights, files.empty() ? "no" : std::to_string(files.size()));
+  return files.front();
+}
+
 // DoRA's: kohya's dora_scale, diffusers' and peft's lora_magnitude_vector, with and without an adapter's name or ".weight", on
 // whatever layer.
 bool is_magnitude(const std::string& key) {
   return key.find("dora_scale") != std::string::npos || key.find("magnitude") != std::string::npos;
 }
 
-// Sorts the file's keys: pieces of layers, DoRA's magnitudes, and what fits nothing.
-PiecesByName sort_keys(const SafetensorsFile& file, const LoraTargets& targets, LoraFile& lora) {
-  const LoraKeyIndex index(targets);
-  PiecesByName pieces;
-  std::map<LoraDialect, int> dialects;
+// What the file's keys are, before its tensors are read.
+SortedKeys sort_into(LoraFile& lora, const SafetensorsFile& file, const LoraTargets& targets) {
+  auto sorted = sort_keys(file, LoraKeyIndex(targets));
   auto& coverage = lora.coverage;
-  for (const auto& entry : file.entries()) {
-    const auto* place = index.find(entry);
-    if (is_magnitude(entry.name) || !place) {
-      (is_magnitude(entry.name) ? coverage.magnitudes : coverage.unmatched).push_back(entry.name);
-      continue;
-    }
-    ++coverage.matched[place->component];
-    ++dialects[place->dialect];
-    auto& layer = pieces[place->component][place->target->name];
-    layer.target = place->target;
-    auto& slot = place->side == LoraSide::down ? layer.down : place->side == LoraSide::up ? layer.up : layer.alpha;
-    if (slot)
-      coverage.faults.push_back(
-          {place->component, fmt::format("{} is in the file twice: {}, {}", place->target->name, slot->name, entry.name)});
-    slot = &entry;
-  }
-  const auto most =
-      std::max_element(dialects.begin(), dialects.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most != dialects.end()) lora.dialect = most->first;
-  return pieces;
-}
-
-// Why the matrices cannot be those of that layer; empty: they can.
-std::string shape_fault(const Pieces& pieces) {
-  const auto& target = *pieces.target;
-  if (!pieces.up) return fmt::format("{} has a down matrix but no up matrix", target.name);
-  if (!pieces.down) return fmt::format("{} has an up matrix but no down matrix", target.name);
-  const Shape down = matrix_shape(pieces.down->shape), up = matrix_shape(pieces.up->shape);
-  for (const auto* entry : {pieces.down, pieces.up})
-    if (!at::isFloatingType(entry->dtype))
-      return fmt::format("{} holds {} elements, expected floating-point ones", target.name, dtype_name(entry->dtype));
-  if (down.size() != 2 || down[1] != target.in_features || down[0] < 1)
-    return fmt::format("{}: down is {}, expected [rank, {}]", target.name, to_string(pieces.down->shape), target.in_features);
-  if (up.size() != 2 || up[0] != target.out_features)
-    return fmt::format("{}: up is {}, expected {}", target.name, to_string(pieces.up->shape),
-                       to_string({target.out_features, down[0]}));
-  if (up[1] != down[0]) return fmt::format("{}: down has rank {}, up has rank {}", target.name, down[0], up[1]);
-  if (pieces.alpha && c10::multiply_integers(pieces.alpha->shape) != 1)
-    return fmt::format("{}: alpha is {}, expected one number", target.name, to_string(pieces.alpha->shape));
-  return {};
-}
-
-Tensor load_matrix(const SafetensorsFile& file, const TensorEntry& entry) {
-  const auto shape = matrix_shape(entry.shape);
-  return file.load(entry, at::kFloat).reshape(shape).contiguous();
-}
-
-// alpha of the file, else of peft's config, else the rank.
-double alpha_of(const SafetensorsFile& file, const Pieces& pieces, const AdapterConfig* config, int64_t rank) {
-  if (pieces.alpha) return file.load(*pieces.alpha, at::kDouble).item<double>();
-  return config ? config->alpha(pieces.target->name, rank) : static_cast<double>(rank);
-}
-
-void load_modules(const SafetensorsFile& file, const PiecesByName& pieces, const AdapterConfigs& configs, LoraFile& lora) {
-  for (const auto& [component, layers] : pieces) {
-    for (const auto& [name, found] : layers) {
-      std::string fault = shape_fault(found);
-      LoraModule module;
-      if (fault.empty()) {
-        module = {load_matrix(file, *found.down), load_matrix(file, *found.up), 0, found.down->dtype, found.target->is_read};
-        if (found.up->dtype != found.down->dtype) module.stored = at::kFloat;
-        module.alpha = alpha_of(file, found, configs.of(component), module.rank());
-        const bool finite = at::isfinite(module.down).all().item<bool>() && at::isfinite(module.up).all().item<bool>() &&
-                            std::isfinite(module.alpha);
-        if (!finite) fault = fmt::format("{} holds NaN or infinity", name);
-      }
-      if (!fault.empty())
-        lora.coverage.faults.push_back({component, std::move(fault)});
-      else if (module.alpha == 0)
-        lora.coverage.off.push_back({component, name, module.rank()});
-      else
-        lora.modules[component].emplace(name, std::move(module));
-    }
-  }
+  for (const auto* entry : sorted.unfit)
+    if (!is_bundled(entry->name)) (is_magnitude(entry->name) ? coverage.magnitudes : coverage.unmatched).push_back(entry->name);
+  coverage.matched = sorted.matched;
+  coverage.superseded = sorted.superseded;
+  const auto most = std::max_element(sorted.dialects.begin(), sorted.dialects.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most != sorted.dialects.end()) lora.dialect = most->first;
+  return sorted;
 }
 
 LoraFile survey_file(const std::filesystem::path& path, const LoraTargets& targets) {
@@ -133,11 +68,12 @@ LoraFile survey_file(const std::filesystem::path& path, const LoraTargets& targe
   lora.path = path;
   const auto file = SafetensorsFile::open(lora.path);
   lora.metadata = file->metadata();
-  const auto pieces = sort_keys(*file, targets, lora);
+  const auto sorted = sort_into(lora, *file, targets);
+  lora.embeddings = bundled_embeddings(*file, lora.coverage);
   const auto adapter = lora.metadata.find("lora_adapter_metadata");
   const AdapterConfigs configs(adapter == lora.metadata.end() ? "" : adapter->second, config_beside(lora.path),
                                lora.path.filename().string());
-  load_modules(*file, pieces, configs, lora);
+  load_layers(*file, sorted.layers, configs, lora);
   const auto& coverage = lora.coverage;
   if (!coverage.unmatched.empty() || !coverage.faults.empty() || !coverage.magnitudes.empty())
     lora.coverage.guess = guess_purpose(*file, targets);
@@ -147,9 +83,10 @@ LoraFile survey_file(const std::filesystem::path& path, const LoraTargets& targe
 
 // Makes a part the next piece of a LoRA that lies in several files; the first one's metadata counts.
 void append(LoraFile& whole, LoraFile part) {
-  if (whole.modules.empty()) whole.metadata = std::move(part.metadata);
+  if (whole.modules.empty() && whole.changes.empty()) whole.metadata = std::move(part.metadata);
   whole.dialect = part.dialect;
   whole.modules.merge(part.modules);
+  whole.changes.merge(part.changes);
   auto& all = whole.coverage;
   all.matched.merge(part.coverage.matched);
   all.unmatched.insert(all.unmatched.end(), part.coverage.unmatched.begin(), part.coverage.unmatched.end());
@@ -169,15 +106,16 @@ void check_usable(const LoraFile& lora, bool allow_unmatched) {
   const auto& coverage = lora.coverage;
   const auto name = lora.path.filename().string();
   check(coverage.magnitudes.empty(), ErrorKind::input,
-        "[lora] {} is a DoRA ({}), expected a plain LoRA: dropping its magnitudes would change what it does; train or export it "
-        "without DoRA",
-        name, some_of(coverage.magnitudes));
+        "[lora] {} is a DoRA of which {} magnitudes belong to no layer of this model ({}): dropping them would change what it "
+        "does; "
+        "use a file made for this model",
+        name, coverage.magnitudes.size(), some_of(coverage.magnitudes));
   if (!coverage.faults.empty()) {
     std::vector<std::string> texts;
     for (const auto& fault : coverage.faults) texts.push_back(fault.text);
     fail(ErrorKind::shape, "[lora] {}: {} layers do not fit this model ({}){}", name, texts.size(), some_of(texts), seems(lora));
   }
-  const bool any = !lora.modules.empty() || !coverage.off.empty();
+  const bool any = !lora.modules.empty() || !lora.changes.empty() || !coverage.off.empty();
   check(any || !coverage.unmatched.empty(), ErrorKind::input,
         "[lora] {} holds no tensors, expected those of a LoRA; is the download complete?", name);
   check(any, ErrorKind::missing_key, "[lora] {}: got {} keys, none of which fits a layer of this model ({}){}", name,
@@ -207,14 +145,21 @@ LoraDialect dialect_from_name(const std::string& name) {
   fail(ErrorKind::input, "[--format] got \"{}\", expected diffusers, kohya or peft", name);
 }
 
-void LoraTargets::add(const std::string& component, const nn::Walk& walk, const std::string& unread) {
-  auto& layers = components[component];
-  for (const auto& [name, linear] : walk.linears)
-    layers.push_back({name, linear->in_features, linear->out_features, unread.empty() || !name.starts_with(unread)});
-  if (component != "unet") return;
-  std::vector<std::string> keys;
-  for (const auto& slot : walk.slots) keys.push_back(slot.name);
-  layout = unet_layout(std::move(keys));
+void for_each_layer(const LoraFile& lora,
+                    const std::function<void(const std::string& component, const std::string& name)>& call) {
+  std::map<std::string, std::set<std::string>> layers;
+  for (const auto& [component, modules] : lora.modules)
+    for (const auto& [name, module] : modules) layers[component].insert(name);
+  for (const auto& [component, changes] : lora.changes)
+    for (const auto& [name, change] : changes) layers[component].insert(name);
+  for (const auto& [component, names] : layers)
+    for (const auto& name : names) call(component, name);
+}
+
+int count_layers(const LoraFile& lora) {
+  int count = 0;
+  for_each_layer(lora, [&](const std::string&, const std::string&) { ++count; });
+  return count;
 }
 
 std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::path& given) {
@@ -228,9 +173,7 @@ std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::pat
         several.push_back(path / component / names::peft_weights);
     for (const char* pickle : {"adapter_model.bin", "pytorch_lora_weights.bin"})
       if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};  // so that opening says what it is
-    check(!several.empty(), ErrorKind::input, "[lora] {} has neither {} nor {}; name the safetensors file itself", path.string(),
-          names::peft_weights, diffusers_weights);
-    return several;
+    return several.empty() ? std::vector{only_file(path)} : several;
   }
   return {path};
 }

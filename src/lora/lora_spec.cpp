@@ -1,12 +1,17 @@
 #include "lora/lora_spec.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file_names.h"
+#include "base/json.h"
 
 namespace negativa {
 
@@ -40,12 +45,35 @@ std::pair<std::string, std::string> split_last(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+// "unet=0.8,text=0.2" with the parts in any order; absent: it does not begin so.
+std::optional<PartWeights> weights_of_parts(const std::string& text, const std::string& where) {
+  if (!text.starts_with("unet=") && !text.starts_with("text=")) return {};
+  PartWeights weights;
+  std::set<std::string> named;
+  std::stringstream parts(text + ",");  // so that one that ends with a comma has an empty part
+  for (std::string part; std::getline(parts, part, ',');) {
+    const auto equals = part.find('=');
+    const std::string name = part.substr(0, equals);
+    const auto value = equals == std::string::npos ? std::nullopt : number(part.substr(equals + 1));
+    check((name == "unet" || name == "text") && value, ErrorKind::input,
+          "[{}] got weight \"{}\", expected a number, or unet=NUMBER,text=NUMBER", where, text);
+    check(named.insert(name).second, ErrorKind::input, "[{}] got weight \"{}\", which names {} twice", where, text, name);
+    (name == "unet" ? weights.unet : weights.text) = *value;
+  }
+  return weights;
+}
+
+std::optional<PartWeights> weight_of(const std::string& text, const std::string& where) {
+  if (const auto weight = number(text)) return PartWeights(*weight);
+  return weights_of_parts(text, where);
+}
+
 LoraSpec parse(const std::string& text, const std::string& where) {
   const auto [before, last] = split_last(text);
-  if (before == text) return {text, 1, LoraBranch::both};
-  if (const auto weight = number(last)) return {before, *weight, LoraBranch::both};
+  if (before == text) return {text, {}, LoraBranch::both};
+  if (const auto weight = weight_of(last, where)) return {before, *weight, LoraBranch::both};
   const auto [path, middle] = split_last(before);
-  const auto weight = number(middle);
+  const auto weight = weight_of(middle, where);
   if (const auto branch = branch_from_name(last)) {
     check(weight.has_value(), ErrorKind::input, "[{}] got \"{}\", expected FILE:WEIGHT:BRANCH; write {}:1:{}", where, text,
           before, last);
@@ -54,7 +82,7 @@ LoraSpec parse(const std::string& text, const std::string& where) {
   check(!weight, ErrorKind::input, "[{}] got branch \"{}\", expected both, negative or positive", where, last);
   check(!is_there(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last,
         before);
-  return {text, 1, LoraBranch::both};
+  return {text, {}, LoraBranch::both};
 }
 
 }  // namespace
@@ -71,13 +99,29 @@ std::string branch_name(LoraBranch branch) {
   return "positive";
 }
 
+PartWeights PartWeights::times(double factor) const {
+  PartWeights scaled;
+  scaled.unet = factor * unet;
+  scaled.text = factor * text;
+  return scaled;
+}
+
+std::string PartWeights::text_of() const {
+  return unet == text ? fmt::format("{}", unet) : fmt::format("unet={},text={}", unet, text);
+}
+
+Json json_of(const PartWeights& weight) {
+  if (weight.unet == weight.text) return weight.unet;
+  return {{"unet", weight.unet}, {"text", weight.text}};
+}
+
 LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {
-  if (const auto whole = stored_path(text); is_there(whole)) return {whole, 1, LoraBranch::both};
+  if (const auto whole = stored_path(text); is_there(whole)) return {whole, {}, LoraBranch::both};
   LoraSpec spec = parse(text, where);
   spec.path = stored_path(spec.path);
   check(!spec.path.empty(), ErrorKind::input, "[{}] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", where, text);
-  check(std::isfinite(spec.weight), ErrorKind::input, "[{}] got weight {} for {}, expected a finite number", where, spec.weight,
-        spec.path.string());
+  check(std::isfinite(spec.weight.unet) && std::isfinite(spec.weight.text), ErrorKind::input,
+        "[{}] got weight {} for {}, expected a finite number", where, spec.weight.text_of(), spec.path.string());
   return spec;
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/names.h"
+#include "io/keys/kohya.h"
 #include "lora/adapter_fields.h"
 #include "lora/kohya_hashes.h"
 
@@ -15,7 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Modules = std::map<std::string, LoraModule>;
-using Components = std::map<std::string, Modules>;
 using Tensors = std::map<std::string, Tensor>;
 
 constexpr const char* adapter_metadata = "lora_adapter_metadata";
@@ -37,17 +37,26 @@ void check_module(const std::string& name, const LoraModule& module) {
 bool is_folder_name(const fs::path& out) { return out.extension() != ".safetensors"; }
 bool is_device(const fs::path& out) { return fs::exists(out) && !fs::is_regular_file(out) && !fs::is_directory(out); }
 
+// What is written: products of all dialects, a DoRA's magnitudes of outputs beside them, and what only kohya's has keys for.
+struct Written {
+  LoraModules modules;
+  std::map<std::string, std::map<std::string, Tensor>> magnitudes;  // [out], of layers in `modules`
+  LayerChanges changes;
+};
+
 // alpha / rank multiplied into `up`, for a file that cannot say alpha. In fp32 then: fp16 could not hold the product.
 LoraModule folded(const LoraModule& module) {
   if (module.scale() == 1) return module;
   const Tensor up =
       module.up.to(at::kDouble).mul(module.scale()).to(module.up.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-  return {module.down, up, static_cast<double>(module.rank())};
+  LoraModule result{module.down, up, static_cast<double>(module.rank())};
+  result.kernel = module.kernel;
+  return result;
 }
 
 // kohya stores alpha like the weights; fp32 where that format cannot hold it.
-Tensor alpha_tensor(const LoraModule& module, DType dtype) {
-  const Tensor alpha = at::scalar_tensor(module.alpha, at::kDouble);
+Tensor alpha_tensor(double value, DType dtype) {
+  const Tensor alpha = at::scalar_tensor(value, at::kDouble);
   const Tensor small = alpha.to(dtype);
   return at::equal(small.to(at::kDouble), alpha) ? small : alpha.to(at::kFloat);
 }
@@ -58,47 +67,103 @@ void add_tensor(Tensors& tensors, const std::string& key, const Tensor& tensor) 
 
 DType stored_dtype(const LoraModule& module, const Tensor& tensor) { return module.stored.value_or(tensor.scalar_type()); }
 
-Tensors tensors_of(const Components& components, const LoraWrite& how) {
-  Tensors tensors;
-  for (const auto& [component, modules] : components)
-    for (const auto& [name, module] : modules) {
-      const auto key = [&, &component = component, &name = name](LoraSide side) {
-        return lora_names(how.dialect, component, name, side, how.layout).front();
-      };
-      add_tensor(tensors, key(LoraSide::down), module.down.to(stored_dtype(module, module.down)));
-      add_tensor(tensors, key(LoraSide::up), module.up.to(stored_dtype(module, module.up)));
-      if (how.dialect == LoraDialect::kohya)
-        add_tensor(tensors, key(LoraSide::alpha), alpha_tensor(module, stored_dtype(module, module.down)));
+Tensor in_layer_shape(const LoraModule& module, const Tensor& matrix, bool is_down) {
+  const int64_t k = module.kernel;
+  if (k == 0) return matrix;
+  return is_down ? matrix.reshape({module.rank(), -1, k, k}) : matrix.reshape({-1, module.rank(), 1, 1});
+}
+
+using NameOf = std::function<std::string(const std::string& component, const std::string& layer, LoraSide side)>;
+
+// Of one component.
+void add_products(Tensors& tensors, const Written& written, const std::string& component, const NameOf& name_of) {
+  const auto magnitudes = written.magnitudes.find(component);
+  for (const auto& [layer, module] : written.modules.at(component)) {
+    for (const bool is_down : {true, false}) {
+      const Tensor& matrix = is_down ? module.down : module.up;
+      add_tensor(tensors, name_of(component, layer, is_down ? LoraSide::down : LoraSide::up),
+                 in_layer_shape(module, matrix, is_down).to(stored_dtype(module, matrix)));
     }
+    if (magnitudes == written.magnitudes.end() || !magnitudes->second.contains(layer)) continue;
+    const Tensor& values = magnitudes->second.at(layer);
+    add_tensor(tensors, name_of(component, layer, LoraSide::magnitude),
+               (module.kernel > 0 ? values.view({1, -1, 1, 1}) : values).to(stored_dtype(module, values)));
+  }
+}
+
+// LyCORIS' names of what a kind's tensors are called in kohya's dialect.
+std::string suffix_of(const LayerChange& change, const std::string& piece) {
+  if (change.kind == &lora_kind()) return "." + piece + ".weight";
+  if (change.kind == &difference_kind() && change.target.kind == LoraTarget::Kind::norm) return ".w_norm";
+  return "." + piece;
+}
+
+Tensor dora_scale(const LayerChange& change) {
+  Shape shape(change.target.weight_shape().size(), 1);
+  shape[change.magnitude->per_input ? 1 : 0] = -1;
+  return change.magnitude->values.view(shape);
+}
+
+void add_change(Tensors& tensors, const std::string& stem, const LayerChange& change) {
+  const auto dtype = [&](const Tensor& tensor) { return change.stored.value_or(tensor.scalar_type()); };
+  for (const auto& [piece, tensor] : change.pieces)
+    add_tensor(tensors, stem + suffix_of(change, piece), tensor.to(piece == "on_input" ? at::kLong : dtype(tensor)));
+  if (change.bias.defined())
+    add_tensor(tensors, stem + (change.target.kind == LoraTarget::Kind::norm ? ".b_norm" : ".diff_b"),
+               change.bias.to(dtype(change.bias)));
+  if (change.magnitude) add_tensor(tensors, stem + ".dora_scale", dora_scale(change).to(dtype(change.magnitude->values)));
+  const DType number = change.stored.value_or(at::kFloat);
+  if (change.rank > 0) {
+    add_tensor(tensors, stem + ".alpha", alpha_tensor(change.scale * static_cast<double>(change.rank), number));
+    return;
+  }
+  if (change.alpha != 0) add_tensor(tensors, stem + ".alpha", alpha_tensor(change.alpha, number));
+  if (change.scale != 1) add_tensor(tensors, stem + ".scalar", alpha_tensor(change.scale, number));
+}
+
+Tensors tensors_of(const Written& written, const LoraWrite& how) {
+  Tensors tensors;
+  const auto name_of = [&](const std::string& component, const std::string& layer, LoraSide side) {
+    return lora_names(how.dialect, component, layer, side, how.layout).front();
+  };
+  for (const auto& [component, modules] : written.modules) {
+    add_products(tensors, written, component, name_of);
+    if (how.dialect != LoraDialect::kohya) continue;
+    for (const auto& [layer, module] : modules)
+      add_tensor(tensors, name_of(component, layer, LoraSide::alpha),
+                 alpha_tensor(module.alpha, stored_dtype(module, module.down)));
+  }
+  if (written.changes.empty()) return tensors;
+  const KohyaNames names(how.layout);
+  for (const auto& [component, changes] : written.changes)
+    for (const auto& [layer, change] : changes) add_change(tensors, names.modules(component, layer).front(), *change);
   return tensors;
 }
 
-Tensors tensors_of_peft_model(const std::string& component, const Modules& modules) {
+Tensors tensors_of_peft_model(const std::string& component, const Written& written) {
   Tensors tensors;
-  for (const auto& [name, module] : modules) {
-    add_tensor(tensors, peft_model_lora_name(component, name, LoraSide::down), module.down.to(stored_dtype(module, module.down)));
-    add_tensor(tensors, peft_model_lora_name(component, name, LoraSide::up), module.up.to(stored_dtype(module, module.up)));
-  }
+  add_products(tensors, written, component, peft_model_lora_name);
   return tensors;
 }
 
 // One number, or kohya's word for several.
 template <class Number>
-std::string one_or_dynamic(const Components& components, Number number) {
+std::string one_or_dynamic(const LoraModules& components, Number number) {
   std::set<std::string> texts;
   for (const auto& [component, modules] : components)
     for (const auto& [name, module] : modules) texts.insert(number(module));
   return texts.size() == 1 ? *texts.begin() : "Dynamic";
 }
 
-Metadata metadata_of(const Components& components, const Tensors& tensors, Metadata metadata) {
+Metadata metadata_of(const Written& written, const Tensors& tensors, Metadata metadata) {
+  const auto& components = written.modules;
   metadata.erase(adapter_metadata);
   metadata["format"] = "pt";
   // The webui takes a file with metadata but without these for one of Stable Diffusion 1.
   for (const auto& [key, value] :
        Metadata{{"ss_v2", "False"},
                 {"ss_base_model_version", "sdxl_base_v1-0"},
-                {"ss_network_module", "networks.lora"},
+                {"ss_network_module", written.changes.empty() ? "networks.lora" : "lycoris.kohya"},
                 {"ss_network_args", "{}"},
                 {"ss_network_dim",
                  one_or_dynamic(components, [](const LoraModule& module) { return fmt::format("{}", module.rank()); })},
@@ -112,23 +177,31 @@ Metadata metadata_of(const Components& components, const Tensors& tensors, Metad
   return metadata;
 }
 
-void write_file(const fs::path& out, const Components& components, const LoraWrite& how) {
-  const auto tensors = tensors_of(components, how);
-  auto metadata = metadata_of(components, tensors, how.metadata);
-  const bool alpha_is_rank =
-      std::all_of(components.begin(), components.end(), [](const auto& named) { return alphas_are_ranks(named.second); });
-  if (how.dialect == LoraDialect::diffusers && !alpha_is_rank) metadata[adapter_metadata] = adapter_metadata_text(components);
+std::set<std::string> doras_of(const Written& written) {
+  std::set<std::string> components;
+  for (const auto& [component, magnitudes] : written.magnitudes) components.insert(component);
+  return components;
+}
+
+void write_file(const fs::path& out, const Written& written, const LoraWrite& how) {
+  const auto tensors = tensors_of(written, how);
+  auto metadata = metadata_of(written, tensors, how.metadata);
+  const bool alpha_is_rank = std::all_of(written.modules.begin(), written.modules.end(),
+                                         [](const auto& named) { return alphas_are_ranks(named.second); });
+  if (how.dialect == LoraDialect::diffusers && !alpha_is_rank)
+    metadata[adapter_metadata] = adapter_metadata_text(written.modules, doras_of(written));
   write_safetensors(out, tensors, metadata);
 }
 
-void write_peft_files(const fs::path& folder, const std::string& component, const Modules& modules, const LoraWrite& how) {
-  write_atomically(folder / names::peft_config, adapter_config_text(modules));
-  const auto tensors = tensors_of_peft_model(component, modules);
-  write_safetensors(folder / names::peft_weights, tensors, metadata_of({{component, modules}}, tensors, how.metadata));
+void write_peft_files(const fs::path& folder, const std::string& component, const Written& written, const LoraWrite& how) {
+  const auto& modules = written.modules.at(component);
+  write_atomically(folder / names::peft_config, adapter_config_text(modules, written.magnitudes.contains(component)));
+  const auto tensors = tensors_of_peft_model(component, written);
+  write_safetensors(folder / names::peft_weights, tensors, metadata_of({{{component, modules}}, {}, {}}, tensors, how.metadata));
 }
 
 // An adapter of the folder that would stay beside the new ones would be read as a part of them.
-void check_none_stays(const fs::path& out, const Components& components) {
+void check_none_stays(const fs::path& out, const LoraModules& components) {
   for (const char* folder : {"", names::unet, names::text_encoder, names::text_encoder_2}) {
     const bool is_replaced = components.size() == 1 ? !*folder : components.contains(folder);
     check(is_replaced || !fs::exists(out / folder / names::peft_weights), ErrorKind::input,
@@ -137,14 +210,56 @@ void check_none_stays(const fs::path& out, const Components& components) {
   }
 }
 
-void write_peft_folder(const fs::path& out, const Components& components, const LoraWrite& how) {
-  check_none_stays(out, components);
+void write_peft_folder(const fs::path& out, const Written& written, const LoraWrite& how) {
+  check_none_stays(out, written.modules);
   write_folder_atomically(out, [&](const fs::path& folder) {
-    for (const auto& [component, modules] : components) {
-      if (components.size() > 1) make_folder(folder / component);
-      write_peft_files(components.size() > 1 ? folder / component : folder, component, modules, how);
+    for (const auto& [component, modules] : written.modules) {
+      if (written.modules.size() > 1) make_folder(folder / component);
+      write_peft_files(written.modules.size() > 1 ? folder / component : folder, component, written, how);
     }
   });
+}
+
+// A DoRA as the libraries know it: the product and a vector of outputs.
+LoraModule product_of(const LayerChange& change) {
+  const Tensor up = change.pieces.at("lora_up").flatten(1);
+  const Tensor down = change.pieces.at("lora_down").flatten(1);
+  LoraModule module;
+  module.up = up;
+  module.down = down.reshape({up.size(1), -1});
+  module.alpha = change.scale * static_cast<double>(change.rank);
+  module.stored = change.stored;
+  module.kernel = change.target.kind == LoraTarget::Kind::convolution ? change.target.kernel : 0;
+  return module;
+}
+
+void check_holds(const LayerChange& change, LoraDialect dialect) {
+  const bool is_theirs = change.kind == &lora_kind() && change.magnitude && !change.magnitude->per_input &&
+                         !change.pieces.contains("lora_mid") && !change.bias.defined();
+  const std::string what = change.pieces.empty() ? "a difference of a bias" : fmt::format("a {}", change.name());
+  check(is_theirs, ErrorKind::input, "[lora] {} has {}{}, which {}'s format cannot hold; use --format kohya", change.target.name,
+        what, change.magnitude && change.magnitude->per_input ? " of inputs" : "", dialect_name(dialect));
+}
+
+// What the dialect has keys for, which for others than kohya's is less. Throws ErrorKind::input with the layer's name.
+Written written_as(LoraDialect dialect, const LoraFile& lora) {
+  Written written{lora.modules, {}, {}};
+  if (dialect == LoraDialect::kohya) {
+    written.changes = lora.changes;
+    return written;
+  }
+  for (const auto& [component, changes] : lora.changes) {
+    const auto plain = lora.modules.find(component);
+    for (const auto& [layer, change] : changes) {
+      check_holds(*change, dialect);
+      check(plain == lora.modules.end() || plain->second.empty(), ErrorKind::input,
+            "[lora] {} is a DoRA and {} a plain LoRA, which {}'s format cannot hold side by side in {}; use --format kohya",
+            layer, plain->second.begin()->first, dialect_name(dialect), component);
+      written.modules[component].emplace(layer, product_of(*change));
+      written.magnitudes[component].emplace(layer, change->magnitude->values);
+    }
+  }
+  return written;
 }
 
 }  // namespace
@@ -161,20 +276,20 @@ void check_lora_name(const fs::path& out, LoraDialect dialect) {
 }
 
 void write_lora(const fs::path& out, const LoraFile& lora, const LoraWrite& how) {
-  check(!lora.modules.empty(), ErrorKind::input, "[lora] got no modules, expected at least one; there is nothing to write");
-  for (const auto& [component, modules] : lora.modules) {
+  check(!lora.modules.empty() || !lora.changes.empty(), ErrorKind::input,
+        "[lora] got no modules, expected at least one; there is nothing to write");
+  Written written = written_as(how.dialect, lora);
+  for (const auto& [component, modules] : written.modules) {
     check(!modules.empty(), ErrorKind::input, "[lora] got no modules of {}, expected at least one or no such component",
           component);
     for (const auto& [name, module] : modules) check_module(name, module);
   }
   check_lora_name(out, how.dialect);
-  const bool folder = is_folder_name(out) && !is_device(out);
-  if (how.dialect != LoraDialect::peft) return write_file(out, lora.modules, how);
-  if (folder) return write_peft_folder(out, lora.modules, how);
-  Components components;
-  for (const auto& [component, modules] : lora.modules)
-    for (const auto& [name, module] : modules) components[component].emplace(name, folded(module));
-  write_file(out, components, how);
+  if (how.dialect != LoraDialect::peft) return write_file(out, written, how);
+  if (is_folder_name(out) && !is_device(out)) return write_peft_folder(out, written, how);
+  for (auto& [component, modules] : written.modules)
+    for (auto& [name, module] : modules) module = folded(module);
+  write_file(out, written, how);
 }
 
 }  // namespace negativa

@@ -13,7 +13,7 @@ namespace {
 // What one LoRA adds to a layer.
 struct Part {
   size_t lora;  // its position in the list
-  const LoraModule* module;
+  std::shared_ptr<const LoraModule> module;
   double weight;
 
   double scale() const { return weight * module->scale(); }
@@ -33,8 +33,10 @@ Factors stacked(const std::vector<Part>& parts) {
   return {at::cat(ups, 1), at::cat(downs, 0)};
 }
 
-LoraModule as_module(const Tensor& up, const Tensor& down) {
-  return {down.to(at::kFloat).contiguous(), up.to(at::kFloat).contiguous(), static_cast<double>(down.size(0))};
+LoraModule as_module(const Tensor& up, const Tensor& down, int64_t kernel) {
+  LoraModule module{down.to(at::kFloat).contiguous(), up.to(at::kFloat).contiguous(), static_cast<double>(down.size(0))};
+  module.kernel = kernel;
+  return module;
 }
 
 // up down = Q_up core Q_down^T with orthonormal Q: the small core has the singular values of the product.
@@ -51,13 +53,13 @@ Reduced reduce(const Factors& sum) {
 double frobenius(const Tensor& tensor) { return tensor.norm().item<double>(); }
 
 // Each singular value's root goes to either side, so that both factors stay in the range of a half-precision file.
-LoraModule truncate(const Factors& sum, int64_t rank, MergedLayer& layer) {
+LoraModule truncate(const Factors& sum, int64_t rank, int64_t kernel, MergedLayer& layer) {
   const auto reduced = reduce(sum);
   const auto [u, s, vh] = at::linalg_svd(reduced.core, false);
   const int64_t kept = std::min(rank, s.size(0));
   const Tensor root = s.narrow(0, 0, kept).sqrt();
   const LoraModule module = as_module(at::mm(reduced.q_up, u.narrow(1, 0, kept) * root),
-                                      at::mm(root.unsqueeze(1) * vh.narrow(0, 0, kept), reduced.q_down.t()));
+                                      at::mm(root.unsqueeze(1) * vh.narrow(0, 0, kept), reduced.q_down.t()), kernel);
   const Tensor written =
       at::mm(at::mm(reduced.q_up.t(), module.up.to(at::kDouble)), at::mm(module.down.to(at::kDouble), reduced.q_down));
   const double whole = frobenius(s);
@@ -84,6 +86,14 @@ void compare_parts(const std::vector<Part>& parts, MergedLayer& layer) {
   layer.norm = std::sqrt(std::max(layer.parts_energy + together, 0.0));  // rounding can leave -1e-20
 }
 
+// Whether one of them does more to the layer than a LoRA.
+bool has_change(const std::vector<WeightedLora>& loras, const std::string& component, const std::string& name) {
+  return std::any_of(loras.begin(), loras.end(), [&](const auto& lora) {
+    const auto changes = lora.file->changes.find(component);
+    return changes != lora.file->changes.end() && changes->second.contains(name);
+  });
+}
+
 int64_t largest_rank(const std::vector<Part>& parts) {
   int64_t rank = 0;
   for (const auto& part : parts) rank = std::max(rank, part.module->rank());
@@ -92,15 +102,77 @@ int64_t largest_rank(const std::vector<Part>& parts) {
 
 using PartsByName = std::map<std::string, std::map<std::string, std::vector<Part>>>;
 
+// A change as a product of the rank it has: singular values below 1e-6 of the greatest are fp32's rounding.
+std::shared_ptr<const LoraModule> as_product(const LayerChange& change) {
+  const Tensor matrix = change.of_weight(at::zeros(change.target.weight_shape(), at::kDouble)).flatten(1);
+  const auto [u, s, vh] = at::linalg_svd(matrix, false);
+  const int64_t rank = std::max<int64_t>(1, at::sum(s > 1e-6 * s[0]).item<int64_t>());
+  const Tensor root = s.narrow(0, 0, rank).sqrt();
+  return std::make_shared<const LoraModule>(
+      as_module(u.narrow(1, 0, rank) * root, root.unsqueeze(1) * vh.narrow(0, 0, rank),
+                change.target.kind == LoraTarget::Kind::convolution ? change.target.kernel : 0));
+}
+
+void check_mergeable(const WeightedLora& lora, const LayerChange& change) {
+  check(
+      !change.needs_weight(), ErrorKind::input,
+      "[lora merge] {}: {} is a {}, which changes each model in another way, so that no sum of files is its like; try lora bake",
+      lora.file->path.filename().string(), change.target.name, change.name());
+}
+
+// Norms and biases have no product: their differences add up.
+bool is_vector(const LayerChange& change) { return change.pieces.empty() || change.target.kind == LoraTarget::Kind::norm; }
+
 PartsByName parts_of(const std::vector<WeightedLora>& loras) {
   PartsByName parts;
   for (size_t i = 0; i < loras.size(); ++i) {
-    if (loras[i].weight == 0) continue;
-    for (const auto& [component, modules] : loras[i].file->modules)
-      for (const auto& [name, module] : modules) parts[component][name].push_back({i, &module, loras[i].weight});
+    for (const auto& [component, modules] : loras[i].file->modules) {
+      const double weight = loras[i].weight.of(component);
+      for (const auto& [name, module] : modules)
+        if (weight != 0) parts[component][name].push_back({i, {loras[i].file, &module}, weight});
+    }
+    for (const auto& [component, changes] : loras[i].file->changes) {
+      const double weight = loras[i].weight.of(component);
+      for (const auto& [name, change] : changes) {
+        if (weight == 0) continue;
+        check_mergeable(loras[i], *change);
+        if (!is_vector(*change)) parts[component][name].push_back({i, as_product(*change), weight});
+      }
+    }
   }
   return parts;
 }
+
+void add_scaled(Tensor& sum, const Tensor& part, double weight) {
+  if (part.defined()) sum = sum.defined() ? sum + part * weight : part * weight;
+}
+
+// The differences of norms and biases, weighted and summed.
+LayerChanges summed_vectors(const std::vector<WeightedLora>& loras) {
+  std::map<std::string, std::map<std::string, std::shared_ptr<LayerChange>>> sums;
+  for (const auto& [file, weight] : loras)
+    for (const auto& [component, changes] : file->changes)
+      for (const auto& [name, change] : changes) {
+        const bool has_vector = change->bias.defined() || is_vector(*change);
+        if (weight.of(component) == 0 || !has_vector) continue;
+        auto& sum = sums[component][name];
+        if (!sum) {
+          sum = std::make_shared<LayerChange>();
+          sum->kind = &difference_kind();
+          sum->target = change->target;
+        }
+        add_scaled(sum->bias, change->bias, weight.of(component));
+        if (is_vector(*change) && !change->pieces.empty())
+          add_scaled(sum->pieces["diff"], change->of_weight(at::zeros(change->target.weight_shape())), weight.of(component));
+      }
+  LayerChanges result;
+  for (auto& [component, changes] : sums)
+    for (auto& [name, change] : changes) result[component].emplace(name, std::move(change));
+  return result;
+}
+
+// With concat: the rank beyond which a product of factors is no smaller than the matrix.
+int64_t greatest_rank(const Factors& sum) { return std::max<int64_t>(64, std::min(sum.up.size(0), sum.down.size(1)) / 4); }
 
 }  // namespace
 
@@ -112,7 +184,10 @@ double delta_inner(const LoraModule& a, const LoraModule& b) {
 
 double delta_distance(const LoraModule& a, const LoraModule& b) {
   if (a.scale() == b.scale() && a.rank() == b.rank() && at::equal(a.down, b.down) && at::equal(a.up, b.up)) return 0;
-  const Factors difference = stacked({{0, &a, 1}, {1, &b, -1}});
+  const auto borrowed = [](const LoraModule& module) {
+    return std::shared_ptr<const LoraModule>(std::shared_ptr<void>(), &module);
+  };
+  const Factors difference = stacked({{0, borrowed(a), 1}, {1, borrowed(b), -1}});
   const double norm_b = delta_norm(b), distance = frobenius(reduce(difference).core);
   return norm_b > 0 ? distance / norm_b : distance;
 }
@@ -120,6 +195,7 @@ double delta_distance(const LoraModule& a, const LoraModule& b) {
 MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank,
                        const CancelToken& cancel) {
   MergedLora merged;
+  merged.changes = summed_vectors(loras);
   for (const auto& [component, layers] : parts_of(loras)) {
     for (const auto& [name, parts] : layers) {
       cancel.throw_if_cancelled();
@@ -129,13 +205,17 @@ MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod metho
       compare_parts(parts, layer);
       const Factors sum = stacked(parts);
       layer.full_rank = sum.down.size(0);
-      auto module =
-          method == MergeMethod::concat ? as_module(sum.up, sum.down) : truncate(sum, rank.value_or(largest_rank(parts)), layer);
+      const int64_t kernel = parts.front().module->kernel;
+      const bool all_small = layer.full_rank <= greatest_rank(sum) || !has_change(loras, component, name);
+      auto module = method == MergeMethod::concat && all_small
+                        ? as_module(sum.up, sum.down, kernel)
+                        : truncate(sum, method == MergeMethod::svd ? rank.value_or(largest_rank(parts)) : greatest_rank(sum),
+                                   kernel, layer);
       layer.rank = module.rank();
       merged.modules[component].emplace(name, std::move(module));
     }
   }
-  check(!merged.modules.empty(), ErrorKind::input,
+  check(!merged.modules.empty() || !merged.changes.empty(), ErrorKind::input,
         "[lora merge] every weight is 0 or every layer switched off (alpha 0), expected at least one other; there is nothing to "
         "merge");
   return merged;

@@ -3,12 +3,13 @@
 // rank (svd).
 #include "base/cancel.h"
 #include "lora/lora_file.h"
+#include "lora/lora_spec.h"
 
 namespace negativa {
 
 struct WeightedLora {
   std::shared_ptr<const LoraFile> file;
-  double weight = 1;
+  PartWeights weight;
 };
 
 enum class MergeMethod {
@@ -35,12 +36,16 @@ struct MergedLayer {
 };
 
 struct MergedLora {
-  std::map<std::string, std::map<std::string, LoraModule>> modules;  // alpha = rank everywhere
-  std::vector<MergedLayer> layers;                                   // in the order of modules
+  LoraModules modules;              // alpha = rank everywhere
+  LayerChanges changes;             // sums of norms' and biases' differences
+  std::vector<MergedLayer> layers;  // in the order of modules
 };
 
-// A LoRA of weight 0 is left out. rank: for svd; absent: the largest rank that a LoRA has in the layer. Computed in fp64, result
-// in fp32. Throws ErrorKind::input when nothing is left to merge, ErrorKind::cancelled.
+// A LoRA of weight 0 is left out. rank: for svd; absent: the largest rank that a LoRA has in the layer. A LoHa, a LoKr and a full
+// difference are taken as the product of the rank they have, cut with concat too at a quarter of the layer's smaller side (least
+// 64), beyond which a product is no smaller than the matrix; `error` says what that leaves out. Computed in fp64, result in fp32.
+// Throws ErrorKind::input when nothing is left to merge, and for kinds whose change is another for another weight (DoRA, (IA)3,
+// GLoRA, OFT, BOFT: those can be baked); ErrorKind::cancelled.
 MergedLora merge_loras(const std::vector<WeightedLora>& loras, MergeMethod method, std::optional<int64_t> rank = {},
                        const CancelToken& cancel = {});
 

@@ -11,6 +11,10 @@ std::vector<std::string> lines_of_skipped(const LoraFile& lora, const std::strin
   std::vector<std::string> lines;
   for (const auto& key : lora.coverage.unmatched)
     lines.push_back(fmt::format("{}: {} fits no layer and is skipped", name, printable_name(key)));
+  if (const auto& twice = lora.coverage.superseded; !twice.empty())
+    lines.push_back(fmt::format("{}: {} {} in it under SGM's name and under diffusers', of which diffusers' counts: {}{}", name,
+                                twice.size(), twice.size() == 1 ? "layer is" : "layers are", twice.front(),
+                                twice.size() == 1 ? "" : fmt::format(" and {} more", twice.size() - 1)));
   if (!lora.coverage.remark.empty()) lines.push_back(fmt::format("{} {}", name, lora.coverage.remark));
   return lines;
 }

@@ -15,8 +15,11 @@ LoraTargets lora_targets(const ModelFiles& files) {
     CLIPTextModel encoder(text_config(files, part));
     // Pictures read the last layer but one of either encoder, and the pooled vector of the second, which has passed all its
     // layers.
-    const std::string last = fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1);
-    targets.add(part, nn::walk(encoder), encoder.text_projection ? "" : last);
+    std::vector<std::string> unread;
+    if (!encoder.text_projection)
+      unread = {fmt::format("text_model.encoder.layers.{}.", encoder.config.num_hidden_layers - 1),
+                "text_model.final_layer_norm"};
+    targets.add(part, nn::walk(encoder), unread);
   }
   return targets;
 }

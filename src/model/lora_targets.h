@@ -5,7 +5,8 @@
 
 namespace negativa {
 
-// The linear layers of base UNet and text encoders, for reading LoRA files and for training them; needs no weights.
+// The linear layers, convolutions and norms of base UNet and text encoders, for reading LoRA files and for training them; needs
+// no weights.
 LoraTargets lora_targets(const ModelFiles& files);
 
 }  // namespace negativa

@@ -1,8 +1,14 @@
 #include "nn/adapters.h"
 
+#include "nn/changed_layer.h"
+
 namespace negativa::nn {
 
-void Adapters::add(const std::string& layer, AdapterTerm term) { layers_[layer].push_back(std::move(term)); }
+void Adapters::add(const std::string& layer, AdapterTerm term) {
+  const bool is_convolution = term.down.defined() && term.down.dim() == 4;
+  if (!changed_ && (term.change || is_convolution)) changed_ = std::make_shared<ChangedLayers>();
+  layers_[layer].push_back(std::move(term));
+}
 
 const std::vector<AdapterTerm>& Adapters::at(const std::string& layer) const {
   static const std::vector<AdapterTerm> nothing;
@@ -13,9 +19,10 @@ const std::vector<AdapterTerm>& Adapters::at(const std::string& layer) const {
 
 Adapters Adapters::rows(const std::vector<int>& indices) const {
   Adapters chosen;
+  chosen.changed_ = changed_;
   for (const auto& [layer, terms] : layers_) {
     for (const auto& term : terms) {
-      AdapterTerm kept{term.down, term.up, {}};
+      AdapterTerm kept{term.down, term.up, {}, term.change};
       if (term.row_scale.size() == 1)
         kept.row_scale = term.row_scale;
       else
@@ -23,6 +30,14 @@ Adapters Adapters::rows(const std::vector<int>& indices) const {
       chosen.add(layer, std::move(kept));
     }
   }
+  return chosen;
+}
+
+Adapters Adapters::of(const std::vector<std::string>& layers) const {
+  Adapters chosen;
+  chosen.changed_ = changed_;
+  for (const auto& layer : layers)
+    if (const auto found = layers_.find(layer); found != layers_.end()) chosen.layers_.insert(*found);
   return chosen;
 }
 

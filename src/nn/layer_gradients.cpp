@@ -9,6 +9,13 @@ namespace {
 
 Tensor rows_of(const Tensor& x) { return x.reshape({-1, x.size(-1)}); }
 
+void check_trainable(const std::string& layer, const AdapterTerm& term) {
+  check(!term.change, ErrorKind::input, "[{}] got an adapter that is no product, expected a LoRA where gradients are wanted",
+        layer);
+  check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted", layer,
+        term.row_scale.size());
+}
+
 // One trained or frozen low-rank term of a layer, with what its gradients need.
 struct Term {
   Tensor down, up;  // in the compute dtype
@@ -27,8 +34,7 @@ LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<
   LinearResult result{layer.forward(x, Adapters::none(), residual), {}, false};
   Tensor rows = result.y.view({-1, result.y.size(-1)});
   for (const auto& term : terms) {
-    check(term.row_scale.size() == 1, ErrorKind::shape, "[{}] got {} row scales, expected one where gradients are wanted",
-          layer.name, term.row_scale.size());
+    check_trainable(layer.name, term);
     Term mine{term.down.to(x.options()), term.up.to(x.options()), term.row_scale.front(), {}};
     const Tensor inner = at::mm(rows_of(x), mine.down.t());
     rows.addmm_(inner, mine.up.t(), 1, mine.scale);
@@ -116,8 +122,10 @@ Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& input
   });
 }
 
-Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& residual) {
-  const Tensor y = without_graph([&] { return layer.forward(x, residual); });
+namespace {
+
+Tensor frozen_conv2d(const Conv2d& layer, const Tensor& x, const Tensor& residual) {
+  const Tensor y = without_graph([&] { return layer.plain(x, residual); });
   return with_backward(y, {x, residual}, [&layer, x_shape = shape_of(x)](const Tensor& gradient, const Needed& needed) {
     std::vector<Tensor> gradients(2);
     if (needed(1)) gradients[1] = gradient;
@@ -132,7 +140,22 @@ Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& 
   });
 }
 
-Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, bool silu) {
+}  // namespace
+
+Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
+  Tensor y = frozen_conv2d(layer, x, residual);
+  const std::array<int64_t, 2> stride{layer.stride, layer.stride}, padding{layer.padding, layer.padding};
+  for (const auto& term : terms) {
+    check_trainable(layer.name, term);
+    const Tensor inner = at::conv2d(x, term.down.to(x.options()), {}, stride, padding);
+    y = y + at::conv2d(inner, term.up.to(x.options())) * term.row_scale.front();
+  }
+  return y;
+}
+
+Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, const Adapters& adapters, bool silu) {
+  check(adapters.at(layer.name).empty(), ErrorKind::input,
+        "[{}] got an adapter of a norm, expected none where gradients are wanted", layer.name);
   const Tensor y = without_graph([&] { return silu ? layer.forward_silu(x) : layer.forward(x); });
   return with_backward(y, {x}, [&layer, silu, x = x.detach()](const Tensor& gradient, const Needed&) -> std::vector<Tensor> {
     const Tensor weight = cast_weight(layer.weight, {}, x), bias = cast_weight(layer.bias, {}, x);

@@ -15,10 +15,10 @@ Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vec
 using Body = std::function<Tensor(const std::vector<Tensor>&)>;
 Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters,
                            const Tensor& residual);
-// Keeps nothing but sizes.
-Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const Tensor& residual);
-// Keep x alone; what the activation needs is computed again.
-Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, bool silu);
+// Keeps nothing but sizes of a plain layer, x and down x where an adapter is trained.
+Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual);
+// Keep x alone; what the activation needs is computed again. Adapters of norms are not trained.
+Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, const Adapters& adapters, bool silu);
 Tensor geglu_with_gradient(const Tensor& x);
 
 }  // namespace negativa::nn

@@ -1,9 +1,9 @@
 #include "nn/layers.h"
 
-#include <algorithm>
-#include <functional>
+#include <array>
 
 #include "nn/cast_weight.h"
+#include "nn/changed_layer.h"
 #include "nn/gradient.h"
 #include "nn/layer_gradients.h"
 
@@ -13,43 +13,51 @@ namespace {
 
 Tensor as(const Tensor& stored, const Tensor& x) { return cast_weight(stored, {}, x); }
 
-Tensor low_rank(const Tensor& x, const AdapterTerm& term) { return at::linear(at::linear(x, as(term.down, x)), as(term.up, x)); }
+Tensor low_rank(const Linear&, const Tensor& x, const AdapterTerm& term) {
+  return at::linear(at::linear(x, as(term.down, x)), as(term.up, x));
+}
+
+Tensor low_rank(const Conv2d& layer, const Tensor& x, const AdapterTerm& term) {
+  const std::array<int64_t, 2> stride{layer.stride, layer.stride}, padding{layer.padding, layer.padding};
+  return at::conv2d(at::conv2d(x, as(term.down, x), {}, stride, padding), as(term.up, x));
+}
 
 // Adds one term to y, in place. Rows of scale 0 are not touched, so an inactive row keeps its very bytes.
-void add_term(Tensor& y, const Tensor& x, const AdapterTerm& term) {
+template <class Layer>
+void add_term(Tensor& y, const Layer& layer, const Tensor& x, const AdapterTerm& term) {
   const auto& scale = term.row_scale;
-  const bool uniform = std::adjacent_find(scale.begin(), scale.end(), std::not_equal_to<>()) == scale.end();
-  if (uniform) {
-    if (scale.front() != 0) y.add_(low_rank(x, term), scale.front());
+  if (is_uniform(scale)) {
+    if (scale.front() != 0) y.add_(low_rank(layer, x, term), scale.front());
     return;
   }
-  check(static_cast<int64_t>(scale.size()) == x.size(0), ErrorKind::shape, "[adapters] got {} row scales, expected {} batch rows",
-        scale.size(), x.size(0));
+  check_rows(scale, x);
   for (size_t row = 0; row < scale.size(); ++row)
-    if (scale[row] != 0) y.select(0, row).add_(low_rank(x.select(0, row), term), scale[row]);
+    if (scale[row] != 0) y.select(0, row).add_(low_rank(layer, x.select(0, row), term), scale[row]);
 }
 
 }  // namespace
 
+Tensor Linear::plain(const Tensor& x, const Tensor& residual) const {
+  const Tensor shift = has_bias ? as(bias, x) : Tensor();
+  if (cpu::usable(x) && packed.defined()) return cpu::packed_linear(x, packed, out_features, {shift, residual});
+  if (cpu::usable(x)) return cpu::linear(x, cast_weight(weight, weight_scale, x), {shift, residual});
+  const Tensor y = at::linear(x, cast_weight(weight, weight_scale, x), shift);
+  return residual.defined() ? y + residual : y;
+}
+
 Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
   const auto& terms = adapters.at(name);
   if (wants_gradient(x, residual, terms)) return linear_with_gradient(*this, x, terms, residual);
-  const Tensor shift = has_bias ? as(bias, x) : Tensor();
-  Tensor y;
-  if (cpu::usable(x) && packed.defined()) {
-    y = cpu::packed_linear(x, packed, out_features, {shift, residual});
-  } else if (cpu::usable(x)) {
-    y = cpu::linear(x, cast_weight(weight, weight_scale, x), {shift, residual});
-  } else {
-    y = at::linear(x, cast_weight(weight, weight_scale, x), shift);
-    if (residual.defined()) y = y + residual;
-  }
-  for (const auto& term : terms) add_term(y, x, term);
+  if (terms.empty()) return plain(x, residual);
+  Tensor y = with_changes<Linear>(*this, x, adapters, Products::apart, [&](const Linear& layer, const Rows& rows) {
+    return layer.plain(rows.of(x), rows.of(residual));
+  });
+  for (const auto& term : terms)
+    if (!term.change) add_term(y, *this, x, term);
   return y;
 }
 
-Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
-  if (wants_gradient(x, residual)) return conv2d_with_gradient(*this, x, residual);
+Tensor Conv2d::plain(const Tensor& x, const Tensor& residual) const {
   if (cpu::usable(x) && cpu::small_conv(x, weight, shape())) {
     if (packed.defined()) return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape());
     return cpu::conv2d(x, cast_weight(weight, weight_scale, x), {as(bias, x), residual}, shape());
@@ -58,21 +66,49 @@ Tensor Conv2d::forward(const Tensor& x, const Tensor& residual) const {
   return residual.defined() ? y + residual : y;
 }
 
-Tensor GroupNorm::forward(const Tensor& x) const {
-  if (wants_gradient(x)) return group_norm_with_gradient(*this, x, false);
-  if (cpu::usable(x)) return cpu::group_norm(x, as(weight, x), as(bias, x), {groups, eps, false});
-  return at::group_norm(x, groups, as(weight, x), as(bias, x), eps);
+// A small layer's products cost more than the layer itself where they are computed apart, and its changed weight is soon made.
+Tensor Conv2d::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
+  const auto& terms = adapters.at(name);
+  if (wants_gradient(x, residual, terms)) return conv2d_with_gradient(*this, x, terms, residual);
+  if (terms.empty()) return plain(x, residual);
+  const Products products = packed.defined() ? Products::in_weight : Products::apart;
+  Tensor y = with_changes<Conv2d>(*this, x, adapters, products, [&](const Conv2d& layer, const Rows& rows) {
+    return layer.plain(rows.of(x), rows.of(residual));
+  });
+  for (const auto& term : terms)
+    if (!term.change && products == Products::apart) add_term(y, *this, x, term);
+  return y;
 }
 
-Tensor GroupNorm::forward_silu(const Tensor& x) const {
-  if (wants_gradient(x)) return group_norm_with_gradient(*this, x, true);
-  if (cpu::usable(x)) return cpu::group_norm(x, as(weight, x), as(bias, x), {groups, eps, true});
-  return at::silu(forward(x));
+namespace {
+
+Tensor run(const GroupNorm& norm, const Tensor& x, bool silu) {
+  if (cpu::usable(x)) return cpu::group_norm(x, as(norm.weight, x), as(norm.bias, x), {norm.groups, norm.eps, silu});
+  const Tensor y = at::group_norm(x, norm.groups, as(norm.weight, x), as(norm.bias, x), norm.eps);
+  return silu ? at::silu(y) : y;
 }
 
-Tensor LayerNorm::forward(const Tensor& x) const {
-  if (cpu::usable(x)) return cpu::layer_norm(x, as(weight, x), as(bias, x), eps);
-  return at::layer_norm(x, {width}, as(weight, x), as(bias, x), eps);
+Tensor run(const GroupNorm& norm, const Tensor& x, const Adapters& adapters, bool silu) {
+  if (wants_gradient(x)) return group_norm_with_gradient(norm, x, adapters, silu);
+  if (adapters.at(norm.name).empty()) return run(norm, x, silu);
+  return with_changes<GroupNorm>(norm, x, adapters, Products::apart,
+                                 [&](const GroupNorm& mine, const Rows& rows) { return run(mine, rows.of(x), silu); });
+}
+
+Tensor run(const LayerNorm& norm, const Tensor& x) {
+  if (cpu::usable(x)) return cpu::layer_norm(x, as(norm.weight, x), as(norm.bias, x), norm.eps);
+  return at::layer_norm(x, {norm.width}, as(norm.weight, x), as(norm.bias, x), norm.eps);
+}
+
+}  // namespace
+
+Tensor GroupNorm::forward(const Tensor& x, const Adapters& adapters) const { return run(*this, x, adapters, false); }
+Tensor GroupNorm::forward_silu(const Tensor& x, const Adapters& adapters) const { return run(*this, x, adapters, true); }
+
+Tensor LayerNorm::forward(const Tensor& x, const Adapters& adapters) const {
+  if (adapters.at(name).empty()) return run(*this, x);
+  return with_changes<LayerNorm>(*this, x, adapters, Products::apart,
+                                 [&](const LayerNorm& mine, const Rows& rows) { return run(mine, rows.of(x)); });
 }
 
 Tensor Embedding::forward(const Tensor& ids, DType compute) const { return at::embedding(weight, ids).to(compute); }

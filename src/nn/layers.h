@@ -21,6 +21,7 @@ struct Linear {
   // x [..., in] -> [..., out], plus `residual` of that shape if given; the first axis of x is the batch row of the adapters'
   // scales.
   Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none(), const Tensor& residual = {}) const;
+  Tensor plain(const Tensor& x, const Tensor& residual = {}) const;  // without adapters and gradients
 
   static void visit(auto& self, auto& v) {
     v.param("weight", self.weight, {self.out_features, self.in_features}, &self.weight_scale);
@@ -34,13 +35,15 @@ struct Conv2d {
   Tensor weight_scale;  // [out], with int8 weights only
   Tensor bias;          // [out]
   Tensor packed;        // weight once more, as cpu::packed_conv2d reads it; undefined: none
+  std::string name;     // as Linear's
 
   Conv2d() = default;
   Conv2d(int64_t in, int64_t out, int64_t kernel = 3, int64_t stride = 1, int64_t padding = 1)
       : in_channels(in), out_channels(out), kernel(kernel), stride(stride), padding(padding) {}
   cpu::ConvShape shape() const { return {kernel, stride, padding, out_channels}; }
   // x [B,in,H,W] -> [B,out,H',W'], plus `residual` of that shape if given
-  Tensor forward(const Tensor& x, const Tensor& residual = {}) const;
+  Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none(), const Tensor& residual = {}) const;
+  Tensor plain(const Tensor& x, const Tensor& residual = {}) const;  // without adapters and gradients
 
   static void visit(auto& self, auto& v) {
     v.param("weight", self.weight, {self.out_channels, self.in_channels, self.kernel, self.kernel}, &self.weight_scale);
@@ -52,11 +55,12 @@ struct GroupNorm {
   int64_t groups = 32, channels = 0;
   double eps = 1e-5;
   Tensor weight, bias;  // [channels]
+  std::string name;     // as Linear's
 
   GroupNorm() = default;
   GroupNorm(int64_t groups, int64_t channels, double eps) : groups(groups), channels(channels), eps(eps) {}
-  Tensor forward(const Tensor& x) const;       // [B,C,H,W]
-  Tensor forward_silu(const Tensor& x) const;  // SiLU of it
+  Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none()) const;       // [B,C,H,W]
+  Tensor forward_silu(const Tensor& x, const Adapters& adapters = Adapters::none()) const;  // SiLU of it
 
   static void visit(auto& self, auto& v) {
     v.param("weight", self.weight, {self.channels});
@@ -68,10 +72,11 @@ struct LayerNorm {
   int64_t width = 0;
   double eps = 1e-5;
   Tensor weight, bias;  // [width]
+  std::string name;     // as Linear's
 
   LayerNorm() = default;
   explicit LayerNorm(int64_t width, double eps = 1e-5) : width(width), eps(eps) {}
-  Tensor forward(const Tensor& x) const;  // [..., width]
+  Tensor forward(const Tensor& x, const Adapters& adapters = Adapters::none()) const;  // [..., width]
 
   static void visit(auto& self, auto& v) {
     v.param("weight", self.weight, {self.width});

@@ -79,7 +79,13 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
     if (tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
     *slot.tensor = std::move(tensor);
   }
-  for (const auto& [name, linear] : module.linears) linear->name = name;
+  const auto tell_names = [](const auto& layers) {
+    for (const auto& [name, layer] : layers) layer->name = name;
+  };
+  tell_names(module.linears);
+  tell_names(module.convolutions);
+  tell_names(module.group_norms);
+  tell_names(module.layer_norms);
   if (options.pack_small) pack_small(module, options.cancel);
 }
 
@@ -90,7 +96,7 @@ void pack_small(const Walk& module, const CancelToken* cancel) {
   };
   for (const auto& [name, linear] : module.linears)
     if (fits(linear->weight)) linear->packed = cpu::pack_linear(linear->weight);
-  for (Conv2d* conv : module.convolutions)
+  for (const auto& [name, conv] : module.convolutions)
     if (fits(conv->weight)) conv->packed = cpu::pack_conv(conv->weight, conv->shape());
 }
 

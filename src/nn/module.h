@@ -9,6 +9,8 @@
 namespace negativa::nn {
 
 struct Conv2d;
+struct GroupNorm;
+struct LayerNorm;
 struct Linear;
 
 // One tensor of a module: where it lives, its full key and the shape its config asks for.
@@ -19,11 +21,13 @@ struct Slot {
   Tensor* scale = nullptr;  // of a weight that can be stored as int8: where its scale per output channel goes
 };
 
-// Walks a module and collects its slots and its linear layers with their full names.
+// Walks a module and collects its slots and its layers with their full names.
 struct Walk {
   std::vector<Slot> slots;
   std::vector<std::pair<std::string, Linear*>> linears;
-  std::vector<Conv2d*> convolutions;
+  std::vector<std::pair<std::string, Conv2d*>> convolutions;
+  std::vector<std::pair<std::string, GroupNorm*>> group_norms;
+  std::vector<std::pair<std::string, LayerNorm*>> layer_norms;
   std::string prefix;
 
   void param(const std::string& name, Tensor& tensor, Shape shape, Tensor* scale = nullptr) {
@@ -49,8 +53,11 @@ struct Walk {
  private:
   template <class Child>
   void visit_child(Child& child) {
-    if constexpr (std::is_same_v<Child, Linear>) linears.emplace_back(prefix.substr(0, prefix.size() - 1), &child);
-    if constexpr (std::is_same_v<Child, Conv2d>) convolutions.push_back(&child);
+    const auto keep = [&](auto& layers) { layers.emplace_back(prefix.substr(0, prefix.size() - 1), &child); };
+    if constexpr (std::is_same_v<Child, Linear>) keep(linears);
+    if constexpr (std::is_same_v<Child, Conv2d>) keep(convolutions);
+    if constexpr (std::is_same_v<Child, GroupNorm>) keep(group_norms);
+    if constexpr (std::is_same_v<Child, LayerNorm>) keep(layer_norms);
     Child::visit(child, *this);
   }
 };

@@ -12,13 +12,13 @@ ResnetBlock::ResnetBlock(const Shape& shape)
 }
 
 Tensor ResnetBlock::forward(const Tensor& x, const Tensor& temb_silu, const Adapters& adapters) const {
-  Tensor h = conv1.forward(norm1.forward_silu(x));
+  Tensor h = conv1.forward(norm1.forward_silu(x, adapters), adapters);
   if (time_emb_proj) h = h + time_emb_proj->forward(temb_silu, adapters).unsqueeze(-1).unsqueeze(-1);
-  return conv2.forward(norm2.forward_silu(h), conv_shortcut ? conv_shortcut->forward(x) : x);
+  return conv2.forward(norm2.forward_silu(h, adapters), adapters, conv_shortcut ? conv_shortcut->forward(x, adapters) : x);
 }
 
-Tensor Upsample::forward(const Tensor& x, int64_t height, int64_t width) const {
-  return conv.forward(at::upsample_nearest2d(x, at::IntArrayRef({height, width})));
+Tensor Upsample::forward(const Tensor& x, int64_t height, int64_t width, const Adapters& adapters) const {
+  return conv.forward(at::upsample_nearest2d(x, at::IntArrayRef({height, width})), adapters);
 }
 
 }  // namespace negativa::nn

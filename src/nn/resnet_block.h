@@ -37,7 +37,7 @@ struct ResnetBlock {
 // Convolution after nearest-neighbour upsampling to (height, width).
 struct Upsample {
   Conv2d conv;
-  Tensor forward(const Tensor& x, int64_t height, int64_t width) const;
+  Tensor forward(const Tensor& x, int64_t height, int64_t width, const Adapters& adapters = Adapters::none()) const;
   static void visit(auto& self, auto& v) { v("conv", self.conv); }
 };
 

@@ -10,7 +10,7 @@ KeyValue Attention::key_value(const Tensor& context, const Adapters& adapters) c
 
 Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const {
   const auto attend = [this, &norm, &adapters](const std::vector<Tensor>& in) {
-    const Tensor normed = norm.forward(in[0]);
+    const Tensor normed = norm.forward(in[0], adapters);
     const auto [key, value] = key_value(normed, adapters);
     return attention(to_q.forward(normed, adapters), key, value, heads);
   };
@@ -19,14 +19,14 @@ Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const Adapters
 
 Tensor Attention::forward(const Tensor& x, const LayerNorm& norm, const KeyValue& kv, const Adapters& adapters) const {
   const auto attend = [this, &norm, &adapters](const std::vector<Tensor>& in) {
-    return attention(to_q.forward(norm.forward(in[0]), adapters), in[1], in[2], heads);
+    return attention(to_q.forward(norm.forward(in[0], adapters), adapters), in[1], in[2], heads);
   };
   return checkpointed_linear(to_out, {x, kv.key, kv.value}, attend, adapters, x);
 }
 
 Tensor FeedForward::forward(const Tensor& x, const LayerNorm& norm, const Adapters& adapters) const {
   const auto hidden = [this, &norm, &adapters](const std::vector<Tensor>& in) {
-    return geglu(proj.forward(norm.forward(in[0]), adapters));
+    return geglu(proj.forward(norm.forward(in[0], adapters), adapters));
   };
   return checkpointed_linear(out, {x}, hidden, adapters, x);
 }
@@ -46,7 +46,7 @@ Transformer2D::Transformer2D(const Shape& shape)
 
 Tensor Transformer2D::forward(const Tensor& x, const KeyValue* context, const Adapters& adapters) const {
   const auto b = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
-  const Tensor normed = norm.forward(x).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor normed = norm.forward(x, adapters).contiguous(at::MemoryFormat::ChannelsLast);
   Tensor tokens = normed.permute({0, 2, 3, 1}).view({b, h * w, c});  // no copy: channels_last
   tokens = proj_in.forward(tokens, adapters);
   for (const auto& block : transformer_blocks) tokens = block.forward(tokens, *context++, adapters);

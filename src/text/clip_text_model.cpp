@@ -103,7 +103,7 @@ TextOutput CLIPTextModel::forward(const Tensor& ids, const TextForward& request)
     output.penultimate = x;
     x = layer.forward(x, how);
   }
-  output.last = text_model.final_layer_norm.forward(x);
+  output.last = text_model.final_layer_norm.forward(x, adapters);
   if (text_projection) {
     const auto rows = at::arange(ids.size(0), ids.options());
     output.pooled = text_projection->forward(output.last.index({rows, end_positions(ids, config, request.eos_id)}), adapters);

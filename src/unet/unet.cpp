@@ -24,9 +24,7 @@ Tensor TimestepEmbedding::forward(const Tensor& x, const Adapters& adapters) con
 }
 
 Tensor TimestepEmbedding::forward_shared(const Tensor& x, int64_t batch, const Adapters& adapters) const {
-  Adapters mine;
-  for (const auto* layer : {&linear_1, &linear_2})
-    for (const auto& term : adapters.at(layer->name)) mine.add(layer->name, term);
+  const Adapters mine = adapters.of({linear_1.name, linear_2.name});
   if (mine.empty()) return forward(x, Adapters::none());
   std::vector<Tensor> rows;  // each by itself: a row that no adapter acts on keeps its bytes
   for (int row = 0; row < batch; ++row) rows.push_back(forward(x, mine.rows({row})));
@@ -138,7 +136,7 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
     return attention.forward(x, mine, adapters);
   };
 
-  Tensor x = conv_in.forward(sample.contiguous(at::MemoryFormat::ChannelsLast));
+  Tensor x = conv_in.forward(sample.contiguous(at::MemoryFormat::ChannelsLast), adapters);
   std::vector<Tensor> skips{x};
   for (const auto& down : down_blocks) {
     for (size_t j = 0; j < down.resnets.size(); ++j) {
@@ -146,7 +144,7 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
       if (!down.attentions.empty()) x = attend(down.attentions[j], x);
       skips.push_back(x);
     }
-    for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x));
+    for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x, adapters));
   }
 
   x = mid_block.resnets[0].forward(x, temb, adapters);
@@ -159,9 +157,9 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
       skips.pop_back();
       if (!up.attentions.empty()) x = attend(up.attentions[j], x);
     }
-    for (const auto& upsampler : up.upsamplers) x = upsampler.forward(x, skips.back().size(2), skips.back().size(3));
+    for (const auto& upsampler : up.upsamplers) x = upsampler.forward(x, skips.back().size(2), skips.back().size(3), adapters);
   }
-  return conv_out.forward(conv_norm_out.forward_silu(x));
+  return conv_out.forward(conv_norm_out.forward_silu(x, adapters), adapters);
 }
 
 }  // namespace negativa

@@ -54,6 +54,25 @@ TEST(LoraInspectText, JsonSaysWhatTheTextSays) {
   EXPECT_TRUE(contains(text, report.auto_v2())) << text;
 }
 
+TEST(LoraInspectText, NamesKindsThatAreNoPlainLoras) {
+  LoraReport report;
+  report.layers = {{"unet", "conv_in", 4, 4, 32, 2, 0.5, "LoCon"},
+                   {"unet", "mid_block.attentions.0.proj_in", 8, 128, 128, 8, std::nan(""), "DoRA"},
+                   {"unet", "mid_block.attentions.0.norm", 0, 128, 128, 0, 0.25, "difference"}};
+  report.words = {"frog"};
+  report.superseded = {"unet conv_in"};
+  const auto text = text_of(report);
+  for (const char* line : {"unet: 3 layers (1 DoRA, 1 LoCon, 1 difference), rank 4, 8, alpha 2, 8\n",
+                           "unet conv_in: LoCon, rank 4, alpha 2, norm 0.5\n",
+                           "unet mid_block.attentions.0.proj_in: DoRA, rank 8, alpha 8, norm by the model's weight\n",
+                           "unet mid_block.attentions.0.norm: difference, norm 0.25\n", "brings along the word \"frog\"\n",
+                           "named twice, as SGM's and as diffusers', which counts unet conv_in\n"})
+    EXPECT_TRUE(contains(text, line)) << text;
+  const Json json = parse_json(json_of(report), "report");
+  EXPECT_EQ(json["layers"][1]["kind"], "DoRA");
+  EXPECT_TRUE(json["layers"][1]["norm"].is_null());
+}
+
 TEST(LoraInspectText, SaysWhatAFileWithoutLoraLayersIs) {
   const Workplace place;
   write_zeros(place / "e.safetensors", {{"clip_l", {1, 64}}, {"clip_g", {1, 96}}});

@@ -63,7 +63,9 @@ void write_bad_loras(const Workplace& place) {
                {"lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_k.lora_up.weight", {640, 2}}});
   write_zeros(place / "dora.safetensors", {{"lora_unet_input_blocks_4_1_proj_in.lora_down.weight", {2, 64}},
                                            {"lora_unet_input_blocks_4_1_proj_in.lora_up.weight", {64, 2}},
-                                           {"lora_unet_input_blocks_4_1_proj_in.dora_scale", {64, 1}}});
+                                           {"lora_unet_input_blocks_4_1_proj_in.dora_scale", {64, 1}},
+                                           {"lora_unet_input_blocks_4_1_proj_out.lora_down.weight", {2, 64}},
+                                           {"lora_unet_input_blocks_4_1_proj_out.lora_up.weight", {64, 2}}});
   fs::copy_file(kohya, place / "good.safetensors");
   write_zeros(place / "empty.safetensors", {});
   ::mkfifo((place / "pipe").c_str(), 0600);  // nobody reads it
@@ -124,7 +126,7 @@ TEST(LoraVerbs, BadInputOfConvert) {
           {"NaN or infinity", {"convert", "nan.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
           {"Stable Diffusion 1.x", {"convert", "sd1.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
           {"full-size SDXL", {"convert", "sdxl.safetensors", "-m", "emoji-xl", "-o", "a.safetensors", "--format", "kohya"}},
-          {"is a DoRA", {"convert", "dora.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
+          {"is a DoRA and", {"convert", "dora.safetensors", "-o", "a.safetensors", "--format", "peft"}},
           {"there is no \"nope\"", {"convert", "good.safetensors", "-m", "nope", "-o", "a.safetensors", "--format", "kohya"}},
           {"which is read; choose another name", {"convert", "good.safetensors", "-o", "good.safetensors", "--format", "peft"}},
           {"folder no/such does not exist", {"convert", "good.safetensors", "-o", "no/such/a.safetensors", "--format", "peft"}},

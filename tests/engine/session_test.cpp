@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.h"
+#include "core/generator.h"
 #include "engine/test_engine.h"
 #include "io/image_tensor.h"
+#include "io/safetensors.h"
 
 namespace negativa {
 
@@ -168,6 +170,47 @@ TEST(SessionDraw, StageByStageAndSideBySideGiveTheSameBytes) {
     EXPECT_EQ(session.models().loads(), (std::map<std::string, int>{{"text", 1}, {"unet", 1}, {"vae", 1}}));
   }
   for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(at::equal(made[0][i], made[1][i])) << i;
+}
+
+// bundle_emb: OneTrainer and the webui put the embeddings that a LoRA was trained with into its file.
+TEST(SessionLoras, BringWordsAlongThatStandForTheSameAsTheirEmbeddingFile) {
+  const TemporaryFolder folder;
+  const Tensor clip_l = Generator(1).randn({2, 64}), clip_g = Generator(2).randn({2, 96});
+  write_safetensors(folder / "my-frog.safetensors", {{"clip_l", clip_l}, {"clip_g", clip_g}}, {});
+  std::map<std::string, Tensor> tensors = {{"bundle_emb.my-frog.clip_l", clip_l},
+                                           {"bundle_emb.my-frog.clip_g", clip_g},
+                                           {"bundle_emb.lion.clip_g", clip_g},
+                                           {"bundle_emb.wide.clip_g", at::ones({1, 1280})}};
+  const auto wrong = SafetensorsFile::open(wrong_lora);
+  for (const auto& entry : wrong->entries()) tensors[entry.name] = wrong->load(entry);
+  write_safetensors(folder / "bundle.safetensors", tensors, wrong->metadata());
+  const auto draw = [](const ModelOptions& model, const std::vector<std::string>& loras, test::Heard& heard) {
+    const test::Listening listening(heard);
+    Session session = test::session(model);
+    PictureOptions options;
+    options.prompt = "a my-frog";
+    options.steps = 2;
+    options.seed = 1;
+    options.lora = loras;
+    Tensor image;
+    session.draw({session.plan(options)}, "denoise", [&](size_t, ImageResult&& result) { image = result.image; });
+    return image;
+  };
+  test::Heard heard, silent;
+  ModelOptions with_word = on_cpu();
+  with_word.embedding = {(folder / "my-frog.safetensors").string()};
+  const std::string bundle = (folder / "bundle.safetensors").string();
+  const Tensor image = draw(on_cpu(), {bundle + ":0.5"}, heard);
+  EXPECT_TRUE(at::equal(image, draw(with_word, {wrong_lora + ":0.5"}, silent)));
+  EXPECT_FALSE(at::equal(image, draw(on_cpu(), {wrong_lora + ":0.5"}, silent)));
+  EXPECT_TRUE(at::equal(draw(on_cpu(), {bundle + ":0"}, silent), draw(on_cpu(), {}, silent)));
+  const auto said = [&](const std::string& text) {
+    return std::any_of(heard.notices.begin(), heard.notices.end(),
+                       [&](const auto& line) { return line.find(text) != std::string::npos; });
+  };
+  EXPECT_TRUE(said("brings along what \"my-frog\" in a prompt stands for"));
+  EXPECT_TRUE(said("\"lion\" that it brings along is left out: it is a word already"));
+  EXPECT_TRUE(said("\"wide\" that it brings along is left out: its vectors are for another model"));
 }
 
 TEST(SessionDraw, ThrowsTheFirstErrorOfItsWorkers) {

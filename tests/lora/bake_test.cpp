@@ -42,7 +42,7 @@ void expect_baked(const ModelFiles& got, const ModelFiles& model, const BakeRequ
         if (const auto modules = lora->modules.find(part); modules != lora->modules.end())
           if (const auto found = modules->second.find(name.substr(0, name.size() - 7));
               name.ends_with(".weight") && found != modules->second.end())
-            expected = expected + delta(found->second, weight);
+            expected = expected + delta(found->second, weight.of(part));
       const Tensor tensor = after.at(name).load({});
       EXPECT_EQ(tensor.scalar_type(), storage.value_or(source.dtype())) << name;
       EXPECT_TRUE(at::equal(tensor, expected.to(tensor.scalar_type()))) << name;

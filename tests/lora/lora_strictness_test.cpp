@@ -67,37 +67,21 @@ INSTANTIATE_TEST_SUITE_P(
         ForeignFile{
             "FluxDiffusers", {{"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", at::ones({2, 8})}}, "Flux"},
         ForeignFile{"StableDiffusion3", pair("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608), "Stable Diffusion 3"},
-        ForeignFile{"LoHa", with_fitting({{fitting + ".hada_w1_a", at::ones({64, 2})}}),
-                    "LoHa, which is not supported; train or export it as a plain LoRA"},
-        ForeignFile{"LoHaAlone", {{fitting + ".hada_w2_b", at::ones({2, 64})}}, "LoHa"},
-        ForeignFile{"LoHaTucker", {{fitting + ".hada_t1", at::ones({2, 2})}}, "LoHa"},
-        ForeignFile{"LoKr", {{fitting + ".lokr_w1", at::ones({8, 8})}, {fitting + ".lokr_w2", at::ones({8, 8})}}, "LoKr"},
-        ForeignFile{
-            "LoKrOfLycorisNames", {{"lycoris_unet_down_blocks_1_attentions_0_proj_in.lokr_w2_a", at::ones({8, 2})}}, "LoKr"},
-        ForeignFile{"Ia3", {{fitting + ".weight", at::ones({64})}, {fitting + ".on_input", at::ones({})}}, "IA3"},
         ForeignFile{"Ia3OfPeft", {{"base_model.model.mid_block.attentions.0.proj_in.ia3_l", at::ones({128, 1})}}, "IA3"},
-        ForeignFile{"GLoRA", {{fitting + ".a1.weight", at::ones({2, 64})}, {fitting + ".b1.weight", at::ones({2, 64})}}, "GLoRA"},
-        ForeignFile{"Oft", {{fitting + ".oft_blocks", at::ones({2, 8, 8})}}, "OFT or BOFT"},
-        ForeignFile{"OftDiagonal", {{fitting + ".oft_diag", at::ones({2, 8, 8})}}, "OFT or BOFT"},
-        ForeignFile{"Boft", {{"base_model.model.mid_block.attentions.0.proj_in.boft_R", at::ones({2, 8, 8})}}, "OFT or BOFT"},
-        ForeignFile{"FullDifference", {{fitting + ".diff", at::ones({64, 64})}}, "full weight differences"},
-        ForeignFile{"FullDifferenceOfABias", with_fitting({{fitting + ".diff_b", at::ones({64})}}), "full weight differences"},
-        ForeignFile{"Norms", with_fitting({{"lora_unet_input_blocks_4_1_norm.w_norm", at::ones({64})}}), "trained norms"},
-        ForeignFile{"BiasOfNorms", with_fitting({{"lora_unet_input_blocks_4_1_norm.b_norm", at::ones({64})}}), "trained norms"},
-        ForeignFile{"LycorisNames", pair("lycoris_unet_down_blocks_1_attentions_0_proj_in", 64, 64), "LyCORIS file"},
-        ForeignFile{
-            "BundledEmbedding",
-            with_fitting({{"bundle_emb.my-frog.clip_l", at::ones({2, 64})}, {"bundle_emb.my-frog.clip_g", at::ones({2, 96})}}),
-            "textual inversion my-frog bundled in it (bundle_emb); --allow-unmatched takes the LoRA without it"},
-        ForeignFile{"BundledEmbeddingOfTheWebui", with_fitting({{"bundle_emb.frog.string_to_param.*", at::ones({2, 64})}}),
-                    "textual inversion frog bundled"},
+        ForeignFile{"Oft", {{fitting + ".oft_blocks", at::ones({2, 8, 8})}}, "OFT or BOFT adapter, whose file does not say"},
+        ForeignFile{"Boft", with_fitting({{fitting + ".oft_blocks", at::ones({2, 2, 8, 8})}}), "OFT or BOFT adapter"},
+        ForeignFile{"OftDiagonal", {{fitting + ".oft_diag", at::ones({2, 8, 8})}}, "early LyCORIS"},
+        ForeignFile{"OftOfPeft",
+                    {{"base_model.model.mid_block.attentions.0.proj_in.oft_R.weight", at::ones({2, 8, 8})}},
+                    "OFT adapter of peft"},
+        ForeignFile{"BoftOfPeft",
+                    {{"base_model.model.mid_block.attentions.0.proj_in.boft_R", at::ones({2, 8, 8})}},
+                    "BOFT adapter of peft"},
+        ForeignFile{"VeRA", {{"base_model.model.mid_block.attentions.0.proj_in.vera_lambda_b", at::ones({128})}}, "VeRA"},
+        ForeignFile{"AdaLora", {{"base_model.model.mid_block.attentions.0.proj_in.lora_E", at::ones({4, 1})}}, "AdaLoRA"},
+        ForeignFile{"LoKrTuckerOfTheFirstHalf", {{fitting + ".lokr_t1", at::ones({2, 2})}}, "lokr_t1"},
+        ForeignFile{"SetWeight", {{fitting + ".set_weight", at::ones({64, 64})}}, "set_weight"},
         ForeignFile{"IpAdapter", {{"ip_adapter.1.to_k_ip.weight", at::ones({4, 4})}}, "IP-Adapter"},
-        ForeignFile{"ConvolutionKernel",
-                    with_fitting({{"lora_unet_input_blocks_1_0_in_layers_2.lora_down.weight", at::ones({2, 32, 3, 3})},
-                                  {"lora_unet_input_blocks_1_0_in_layers_2.lora_up.weight", at::ones({32, 2, 1, 1})}}),
-                    "convolution LoRA is not supported yet"},
-        ForeignFile{"ConvolutionName", with_fitting(pair("lora_unet_down_blocks_1_resnets_0_conv_shortcut", 32, 64)),
-                    "convolution LoRA is not supported yet"},
         ForeignFile{"Embedding", {{"clip_l", at::ones({2, 64})}, {"clip_g", at::ones({2, 96})}}, "embedding"},
         ForeignFile{"Checkpoint", {{"model.diffusion_model.out.2.bias", at::ones({4})}}, "whole checkpoint"},
         ForeignFile{"ModelPart", {{"mid_block.attentions.0.proj_in.weight", at::ones({128, 128})}}, "whole model"},
@@ -127,9 +111,9 @@ TEST(LoraCoverage, RefusesFilesInWhichNothingFitsEvenWhenAllowed) {
   EXPECT_NE(error_of({}, true), "");
 }
 
-TEST(LoraCoverage, RefusesDoraAlways) {
-  // Under the names of a layer that is known, of one that is not (a convolution), and of none; every spelling that files have.
-  const std::string stems[] = {fitting,
+TEST(LoraCoverage, RefusesADorasMagnitudesWithoutItsMatricesAlways) {
+  // Under the names of layers that are known and of none; every spelling that files have.
+  const std::string stems[] = {"lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_v",
                                "lora_unet_input_blocks_1_0_in_layers_2",
                                "unet.mid_block.attentions.0.proj_in",
                                "unet.conv_in",
@@ -194,8 +178,9 @@ TEST(LoraCoverage, NamesTheLayerWhoseTensorsCannotBeUsed) {
   const auto down = fitting + ".lora_down.weight", up = fitting + ".lora_up.weight";
   Tensors nan = with_fitting({});
   nan[up] = at::full({64, 2}, std::numeric_limits<float>::quiet_NaN());
-  Tensors twice = with_fitting({});
-  twice["unet." + layer + ".lora_A.weight"] = at::ones({2, 64});
+  Tensors twice = {{"base_model.model." + layer + ".lora_A.weight", at::ones({2, 64})}};
+  for (const char* name : {".lora_A.weight", ".lora_B.weight"})
+    twice["unet." + layer + name] = at::ones(name[6] == 'A' ? Shape{2, 64} : Shape{64, 2});
   const std::vector<std::pair<Tensors, std::string>> cases = {
       {{{down, at::ones({2, 64})}}, "no up matrix"},
       {{{up, at::ones({64, 2})}}, "no down matrix"},

@@ -43,7 +43,7 @@ Tensor dense_sum(const std::vector<WeightedLora>& loras, const std::string& comp
   for (const auto& [file, weight] : loras) {
     const auto modules = file->modules.find(component);
     if (modules == file->modules.end() || !modules->second.contains(name)) continue;
-    const Tensor part = dense(modules->second.at(name), weight);
+    const Tensor part = dense(modules->second.at(name), weight.of(component));
     sum = sum.defined() ? sum + part : part;
   }
   return sum;

@@ -11,6 +11,15 @@ namespace {
 
 const std::filesystem::path source = NEGATIVA_SOURCE_DIR;
 
+LoraTarget target_of(const std::string& name, const Shape& shape) {
+  using enum LoraTarget::Kind;
+  const bool has_bias =
+      !name.ends_with(".to_q") && !name.ends_with(".to_k") && !name.ends_with(".to_v") && name != "text_projection";
+  if (shape.size() == 1) return {name, shape[0], shape[0], true, norm};
+  if (shape.size() == 2) return {name, shape[1], shape[0], true, linear, 1, has_bias};
+  return {name, shape[1], shape[0], true, convolution, shape[2]};
+}
+
 void add_layers(LoraTargets& targets, const std::string& component, const std::string& file_name) {
   const auto file = SafetensorsFile::open(source / "models/emoji-xl" / component / file_name);
   std::vector<std::string> keys;
@@ -18,8 +27,8 @@ void add_layers(LoraTargets& targets, const std::string& component, const std::s
     const bool flat = component != "unet" && !entry.name.starts_with("text_model.") && !entry.name.starts_with("text_projection");
     const std::string key = flat ? "text_model." + entry.name : entry.name;
     keys.push_back(key);
-    if (entry.shape.size() != 2 || key.find("_embedding.weight") != std::string::npos) continue;
-    targets.components[component].push_back({key.substr(0, key.size() - 7), entry.shape[1], entry.shape[0]});
+    if (!key.ends_with(".weight") || key.find("_embedding.weight") != std::string::npos) continue;
+    targets.components[component].push_back(target_of(key.substr(0, key.size() - 7), entry.shape));
   }
   if (component == "unet") targets.layout = unet_layout(keys);
 }

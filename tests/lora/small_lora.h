@@ -7,7 +7,7 @@
 
 namespace negativa::test {
 
-// The linear layers of models/emoji-xl, read off its files: every two-dimensional weight but the embeddings.
+// The layers of models/emoji-xl, read off its files: every weight but the embeddings'.
 const LoraTargets& model_targets();
 
 // The layers of full-size SDXL's UNet by its published block structure (transformer depths 2 and 10).

@@ -207,7 +207,7 @@ UNet merged_unet(const std::vector<ActiveLora>& loras, bool packed) {
     for (const auto& lora : loras) {
       const auto& modules = lora.file->modules.at("unet");
       if (const auto found = modules.find(name); found != modules.end())
-        linear->weight = linear->weight + delta(found->second, lora.weight);
+        linear->weight = linear->weight + delta(found->second, lora.weight.unet);
     }
   if (packed) nn::pack_small(walk);
   return unet;

@@ -55,7 +55,7 @@ TEST(Int8Storage, OfAConvolutionGivesTheConvolutionWithItsDequantisedWeights) {
   const c10::InferenceMode inference;
   UNet unet = load_unet(at::kChar);
   Generator generator(1);
-  for (const nn::Conv2d* conv : nn::walk(unet).convolutions) {
+  for (const auto& [name, conv] : nn::walk(unet).convolutions) {
     const Tensor x = generator.randn({1, conv->in_channels, 4, 3}), weight = dequantised(conv->weight, conv->weight_scale);
     const Tensor expected =
         at::conv2d(x, weight, conv->bias.to(at::kFloat), {conv->stride, conv->stride}, {conv->padding, conv->padding});

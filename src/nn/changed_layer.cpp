@@ -1,0 +1,171 @@
+#include "nn/changed_layer.h"
+
+#include <algorithm>
+
+#include "nn/cpu_kernels.h"
+
+namespace negativa::nn {
+
+namespace {
+
+// The terms that act on the weight.
+std::vector<const AdapterTerm*> changes_of(const std::vector<AdapterTerm>& terms, Products products) {
+  std::vector<const AdapterTerm*> changes;
+  for (const auto& term : terms)
+    if (term.change || products == Products::in_weight) changes.push_back(&term);
+  return changes;
+}
+
+float scale_at(const AdapterTerm& term, size_t row) {
+  return term.row_scale.size() == 1 ? term.row_scale.front() : term.row_scale.at(row);
+}
+
+std::vector<float> scales_at(const std::vector<const AdapterTerm*>& terms, size_t row) {
+  std::vector<float> scales;
+  for (const auto* term : terms) scales.push_back(scale_at(*term, row));
+  return scales;
+}
+
+DType wide(DType dtype) { return dtype == at::kDouble ? at::kDouble : at::kFloat; }
+
+Tensor product(const AdapterTerm& term, const Tensor& weight) {
+  const auto matrix = [&](const Tensor& factor) { return factor.to(weight.options()).flatten(1); };
+  return at::mm(matrix(term.up), matrix(term.down)).view(weight.sizes());
+}
+
+Tensor changed_weight(const Tensor& weight, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales) {
+  Tensor changed = weight.clone();
+  for (size_t i = 0; i < terms.size(); ++i) {
+    if (scales[i] == 0) continue;
+    const Tensor change = terms[i]->change ? terms[i]->change->of_weight(weight) : product(*terms[i], weight);
+    if (change.defined()) changed.add_(change, scales[i]);
+  }
+  return changed;
+}
+
+Tensor changed_bias(const Tensor& bias, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales) {
+  Tensor changed = bias.clone();
+  for (size_t i = 0; i < terms.size(); ++i) {
+    if (scales[i] == 0 || !terms[i]->change) continue;
+    if (const Tensor change = terms[i]->change->of_bias(bias); change.defined()) changed.add_(change, scales[i]);
+  }
+  return changed;
+}
+
+template <class Layer>
+Tensor wide_weight(const Layer& layer) {
+  Tensor weight = layer.weight.to(wide(layer.weight.scalar_type()));
+  if constexpr (requires { layer.weight_scale; })
+    if (layer.weight_scale.defined()) {
+      Shape per_row(weight.dim(), 1);
+      per_row[0] = -1;
+      weight = weight * layer.weight_scale.to(weight.options()).view(per_row);
+    }
+  return weight;
+}
+
+template <class Layer>
+bool has_packed(const Layer& layer) {
+  return layer.packed.defined() && layer.weight.scalar_type() == at::kFloat;
+}
+
+void pack(Linear& layer) { layer.packed = has_packed(layer) ? cpu::pack_linear(layer.weight) : Tensor(); }
+void pack(Conv2d& layer) {
+  layer.weight = layer.weight.contiguous(at::MemoryFormat::ChannelsLast);
+  layer.packed = has_packed(layer) ? cpu::pack_conv(layer.weight, layer.shape()) : Tensor();
+}
+void pack(GroupNorm&) {}
+void pack(LayerNorm&) {}
+
+template <class Layer>
+Layer changed(const Layer& layer, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales,
+              const Tensor& x) {
+  Layer result = layer;
+  result.weight = changed_weight(wide_weight(layer), terms, scales).to(x.options());
+  if constexpr (requires { layer.weight_scale; }) result.weight_scale = Tensor();
+  if (layer.bias.defined())
+    result.bias = changed_bias(layer.bias.to(wide(layer.bias.scalar_type())), terms, scales).to(x.options());
+  pack(result);
+  return result;
+}
+
+template <class Layer>
+bool is_small(const Layer& layer) {
+  if constexpr (requires { layer.packed; }) return layer.packed.defined();
+  return true;  // a norm
+}
+
+std::string key_of(const std::string& name, const std::vector<float>& scales, const Tensor& x) {
+  std::string key = name + fmt::format(" {} ", static_cast<int>(x.scalar_type()));
+  key.append(reinterpret_cast<const char*>(scales.data()), scales.size() * sizeof(float));
+  return key;
+}
+
+// The layer of rows with these scales: itself where all are 0.
+template <class Layer, class Forward>
+Tensor forward_with(const Layer& layer, const Adapters& adapters, const std::vector<const AdapterTerm*>& terms,
+                    const std::vector<float>& scales, const Tensor& x, const Forward& forward) {
+  if (std::all_of(scales.begin(), scales.end(), [](float scale) { return scale == 0; })) return forward(layer);
+  const auto key = key_of(layer.name, scales, x);
+  if (const auto kept = adapters.changed()->find(key, layer.weight); kept.has_value())
+    return forward(*std::any_cast<std::shared_ptr<const Layer>>(kept));
+  const auto made = std::make_shared<const Layer>(changed(layer, terms, scales, x));
+  adapters.changed()->keep(key, layer.weight, made, is_small(layer) ? 0 : static_cast<int64_t>(made->weight.nbytes()));
+  return forward(*made);
+}
+
+}  // namespace
+
+std::any ChangedLayers::find(const std::string& key, const Tensor& weight) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end() || found->second.made_of._unsafe_get_target() != weight.unsafeGetTensorImpl() ||
+      found->second.made_of.expired())
+    return {};
+  return found->second.layer;
+}
+
+void ChangedLayers::keep(const std::string& key, const Tensor& weight, std::any layer, int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (bytes_ + bytes > limit_bytes) return;
+  const auto [entry, is_new] =
+      entries_.insert_or_assign(key, Entry{decltype(Entry::made_of)(weight.getIntrusivePtr()), std::move(layer)});
+  if (is_new) bytes_ += bytes;
+}
+
+bool is_uniform(const std::vector<float>& scale) {
+  return std::adjacent_find(scale.begin(), scale.end(), std::not_equal_to<>()) == scale.end();
+}
+
+void check_rows(const std::vector<float>& scale, const Tensor& x) {
+  check(static_cast<int64_t>(scale.size()) == x.size(0), ErrorKind::shape, "[adapters] got {} row scales, expected {} batch rows",
+        scale.size(), x.size(0));
+}
+
+template <class Layer>
+Tensor with_changes(const Layer& layer, const Tensor& x, const Adapters& adapters, Products products,
+                    const LayerForward<Layer>& forward) {
+  const auto terms = changes_of(adapters.at(layer.name), products);
+  if (terms.empty()) return forward(layer, {});
+  const bool alike = std::all_of(terms.begin(), terms.end(), [](const auto* term) { return is_uniform(term->row_scale); });
+  if (alike)
+    return forward_with(layer, adapters, terms, scales_at(terms, 0), x, [&](const Layer& mine) { return forward(mine, {}); });
+  std::vector<Tensor> parts;
+  for (const auto* term : terms)
+    if (term->row_scale.size() > 1) check_rows(term->row_scale, x);
+  for (int64_t row = 0; row < x.size(0); ++row)
+    parts.push_back(forward_with(layer, adapters, terms, scales_at(terms, static_cast<size_t>(row)), x, [&](const Layer& mine) {
+      return forward(mine, {row, 1});
+    }));
+  return at::cat(parts);
+}
+
+#define NEGATIVA_WITH_CHANGES(Layer) \
+  template Tensor with_changes(const Layer&, const Tensor&, const Adapters&, Products, const LayerForward<Layer>&);
+NEGATIVA_WITH_CHANGES(Linear)
+NEGATIVA_WITH_CHANGES(Conv2d)
+NEGATIVA_WITH_CHANGES(GroupNorm)
+NEGATIVA_WITH_CHANGES(LayerNorm)
+#undef NEGATIVA_WITH_CHANGES
+
+}  // namespace negativa::nn

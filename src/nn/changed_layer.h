@@ -1,0 +1,57 @@
+#pragma once
+// Layers whose weight is another one for some rows of a batch, because of adapters that change it (AdapterTerm::change).
+#include <any>
+#include <functional>
+#include <mutex>
+
+#include "nn/layers.h"
+
+namespace negativa::nn {
+
+// What was made of layers and adapters, to be used again at the next step: all of small layers (they have packed weights), of
+// others as much as `limit_bytes` hold; the rest is made at every call. An entry is good as long as the layer's weight is the
+// very tensor it was made of. Thread-safe.
+class ChangedLayers {
+ public:
+  static constexpr int64_t limit_bytes = int64_t{2} << 30;
+
+  // Absent: not kept.
+  std::any find(const std::string& key, const Tensor& weight) const;
+  // `bytes` of it count towards the limit (0: it is kept in any case).
+  void keep(const std::string& key, const Tensor& weight, std::any layer, int64_t bytes);
+
+ private:
+  struct Entry {
+    c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> made_of;
+    std::any layer;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+  int64_t bytes_ = 0;
+};
+
+// Neighbouring rows of a batch that a layer treats alike.
+struct Rows {
+  int64_t begin = 0, count = -1;  // -1: all
+
+  Tensor of(const Tensor& x) const { return count < 0 || !x.defined() ? x : x.narrow(0, begin, count); }
+};
+
+enum class Products {
+  apart,     // down and up are left to the caller
+  in_weight  // they become part of the weight as well
+};
+
+template <class Layer>
+using LayerForward = std::function<Tensor(const Layer&, const Rows&)>;
+
+// forward of the layer as its adapters leave it, for all rows at once where they are treated alike, else for each by itself.
+// Layer is Linear, Conv2d, GroupNorm or LayerNorm. Throws ErrorKind::shape for scales that do not fit the batch.
+template <class Layer>
+Tensor with_changes(const Layer& layer, const Tensor& x, const Adapters& adapters, Products products,
+                    const LayerForward<Layer>& forward);
+
+bool is_uniform(const std::vector<float>& scale);
+void check_rows(const std::vector<float>& scale, const Tensor& x);
+
+}  // namespace negativa::nn
