@@ -23,7 +23,7 @@ GPU=1 adds the CUDA libraries; PRESET=dev, asan or tsan builds another way; NEGA
 endef
 
 # Rooms whose tests run threads side by side.
-THREADED := pipeline train engine jobs
+THREADED := pipeline train engine jobs web
 empty :=
 one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
 
@@ -52,9 +52,10 @@ test-threads: configure
 	@tools/test.sh $(BUILD) -L '$(call one_of,$(THREADED))'
 
 check: configure
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_stats
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_library test_stats
 	@CHECK_SIMULATIONS=$${CHECK_SIMULATIONS:-4000} $(BUILD)/test_stats --gtest_filter='Simulation.*'
 	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
+	@CHECK_KILLS=$${CHECK_KILLS:-50} $(BUILD)/test_library --gtest_filter='KilledLibrary.*'
 	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=$${CHECK_WIDTH:-160} $(BUILD)/test_engine --gtest_filter='Engine*'
 	@$(MAKE) --no-print-directory test PRESET=asan
 	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=72 $(MAKE) --no-print-directory test-threads PRESET=tsan

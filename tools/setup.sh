@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(g++ cmake ninja-build pkg-config python3-pip python3-venv unzip ca-certificates
   libfmt-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev
   libpng-dev libjpeg-dev libwebp-dev libexif-dev liblcms2-dev libfreetype-dev libharfbuzz-dev libicu-dev libssl-dev
-  libboost1.81-dev libgtest-dev libgmock-dev)
+  libboost1.81-dev libsqlite3-dev libcurl4-openssl-dev libgtest-dev libgmock-dev)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -1,7 +1,6 @@
 #include "train/run_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,23 +151,6 @@ bool TrainingState::is_better(double validation_loss) const {
   return std::isfinite(validation_loss) && !(best_loss && validation_loss >= *best_loss);
 }
 
-FileLock::FileLock(const fs::path& file, const std::string& held)
-    : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-  check(fd_ >= 0, ErrorKind::input, "[--out] {} cannot be written: {}", file.string(), std::strerror(errno));
-  while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    const int error = errno;
-    ::close(std::exchange(fd_, -1));
-    check(error != EWOULDBLOCK, ErrorKind::input, "[--out] {}", held);
-    why_not_ = std::strerror(error);
-    return;
-  }
-}
-
-FileLock::~FileLock() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 RunFolder::RunFolder(fs::path out, const Recipe& recipe, bool aside)
     : out_(std::move(out)),
       folder_(beside(out_)),
@@ -189,7 +171,7 @@ RunFolder::RunFolder(fs::path out, const Recipe& recipe, bool aside)
 
 FileLock RunFolder::lock() const {
   return {folder_ / names::run_lock,
-          fmt::format("another run is going on in {}; wait for it or take another -o", folder_.string())};
+          fmt::format("[--out] another run is going on in {}; wait for it or take another -o", folder_.string())};
 }
 
 void RunFolder::move_aside() const {
