@@ -54,6 +54,14 @@ class Cells {
   Cells(const RunPlan& plan, const RunStore& store, EventSink& events)
       : plan_(plan), store_(store), events_(events), whole_(plan.cells.size(), false) {}
 
+  // Looks at every cell, on all cores: a finished run has nothing else to do.
+  void look_at_all(Workers& workers, const CancelToken& cancel) {
+    std::vector<CellState> states(plan_.cells.size());
+    workers.run({states.size(), hardware_threads(), 1}, cancel,
+                [&](size_t cell) { states[cell] = store_.state(plan_.cells[cell]); });
+    for (size_t cell = 0; cell < states.size(); ++cell) whole_[cell] = states[cell] == CellState::whole;
+  }
+
   bool is_whole(size_t cell) {
     if (whole_[cell]) return true;
     std::string why;
@@ -77,6 +85,7 @@ class Cells {
 class Runner {
  public:
   Runner(const MakerRun& run, const Shard& shard) : run_(run), shard_(shard), cells_(run.plan.run, run.store, run.caller.events) {
+    cells_.look_at_all(run.engine.workers(), run.caller.cancel);
     for (const CellStage stage : stages_in_order) stages_.push_back(open_stage(stage));
   }
 
@@ -232,16 +241,17 @@ std::string difference_of_inputs(const RunPlan& frozen, const RunPlan& plan) {
   return "is planned otherwise by this version of the program than when the run began";
 }
 
-void freeze(RunStore& store, const ExperimentRun& run, const RunPlan& plan) {
-  const auto& frozen = store.frozen();
-  if (frozen && frozen->hash() == plan.hash()) return;
-  if (frozen && !run.update) {
-    const std::string line = first_difference(frozen->config_json, run.file);
-    fail(ErrorKind::input, "[experiment] {} {}; --update takes the file's, -o another folder begins a new run",
-         run.file.path.string(), line.empty() ? difference_of_inputs(*frozen, plan) : line);
+// Puts the plan into the folder, unless it has one; false: another process was quicker, and the seeds that it drew count.
+bool freeze(RunStore& store, const ExperimentRun& run, const RunPlan& plan) {
+  const std::string hash = plan.hash();
+  if (const auto& frozen = store.frozen()) {
+    if (frozen->hash() == hash) return true;
+    const std::string line = run.update ? "" : first_difference(frozen->config_json, run.file);
+    check(run.update, ErrorKind::input, "[experiment] {} {}; --update takes the file's, -o another folder begins a new run",
+          run.file.path.string(), line.empty() ? difference_of_inputs(*frozen, plan) : line);
   }
   store.freeze(plan);
-  if (store.frozen()->hash() != plan.hash()) freeze(store, run, plan);  // another process was quicker, with another file
+  return store.frozen()->hash() == hash;
 }
 
 }  // namespace
@@ -266,9 +276,10 @@ ExperimentResult run_experiment(Engine& engine, const ExperimentRun& run, const 
   RunStore store(run.folder, caller.events);
   const PlannedJudge judge = plan_judge(engine, run.file, made_calibration(engine, run, store, caller), caller);
   ExperimentPlan plan = plan_experiment(engine, {run.file, judge, store.frozen() ? &*store.frozen() : nullptr}, caller);
-  freeze(store, run, plan.run);
-  if (store.frozen()->hash() != plan.run.hash())  // a first start beside this one drew the seeds
+  if (!freeze(store, run, plan.run)) {
     plan = plan_experiment(engine, {run.file, judge, &*store.frozen()}, caller);
+    freeze(store, run, plan.run);
+  }
   const MakerRun maker{engine, plan, store, caller};
   Runner runner(maker, run.shard);
   runner.run();
