@@ -9,6 +9,7 @@
 #include "image/terminal.h"
 #include "jobs/without_effect.h"
 #include "options.h"
+#include "report_json.h"
 #include "stderr.h"
 #include "verbs.h"
 
@@ -34,11 +35,7 @@ int run_compare(const Arguments& args) {
   }
   const CompareReport report = compare(engine(), options, events, interrupt_token());
   if (common.json) {
-    std::printf(
-        "%s\n",
-        Json({{"file", options.out.string()}, {"arms", report.arms}, {"prompts", report.prompts}, {"seeds", report.seeds}})
-            .dump(2)
-            .c_str());
+    std::printf("%s\n", json_of(report, options.out).dump(2).c_str());
     return 0;
   }
   if (options.show) std::printf("%s", half_blocks(report.sheet, 120).c_str());

@@ -35,6 +35,7 @@ constexpr Verb verbs[] = {
     {"lora merge", "several LoRAs as one, and how they interfere", run_lora_merge},
     {"lora bake", "a model with LoRAs in its weights", run_lora_bake},
     {"score", "measures pictures, and whether those of another folder are better", run_score},
+    {"studio", "the studio's page and API on this machine", run_studio},
     {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},
 };

@@ -19,6 +19,7 @@ int run_doctor(const Arguments& args);
 int run_train_lora(const Arguments& args);
 int run_train_embedding(const Arguments& args);
 int run_score(const Arguments& args);
+int run_studio(const Arguments& args);
 int run_version(const Arguments& args);
 
 }  // namespace negativa::cli
