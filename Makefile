@@ -6,9 +6,10 @@ REFERENCE := build/reference/bin/python
 export GPU NEGATIVA_LIBTORCH
 
 define HELP
-make demo       installs what is needed, builds, shows a first picture, trains a LoRA on wrong pictures, draws labelled sheets of what it does
+make demo       installs what is needed, builds, shows a first picture, runs the small experiment: LoRAs of wrong pictures in 22 arms, with controls
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
+make experiment the full grid, experiments/wrong/emoji.toml, into runs/emoji: about an hour; stopped at any moment it goes on
 make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments,
                 two threads that draw 40 pictures each on one engine, a model of half SDXL's width beside the miniature;
                 every test under the address and undefined-behaviour sanitizers, those of rooms with threads under the thread sanitizer
@@ -26,7 +27,7 @@ THREADED := pipeline train engine jobs
 empty :=
 one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
 
-.PHONY: help setup configure build test test-threads check demo reference prove bench goldens format clean distclean
+.PHONY: help setup configure build test test-threads check demo experiment reference prove bench goldens format clean distclean
 
 help:
 	$(info $(HELP))
@@ -54,12 +55,15 @@ check: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_stats
 	@CHECK_SIMULATIONS=$${CHECK_SIMULATIONS:-4000} $(BUILD)/test_stats --gtest_filter='Simulation.*'
 	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
-	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=$${CHECK_WIDTH:-160} $(BUILD)/test_engine --gtest_filter='Engine.*'
+	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=$${CHECK_WIDTH:-160} $(BUILD)/test_engine --gtest_filter='Engine*'
 	@$(MAKE) --no-print-directory test PRESET=asan
 	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=72 $(MAKE) --no-print-directory test-threads PRESET=tsan
 
 demo: build
 	@tools/demo.sh $(BUILD)/negativa
+
+experiment: build
+	@$(BUILD)/negativa experiment run experiments/wrong/emoji.toml -o runs/emoji
 
 reference: setup
 	@tools/reference.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `make demo` shows, with the program $1: the bundled model's first picture in the terminal; a LoRA trained on wrong pictures, and what it
-# does to six prompts; what base, refiner, negative prompt, weights and LoRA do. Run again, it makes what is missing or older than what it is made of.
+# What `make demo` shows, with the program $1: the bundled model's first picture in the terminal; what base, refiner, negative prompt, weights and LoRA do;
+# then the small experiment: LoRAs trained on wrong pictures, and what they do to twelve prompts in all arms. Run again, it makes what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
@@ -9,12 +9,6 @@ settings=(--steps 25 --cfg-scale 5 -s 4)
 
 mkdir -p $out
 "$program" generate -p "red apple on a blue background" "${settings[@]}" -o $out/first.png --show
-
-tools/wrong_lora.sh "$program" $out
-compared=experiments/wrong/compare.jsonl
-if [ -z "$(find $out/wrong.png -newer $out/wrong.safetensors -newer $compared -newer "$program" 2>/dev/null)" ]; then
-  "$program" compare --prompts $compared --seeds 1 --lora $out/wrong.safetensors --steps 25 --cfg-scale 5 -o $out/wrong.png --show
-fi
 
 # The lines of experiments/demo/prompts.jsonl are this sheet's pictures, row by row.
 "$program" generate --prompts experiments/demo/prompts.jsonl --refiner models/emoji-xl/refiner --refiner-start 1 "${settings[@]}" -o $out/pictures >/dev/null
@@ -33,5 +27,7 @@ files=()
 for i in "${!lines[@]}"; do files+=("$(printf '%s/pictures/%04d.png' $out "$i")"); done
 "$(dirname "$program")/negativa_sheet" $out/sheet.png "negativa: one seed, what changes the picture" \
   "emoji-xl (64x64), 25 steps, cfg 5, seed 1; LoRA: models/wrong-lora" ${#columns[@]} "${columns[@]}" "${rows[@]}" -- "${files[@]}"
+
+"$program" experiment run experiments/wrong/demo.toml -o $out/experiment
 echo "what changes a picture: $PWD/$out/sheet.png"
-echo "the LoRA of wrong pictures: $PWD/$out/wrong.png"
+echo "the experiment's pictures, LoRAs and numbers: $PWD/$out/experiment"

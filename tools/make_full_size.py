@@ -92,6 +92,9 @@ def own_entries(component, part):
     return entries
 
 
+sparse = False  # files of zeros that take no room on the disk: for what opens a model and loads no weights
+
+
 def write(path, entries):
     """A safetensors file, tensor by tensor: wider types first, then by name."""
     entries = sorted(entries, key=lambda entry: (-entry.dtype.itemsize, entry.name))
@@ -104,10 +107,11 @@ def write(path, entries):
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path + ".part", "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for entry in entries:
+        for entry in [] if sparse else entries:
             tensor = entry.make()
             assert tuple(tensor.shape) == entry.shape and tensor.dtype == entry.dtype, entry.name
             file.write(tensor.contiguous().numpy())
+        file.truncate(8 + len(text) + end)
     os.replace(path + ".part", path)
     print(f"{path}: {os.path.getsize(path):,} bytes")
 
@@ -248,7 +252,10 @@ def main():
     parser.add_argument("--part", choices=["base", "refiner"], required=True)
     parser.add_argument("--out", required=True, help="folder, or file with --layout single")
     parser.add_argument("--components", nargs="+", choices=COMPONENTS["base"], help="only these (default: all of the part)")
+    parser.add_argument("--sparse", action="store_true", help="zeros that take no room on the disk")
     args = parser.parse_args()
+    global sparse
+    sparse = args.sparse
     unknown = set(args.components or []) - set(COMPONENTS[args.part])
     if unknown:
         parser.error(f"the {args.part} has no {', '.join(unknown)}")

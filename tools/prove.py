@@ -4,7 +4,7 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Judges: prove_judge.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -19,13 +19,15 @@ import prove_cases
 import prove_judge
 import prove_lora_files
 import prove_lora_origins
+import prove_page
 import prove_program
+import prove_ranks
 import prove_train
 from prove_table import PICTURE_LIMIT, Row, picture_distance, relative, report
 from reference_pipeline import Reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EMBEDS = ["prompt_embeds", "pooled_prompt_embeds", "negative_prompt_embeds", "negative_pooled_prompt_embeds"]
+EMBEDS = [side + name for side in ("", "negative_", "unconditional_") for name in ("prompt_embeds", "pooled_prompt_embeds")]
 EMBEDS_LIMIT = STEP_LIMIT = 1e-4
 LATENTS_LIMIT = 1e-3
 OWN_DIFFERENCE = 1e-4
@@ -108,8 +110,12 @@ def cases_of(args, folder):
     files = [("LoRA files", lambda: list(lora_file_rows(args, reference, folder)))] if wants_files else []
     judged = [("judge", lambda: [Row(case, what, float(measured), limit) for case, what, measured, limit in prove_judge.rows(args.program, args.model, folder)])]
     judged = judged if "judge".startswith(args.only) or args.only.startswith("judge") else []
+    ranks = [("experiment", lambda: [Row(*row) for row in prove_ranks.rows(args.program, folder)])]
+    ranks = ranks if "experiment".startswith(args.only) or args.only.startswith("experiment") else []
+    page = [("page", lambda: [Row(*row) for row in prove_page.rows(args.program, folder)])]
+    page = page if "page".startswith(args.only) or args.only.startswith("page") else []
     model = prove_train.TrainingModel(args.model)
-    return pictures + files + judged + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
+    return pictures + files + judged + ranks + page + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
 
 
 def main():

@@ -20,7 +20,8 @@ PROMPTS = [
 
 
 def all_cases(reference, folder):
-    return prompt_cases() + option_cases() + weight_cases() + lora_cases(reference, folder) + embedding_cases(reference, folder)
+    return prompt_cases() + option_cases() + weight_cases() + lora_cases(reference, folder) + apart_cases(reference, folder) + embedding_cases(
+        reference, folder)
 
 
 def prompt_cases():
@@ -105,6 +106,29 @@ def lora_cases(reference, folder):
     cases.append(dataclasses.replace(plain, name="LoRA and weights", loras=(Lora(text, 0.7),), prompt="(robot)1.3 on a red background",
                                      negative_prompt="(wrong)1.2", weighting="compel"))
     return cases
+
+
+def apart_cases(reference, folder):
+    """The negative prompt in a row of its own, which LoRAs of the negative branch act on alone."""
+    unet = prove_loras.diffusers_lora(reference, os.path.join(folder, "apart.safetensors"), seed=6)
+    text = prove_loras.diffusers_lora(reference, os.path.join(folder, "apart_text.safetensors"), seed=7, text_encoders=True)
+    third = (Lora(unet, 1.0, "negative"),)
+    plain = Case("", "robot on a red background", "wrong", seed=600, negative_scale=1.0)
+    options = {
+        "base": {},
+        "base + refiner": dict(refiner_start=0.8),
+        "LoRA on its row, base": dict(loras=third),
+        "LoRA on its row, base + refiner": dict(loras=third, refiner_start=0.8),
+        "LoRA on both branches, text encoders": dict(loras=(Lora(text, 0.7),)),
+        "one LoRA on each branch": dict(loras=(Lora(unet, 0.8, "negative"), Lora(text, 0.8, "positive")), negative_scale=2.5),
+        "LoRA and no negative prompt": dict(loras=third, negative_prompt=None),
+        "each guidance in its part of the run, LoRA": dict(loras=third, guidance_interval=(0.1, 0.6), negative_interval=(0.4, 0.9)),
+        "its part reaches into the refiner, LoRA": dict(loras=third, negative_interval=(0.7, 0.9), refiner_start=0.8),
+        "guidance rescale 0.7, LoRA": dict(loras=third, guidance_rescale=0.7, cfg_scale=9.0),
+        "cfg 1, LoRA": dict(loras=third, cfg_scale=1.0),
+        "dpmpp_2m, karras, LoRA": dict(loras=third, sampler="dpmpp_2m", schedule="karras"),
+    }
+    return [dataclasses.replace(plain, name=f"negative apart, {name}", **changes) for name, changes in options.items()]
 
 
 def embedding_cases(reference, folder):

@@ -37,6 +37,8 @@ def arguments(model, case):
         "--refiner-start": case.refiner_start,
         "--guidance-rescale": case.guidance_rescale or None,
         "--guidance-interval": "{}:{}".format(*case.guidance_interval) if case.guidance_interval != (0.0, 1.0) else None,
+        "--negative-scale": case.negative_scale,
+        "--negative-interval": "{}:{}".format(*case.negative_interval) if case.negative_interval != (0.0, 1.0) else None,
         "-H": case.size[0] if case.size else None,
         "-W": case.size[1] if case.size else None,
         "--original-size": "{}x{}".format(*case.original_size) if case.original_size else None,

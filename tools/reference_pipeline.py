@@ -11,6 +11,7 @@ import diffusers
 import torch
 import transformers
 from compel import Compel, CompelForSDXL, ReturnedEmbeddingsType
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import rescale_noise_cfg
 from diffusers import (DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
                        StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline)
 
@@ -45,6 +46,8 @@ class Case:
     refiner_start: float | None = None
     guidance_rescale: float = 0.0
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    negative_scale: float | None = None            # the negative prompt in a row of its own
+    negative_interval: tuple[float, float] = (0.0, 1.0)
     size: tuple[int, int] | None = None            # (height, width) in pixels, as are the next three
     original_size: tuple[int, int] | None = None
     crop_top_left: tuple[int, int] | None = None
@@ -94,7 +97,10 @@ class Reference:
                 latents = self.base(**self.base_arguments(case, tensors)).images
             if case.refiner_start is not None:
                 tensors["base_latents"] = latents
-                latents = self.refiner(**self.refiner_arguments(case, latents)).images
+                if case.negative_scale is not None:
+                    latents = self.refiner_loop(case, latents)
+                else:
+                    latents = self.refiner(**self.refiner_arguments(case, latents)).images
             tensors["latents"] = latents
             tensors["image"] = self.base.vae.decode(latents / self.base.vae.config.scaling_factor).sample
         return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
@@ -142,12 +148,14 @@ class Reference:
             positive, negative = (got.embeds, got.pooled_embeds), (got.negative_embeds, got.negative_pooled_embeds)
             if negative[0] is None:
                 negative = tuple(torch.zeros_like(part) for part in positive)
-        elif self.branches(case) == {"both"}:
+        elif self.branches(case) == {"both"} and case.negative_scale is None:
             positive, negative = self.encode(case)
         else:
             positive, negative = self.encode_by_branch(case)
         tensors = dict(prompt_embeds=positive[0], pooled_prompt_embeds=positive[1])
-        if case.cfg_scale > 1:
+        if case.negative_scale is not None:
+            tensors |= dict(zip(("unconditional_prompt_embeds", "unconditional_pooled_prompt_embeds"), map(torch.zeros_like, positive)))
+        if case.cfg_scale > 1 or case.negative_scale is not None:
             tensors |= dict(negative_prompt_embeds=negative[0], negative_pooled_prompt_embeds=negative[1])
         return tensors
 
@@ -170,8 +178,9 @@ class Reference:
         return {lora.branch for lora in case.loras} or {"both"}
 
     def switch_loras(self, case, branch):
-        """Leaves on the LoRAs that act on this half of guidance."""
-        on = {f"lora_{i}": lora.weight for i, lora in enumerate(case.loras) if lora.branch in ("both", branch)}
+        """Leaves on the LoRAs that act on this half of guidance; none act on the unconditional row."""
+        acting = () if branch == "unconditional" else ("both", branch)
+        on = {f"lora_{i}": lora.weight for i, lora in enumerate(case.loras) if lora.branch in acting}
         if on:
             self.base.enable_lora()
             self.base.set_adapters(list(on), list(on.values()))
@@ -214,10 +223,25 @@ class Reference:
         return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(case.seed)) * self.base.scheduler.init_noise_sigma
 
     def needs_own_loop(self, case):
-        return self.branches(case) != {"both"} or case.guidance_interval != (0.0, 1.0)
+        return self.branches(case) != {"both"} or case.guidance_interval != (0.0, 1.0) or case.negative_scale is not None
+
+    @staticmethod
+    def guided(case, progress, predict):
+        """One prediction of predict(branch), branch positive, negative or unconditional, at that share of the schedule."""
+        active = lambda interval: interval[0] <= progress < interval[1]
+        positive = noise_pred = predict("positive")
+        by_cfg, apart = case.cfg_scale > 1 and active(case.guidance_interval), case.negative_scale is not None and active(case.negative_interval)
+        if not by_cfg and not apart:
+            return positive
+        reference = predict("negative" if case.negative_scale is None else "unconditional")
+        if by_cfg:
+            noise_pred = reference + case.cfg_scale * (positive - reference)
+        if apart:
+            noise_pred = noise_pred - case.negative_scale * (predict("negative") - reference)
+        return rescale_noise_cfg(noise_pred, positive, case.guidance_rescale) if case.guidance_rescale else noise_pred
 
     def own_loop(self, case, embeds):
-        """What the pipeline cannot do: LoRAs on one half of guidance, guidance in part of the run. Two UNet passes a step."""
+        """What the pipeline cannot do: LoRAs on one half of guidance, guidance in part of the run, three rows. A UNet pass a row."""
         scheduler = self.base.scheduler
         scheduler.set_timesteps(case.steps)
         generator = torch.Generator("cpu").manual_seed(case.seed)
@@ -225,18 +249,42 @@ class Reference:
         latents = embeds["initial_latents"]
         for i, t in enumerate(scheduler.timesteps):
             scaled = scheduler.scale_model_input(latents, t)
-            noise_pred = self.predict(case, "positive", scaled, t, embeds)
-            if case.guidance_interval[0] <= i / len(scheduler.timesteps) < case.guidance_interval[1]:
-                uncond = self.predict(case, "negative", scaled, t, embeds)
-                noise_pred = uncond + case.cfg_scale * (noise_pred - uncond)
+            noise_pred = self.guided(case, i / len(scheduler.timesteps), lambda branch: self.predict(case, branch, scaled, t, embeds))
             options = {} if case.sampler == "dpmpp_2m" else {"generator": generator}
             latents = scheduler.step(noise_pred, t, latents, **options, return_dict=False)[0]
+            if case.refiner_start is not None and i + 1 == self.base_steps(case):
+                break
+        return latents
+
+    def base_steps(self, case):
+        """Steps before the refiner's, as the pipeline's denoising_end counts them."""
+        total = self.base.scheduler.config.num_train_timesteps
+        cutoff = round(total - case.refiner_start * total)
+        return int((self.base.scheduler.timesteps >= cutoff).sum())
+
+    def refiner_loop(self, case, latents):
+        """Three rows; no LoRAs, and an unconditional row of the empty prompt, since the refiner does not take zeros."""
+        pipe, scheduler = self.refiner, self.refiner.scheduler
+        encode = lambda prompt: pipe.encode_prompt(prompt=prompt, device="cpu", do_classifier_free_guidance=False)
+        texts = {"positive": encode(case.prompt), "negative": encode(case.negative_prompt or ""), "unconditional": encode("")}
+        height, width = case.size or (self.pixels, self.pixels)
+        scheduler.set_timesteps(case.steps)
+        timesteps = scheduler.timesteps
+        for i in range(self.base_steps(case), len(timesteps)):
+            scaled = scheduler.scale_model_input(latents, timesteps[i])
+
+            def predict(branch):
+                prompt_embeds, _, pooled, _ = texts[branch]
+                time_ids = torch.tensor([[height, width, 0, 0, 6.0 if branch == "positive" else 2.5]], dtype=torch.float32)
+                return pipe.unet(scaled, timesteps[i], encoder_hidden_states=prompt_embeds,
+                                 added_cond_kwargs={"text_embeds": pooled, "time_ids": time_ids}, return_dict=False)[0]
+            latents = scheduler.step(self.guided(case, i / len(timesteps), predict), timesteps[i], latents, return_dict=False)[0]
         return latents
 
     def predict(self, case, branch, scaled, t, embeds):
         if case.loras:
             self.switch_loras(case, branch)
-        prefix = "negative_" if branch == "negative" else ""
+        prefix = "" if branch == "positive" else branch + "_"
         pooled = embeds[prefix + "pooled_prompt_embeds"]
         height, width = case.size or (self.pixels, self.pixels)
         original, crop, target = case.original_size or (height, width), case.crop_top_left or (0, 0), case.target_size or (height, width)

@@ -32,7 +32,39 @@ fs::path cache_folder() {
   return {};
 }
 
+// Absent: the variable is not set.
+std::optional<int> count_of(const char* name) {
+  const auto text = variable(name);
+  if (text.empty()) return {};
+  int count = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  check(error == std::errc() && end == text.data() + text.size() && count >= 0, ErrorKind::input,
+        "[{}] got \"{}\", expected a number of at least 0; give --shard i/n instead", name, text);
+  return count;
+}
+
+std::optional<Shard> shard_of(const char* rank_name, const char* size_name, bool waits) {
+  const auto rank = count_of(rank_name), size = count_of(size_name);
+  if (!rank || !size) return {};
+  check(*rank < *size, ErrorKind::input, "[{}] got {}, expected less than {} ({}); give --shard i/n instead", rank_name, *rank,
+        *size, size_name);
+  return Shard{*rank, *size, waits};
+}
+
 }  // namespace
+
+Shard shard_of_environment(bool waits) {
+  if (const auto shard = shard_of("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", true)) return *shard;
+  if (const auto task = count_of("SLURM_ARRAY_TASK_ID")) {  // before srun's, whose variables an array's job has too
+    const int first = count_of("SLURM_ARRAY_TASK_MIN").value_or(0), size = count_of("SLURM_ARRAY_TASK_COUNT").value_or(0);
+    check(*task >= first && *task - first < size, ErrorKind::input,
+          "[SLURM_ARRAY_TASK_ID] got {}, expected one of {} tasks from {} on without gaps; give --shard i/n instead", *task, size,
+          first);
+    return {*task - first, size, waits};
+  }
+  if (const auto shard = shard_of("SLURM_PROCID", "SLURM_NTASKS", true)) return *shard;
+  return {0, 1, waits};
+}
 
 int64_t parse_date(std::string_view text) {
   int64_t seconds = -1;

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/places.h"
+#include "runs/run_store.h"
 
 namespace negativa::cli {
 
@@ -16,5 +17,11 @@ std::filesystem::path library_folder_of_environment();
 
 // Seconds since 1970. Throws ErrorKind::input naming $SOURCE_DATE_EPOCH.
 int64_t parse_date(std::string_view text);
+
+// The rank that Open MPI's mpirun (OMPI_COMM_WORLD_RANK and _SIZE), srun (SLURM_PROCID and SLURM_NTASKS) or a SLURM array
+// (SLURM_ARRAY_TASK_ID, _MIN and _COUNT) give; none of them: the whole. Under mpirun and srun it waits for the others' cells; a
+// task of an array may start when others have ended, so it does not unless `waits`. Throws ErrorKind::input for variables that
+// are no rank.
+Shard shard_of_environment(bool waits);
 
 }  // namespace negativa::cli

@@ -9,8 +9,14 @@
 
 namespace negativa::cli {
 
-// The program's one engine, made when it is first asked for. Nothing stays in memory between jobs, since there is but one.
+// The program's one engine, made when it is first asked for. Nothing stays in memory between requests, since most verbs make but
+// one, unless keep_models() was called before.
 Engine& engine();
+
+// For verbs whose engine serves many requests. budget: as --memory-budget has it, "4GiB"; absent: half of what is available.
+// Throws ErrorKind::input.
+void keep_models(const std::optional<std::string>& budget);
+inline constexpr const char* memory_budget_help = "what opened models may keep, such as 6GiB; default: half of what is available";
 
 // Progress and notices on stderr.
 class TerminalEvents : public EventSink {

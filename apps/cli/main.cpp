@@ -35,6 +35,13 @@ constexpr Verb verbs[] = {
     {"lora merge", "several LoRAs as one, and how they interfere", run_lora_merge},
     {"lora bake", "a model with LoRAs in its weights", run_lora_bake},
     {"score", "measures pictures, and whether those of another folder are better", run_score},
+    {"experiment run", "an experiment's wrong pictures, LoRAs, arms and measurements; goes on where it was stopped",
+     run_experiment_run},
+    {"experiment tune", "chooses among an experiment's candidates on prompts that give no verdict", run_experiment_tune},
+    {"experiment status", "how far a run has come", run_experiment_status},
+    {"experiment report", "a run's page: verdict, pictures, plots, tables; rebuilt from its records alone",
+     run_experiment_report},
+    {"experiment diff", "whether two runs are equal, byte for byte", run_experiment_diff},
     {"studio", "the studio's page and API on this machine", run_studio},
     {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},
@@ -61,7 +68,7 @@ int print_examples(const std::string& program) {
 
 int print_verbs() {
   std::printf("negativa %s: a Stable Diffusion XL studio\n\n", Recipe::default_program_version().c_str());
-  for (const auto& verb : verbs) std::printf("  negativa %-16s %s\n", verb.words, verb.help);
+  for (const auto& verb : verbs) std::printf("  negativa %-17s %s\n", verb.words, verb.help);
   std::printf("\nnegativa VERB --help shows every option; negativa alone shows five lines to try.\n");
   return 0;
 }

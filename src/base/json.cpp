@@ -108,8 +108,8 @@ class ParseWatch {
     if (event == Json::parse_event_t::object_end) open_.pop_back();
     if (event == Json::parse_event_t::key) {
       const auto& key = parsed.get_ref<const std::string&>();
-      check(open_.back().insert(key).second, ErrorKind::file_format, "[{}] the key {} appears twice in one JSON object", where_,
-            json_excerpt(parsed));
+      if (!open_.back().insert(key).second)
+        fail(ErrorKind::file_format, "[{}] the key {} appears twice in one JSON object", where_, json_excerpt(parsed));
     }
     return true;
   }
@@ -196,12 +196,12 @@ std::string canonical_json(const Json& value) {
 
 namespace {
 const Json& get_container(const Json& object, const std::string& key, std::string_view where, Json::value_t type) {
-  check(object.is_object(), ErrorKind::file_format, "[{}] got {}, expected a JSON object", where, json_excerpt(object));
+  if (!object.is_object()) fail(ErrorKind::file_format, "[{}] got {}, expected a JSON object", where, json_excerpt(object));
   const char* expected = type == Json::value_t::object ? "an object" : "a list";
   const auto found = object.find(key);
   check(found != object.end(), ErrorKind::missing_key, "[{}] has no \"{}\", expected {}", where, key, expected);
-  check(found->type() == type, ErrorKind::file_format, "[{}] \"{}\": got {}, expected {}", where, key, json_excerpt(*found),
-        expected);
+  if (found->type() != type)
+    fail(ErrorKind::file_format, "[{}] \"{}\": got {}, expected {}", where, key, json_excerpt(*found), expected);
   return *found;
 }
 }  // namespace

@@ -24,6 +24,7 @@ inline constexpr const char* text_weights = "model.safetensors";
 inline constexpr const char* preprocessor_config = "preprocessor_config.json";
 inline constexpr const char* processor_config = "processor_config.json";  // of transformers 5
 inline constexpr const char* judge_folder = "judge";                      // in a model's folder
+inline constexpr const char* judge_select_folder = "judge_select";        // likewise: the one that chooses
 inline constexpr const char* judge_world = "world.toml";                  // in the judge's
 inline constexpr const char* judge_calibration = "calibration.json";      // likewise
 inline constexpr const char* reference_folder = "reference";              // in a model's folder: clean pictures
@@ -52,6 +53,23 @@ inline constexpr const char* validation_csv = "validation.csv";
 inline constexpr const char* checkpoint_prefix = "checkpoint-";  // + step, eight digits, + .safetensors
 inline constexpr const char* best_file = "best.safetensors";
 inline constexpr const char* previews_folder = "previews";
+
+// An experiment's run folder.
+inline constexpr const char* plan_file = "plan.json";        // frozen at the first start
+inline constexpr const char* plan_toml = "experiment.toml";  // the TOML it was made from, as it stood
+inline constexpr const char* sets_folder = "sets";           // NAME-ADDRESS/ with pictures and metadata.jsonl
+inline constexpr const char* lora_folder = "lora";
+inline constexpr const char* embedding_folder = "embeddings";
+inline constexpr const char* pictures_folder = "pictures";
+inline constexpr const char* metrics_folder = "metrics";
+inline constexpr const char* calibration_folder = "calibration";
+inline constexpr const char* work_folder = "work";  // trainings that go on; may be deleted
+inline constexpr const char* metrics_csv = "metrics.csv";
+inline constexpr const char* report_page = "report.html";
+inline constexpr const char* thumbnails_folder = "thumbnails";  // of the page's large pictures; may be deleted
+inline constexpr const char* sheets_folder = "sheets";          // of pictures, to be posted
+inline constexpr const char* cells_lock = "cells.lock";         // a byte a cell, locked by who makes it
+inline constexpr const char* test_runs = "test_runs.jsonl";     // beside the TOML: each run that measured its test prompts
 
 // Of a user, not of a run.
 inline constexpr const char* cache_folder = "negativa";                       // in $XDG_CACHE_HOME or ~/.cache

@@ -66,7 +66,7 @@ SizePx parse_size(const std::string& text, char separator, std::string_view flag
           parse_number(std::string_view(text).substr(at + 1), flag, expected)};
 }
 
-GuidanceInterval parse_interval(const std::string& text) {
+GuidanceInterval parse_interval(const std::string& text, std::string_view flag) {
   GuidanceInterval interval;
   const auto colon = text.find(':');
   const char* end = text.data() + text.size();
@@ -77,14 +77,15 @@ GuidanceInterval parse_interval(const std::string& text) {
     good = first.ec == std::errc() && first.ptr == text.data() + colon && second.ec == std::errc() && second.ptr == end;
   }
   check(good && 0 <= interval.begin && interval.begin <= interval.end && interval.end <= 1, ErrorKind::input,
-        "[--guidance-interval] got \"{}\", expected BEGIN:END with 0 <= BEGIN <= END <= 1", text);
+        "[{}] got \"{}\", expected BEGIN:END with 0 <= BEGIN <= END <= 1", flag, text);
   return interval;
 }
 
 EmbeddingSpec parse_embedding_spec(const std::string& text) {
   const auto equals = text.rfind('=');
   const auto whole = stored_path(text);
-  if (std::filesystem::exists(whole) || equals == std::string::npos) return {whole, {}};
+  std::error_code ignored;  // of a name that no system could store
+  if (std::filesystem::exists(whole, ignored) || equals == std::string::npos) return {whole, {}};
   check(equals + 1 < text.size() && equals > 0, ErrorKind::input, "[--embedding] got \"{}\", expected FILE or FILE=NAME", text);
   return {stored_path(text.substr(0, equals)), text.substr(equals + 1)};
 }

@@ -60,6 +60,8 @@ struct PictureOptions {
   std::string weighting = "compel", pooled = "raw";
   double guidance_rescale = 0;
   std::string guidance_interval = "0:1";
+  std::optional<double> negative_scale;
+  std::string negative_interval = "0:1";
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
   std::optional<std::string> original_size, crop_top_left, target_size;
   bool chose_steps_or_cfg = false;  // no setting: whether steps or cfg_scale are a person's choice; remember_choices() sets it
@@ -86,6 +88,10 @@ struct PictureOptions {
     v("guidance_rescale", self.guidance_rescale, range(0.0, 1.0),
       "mixes in guidance rescaled to the unguided standard deviation (arXiv:2305.08891)");
     v("guidance_interval", self.guidance_interval, "BEGIN:END, shares of the schedule with guidance (arXiv:2404.07724)");
+    v("negative_scale", self.negative_scale, range(0.0, 100.0),
+      "gives the negative prompt a row of its own: no prompt + cfg (prompt - no prompt) - this (negative - no prompt); 0: the "
+      "negative prompt is left out; default: cfg leads away from the negative prompt");
+    v("negative_interval", self.negative_interval, "BEGIN:END, shares of the schedule with --negative-scale");
     v("aesthetic_score", self.aesthetic_score, range(0.0, 10.0), "for a model that is told one: the refiner");
     v("negative_aesthetic_score", self.negative_aesthetic_score, range(0.0, 10.0), "the same for the negative prompt");
     v("original_size", self.original_size, unit("px"), "HxW the model is told the picture had; default: its size");
@@ -109,7 +115,8 @@ EmbeddingSpec parse_embedding_spec(const std::string& text);
 
 // "768x1024" -> {768, 1024}; separator 'x' or ','. Throws ErrorKind::input naming the flag.
 SizePx parse_size(const std::string& text, char separator, std::string_view flag);
-GuidanceInterval parse_interval(const std::string& text);
+// "0.2:0.6". Throws ErrorKind::input naming the flag.
+GuidanceInterval parse_interval(const std::string& text, std::string_view flag = "--guidance-interval");
 
 // What is opened for these options: every "auto" answered. Throws ErrorKind::input, device.
 ModelRequest model_request(const ModelOptions& options, const Places& places);

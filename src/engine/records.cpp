@@ -66,6 +66,13 @@ RunInputs run_inputs(Session& session, const std::vector<PictureOptions>& pictur
   return inputs;
 }
 
+Json picture_settings(const PictureOptions& options) {
+  PictureOptions copy = options;
+  Json settings = to_json(fields_of(copy));
+  if (!options.negative_scale) settings.erase("negative_interval");  // younger than some recipes: written where it says something
+  return settings;
+}
+
 Recipe picture_recipe(const Session& session, const PictureOptions& options, const RunInputs& inputs) {
   const ModelOptions& model = session.options();
   PictureOptions stored = options;
@@ -76,7 +83,7 @@ Recipe picture_recipe(const Session& session, const PictureOptions& options, con
   for (auto& text : stored.lora) text = lora_record(text);
   for (size_t i = 0; i < model.embedding.size(); ++i)
     stored_model.embedding.push_back(embedding_record(model.embedding[i], session.embeddings().at(i)));
-  Json settings = to_json(fields_of(stored));
+  Json settings = picture_settings(stored);
   stored_model.prediction_type = model.prediction_type;
   stored_model.zero_snr = model.zero_snr;
   Json of_model = to_json(fields_of(stored_model));

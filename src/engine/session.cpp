@@ -15,11 +15,23 @@ namespace negativa {
 
 namespace {
 
-PictureReads reads_of(const Models& models, const Plan& plan) {
+PictureReads reads_of(const Models& models, const PictureOptions& options, const Plan& plan) {
   const auto course = make_course(models, plan);
-  return {.negative = is_guided(base_guidance(plan), course.split.base, course.grid.steps()),
-          .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative,
-          .base = course.split.base.size() > 0};
+  const auto row = negative_row_of(options);
+  PictureReads reads{.negative = row != NegativeRow::none &&
+                                 runs_row(base_guidance(plan), row == NegativeRow::own ? negative_row : reference_row,
+                                          course.split.base, course.grid.steps()),
+                     .negative_text = plan.negative_prompt.has_value() || !models.facts().zero_negative,
+                     .base = course.split.base.size() > 0};
+  if (row == NegativeRow::none) reads.why_no_negative = "which --negative-scale 0 leaves out";
+  if (row == NegativeRow::own)
+    reads.why_no_negative = "which is not drawn in any step of the base; try a longer --negative-interval";
+  return reads;
+}
+
+bool acts_on_negative(const std::string& lora) {
+  const LoraSpec spec = parse_lora_spec(lora);
+  return spec.weight != 0 && spec.branch != LoraBranch::positive;
 }
 
 // When steps ended, as several workers tell it.
@@ -82,12 +94,19 @@ void Session::load_embeddings() {
   }
 }
 
-std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& active) {
+NegativeRow negative_row_of(const PictureOptions& options) {
+  if (!options.negative_scale) return NegativeRow::reference;
+  const bool says_something = options.negative_prompt || !options.negative_prompt_2.value_or("").empty() ||
+                              std::any_of(options.lora.begin(), options.lora.end(), acts_on_negative);
+  return *options.negative_scale != 0 && says_something ? NegativeRow::own : NegativeRow::none;
+}
+
+std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& active, NegativeRow negative) {
   auto made = std::make_shared<PictureAdapters>();
-  made->unet = unet_adapters(active);
+  made->unet = unet_adapters(active, negative);
   const char* components[] = {"text_encoder", "text_encoder_2"};
   for (int i = 0; i < 2; ++i) {
-    made->negative_text[i] = text_adapters(active, components[i], LoraBranch::negative);
+    if (negative != NegativeRow::none) made->negative_text[i] = text_adapters(active, components[i], LoraBranch::negative);
     made->positive_text[i] = text_adapters(active, components[i], LoraBranch::positive);
   }
   return made;
@@ -102,18 +121,18 @@ std::shared_ptr<const LoraFile> Session::lora(const std::filesystem::path& path)
   return file;
 }
 
-void Session::notice_loras_without_effect(const std::vector<std::string>& specs, const Plan& plan) {
-  if (specs.empty()) return;
-  const PictureReads reads = reads_of(*models_, plan);
-  for (const auto& text : specs) {
+void Session::notice_loras_without_effect(const PictureOptions& options, const Plan& plan) {
+  if (options.lora.empty()) return;
+  const PictureReads reads = reads_of(*models_, options, plan);
+  for (const auto& text : options.lora) {
     const LoraSpec spec = parse_lora_spec(text);
     const auto why = why_without_effect({lora(spec.path), spec.weight, spec.branch}, reads);
     if (!why.empty()) say(fmt::format("{} has no effect: {}", last_name(spec.path), why));
   }
 }
 
-std::shared_ptr<const PictureAdapters> Session::adapters(const std::vector<std::string>& specs) {
-  std::string key;
+std::shared_ptr<const PictureAdapters> Session::adapters(const std::vector<std::string>& specs, NegativeRow negative) {
+  std::string key = fmt::format("{}\n", static_cast<int>(negative));
   for (const auto& spec : specs) key += spec + '\n';
   auto& result = adapters_[key];
   if (result) return result;
@@ -122,7 +141,7 @@ std::shared_ptr<const PictureAdapters> Session::adapters(const std::vector<std::
     const LoraSpec spec = parse_lora_spec(text);
     active.push_back({lora(spec.path), spec.weight, spec.branch});
   }
-  return result = picture_adapters(active);
+  return result = picture_adapters(active, negative);
 }
 
 std::vector<std::string> Session::notices(const PictureOptions& asked) const {
@@ -159,6 +178,17 @@ PictureOptions resolved_picture(const Models& models, const PictureOptions& opti
   return done;
 }
 
+namespace {
+void set_negative_row(const PictureOptions& done, Plan& plan) {
+  plan.negative_interval = parse_interval(done.negative_interval, "--negative-interval");
+  const auto row = negative_row_of(done);
+  if (row == NegativeRow::own) plan.negative_scale = done.negative_scale;
+  if (row != NegativeRow::none) return;
+  plan.negative_prompt.reset();
+  plan.negative_prompt_2.reset();
+}
+}  // namespace
+
 Plan plan_picture(const Models& models, const PictureOptions& options) {
   const PictureOptions done = resolved_picture(models, options);
   check(done.seed.has_value(), ErrorKind::input, "[seed] a plan needs a seed");
@@ -177,6 +207,7 @@ Plan plan_picture(const Models& models, const PictureOptions& options) {
   plan.refiner_guidance_scale = *done.refiner_cfg_scale;
   plan.guidance_rescale = done.guidance_rescale;
   plan.guidance_interval = parse_interval(done.guidance_interval);
+  set_negative_row(done, plan);
   plan.sampler = *done.sampler;
   plan.grid = *done.schedule;
   if (models.refiner_facts() && done.refiner_start < 1) plan.refiner_start = done.refiner_start;
@@ -193,9 +224,9 @@ PictureOptions Session::resolved(const PictureOptions& options) const { return r
 
 Plan Session::plan(const PictureOptions& options) {
   Plan plan = plan_picture(*models_, options);
-  plan.adapters = adapters(options.lora);
+  plan.adapters = adapters(options.lora, negative_row_of(options));
   plan.embeddings = embeddings_;
-  notice_loras_without_effect(options.lora, plan);
+  notice_loras_without_effect(options, plan);
   return plan;
 }
 

@@ -34,7 +34,8 @@ class Session {
 
   // Says once what of the file was skipped. Throws as read_lora and parse_lora_spec do.
   std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path);
-  std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs);
+  std::shared_ptr<const PictureAdapters> adapters(const std::vector<std::string>& specs,
+                                                  NegativeRow negative = NegativeRow::reference);
   // What is worth a line before these pictures are made; as they were asked for, before resolved().
   std::vector<std::string> notices(const PictureOptions& asked) const;
   // Every question of a request answered; `width` and others follow the model where they are absent. seed must be set.
@@ -49,7 +50,7 @@ class Session {
 
  private:
   void load_embeddings();
-  void notice_loras_without_effect(const std::vector<std::string>& specs, const Plan& plan);
+  void notice_loras_without_effect(const PictureOptions& options, const Plan& plan);
   void say(const std::string& text) const { caller_.events.on_notice(text); }
 
   Engine& engine_;
@@ -67,8 +68,13 @@ class Session {
 PictureOptions resolved_picture(const Models& models, const PictureOptions& options);
 Plan plan_picture(const Models& models, const PictureOptions& options);
 
+// Where the negative prompt stands in the batch. With --negative-scale it has a row of its own, unless that says nothing: at
+// scale 0, or without a negative prompt and a LoRA for it. `plan_picture` leaves it out then.
+NegativeRow negative_row_of(const PictureOptions& options);
+
 // What these LoRAs add to a picture: UNet rows and the text encoders of each branch.
-std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& loras);
+std::shared_ptr<const PictureAdapters> picture_adapters(const std::vector<ActiveLora>& loras,
+                                                        NegativeRow negative = NegativeRow::reference);
 
 // Session::notices of all of them.
 void say_notices(const Session& session, const std::vector<PictureOptions>& asked);

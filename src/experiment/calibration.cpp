@@ -73,9 +73,10 @@ std::optional<Calibration> find_calibration(const std::filesystem::path& judge_f
   why = "there is none";
   if (!std::filesystem::exists(path)) return {};
   Calibration calibration = Calibration::from_text(read_file(path, 16 << 20), path.string());
-  why = calibration.model_sha256 != model_sha256 ? "it is of another model" : "it is of another judge";
-  if (calibration.model_sha256 != model_sha256 || calibration.judge_sha256 != judge_sha256) return {};
-  return calibration;
+  why = calibration.model_sha256 != model_sha256   ? "it is of another model"
+        : calibration.judge_sha256 != judge_sha256 ? "it is of another judge"
+                                                   : "";
+  return why.empty() ? std::optional(std::move(calibration)) : std::nullopt;
 }
 
 }  // namespace negativa

@@ -40,7 +40,7 @@ DamageScoreBasis damage_score_basis(const std::vector<std::string>& all, const s
 // Chance that a value of `with` is above one of `without`, ties half. Both at least one. O(n log n).
 double area_under_curve(std::span<const double> with, std::span<const double> without);
 
-// The judge's own, if it is of these two; else nothing and, in `why`, what is wrong with it.
+// The judge's own, if it is of these two; else nothing and, in `why`, what is wrong with it (else "").
 std::optional<Calibration> find_calibration(const std::filesystem::path& judge_folder, const std::string& model_sha256,
                                             const std::string& judge_sha256, std::string& why);
 

@@ -78,7 +78,8 @@ std::vector<Row> make_rows(const CompareOptions& options) {
 
 // Those of the first row: a prompts file may change them from line to line.
 std::string caption_of(const std::string& model, const PictureOptions& picture) {
-  return fmt::format("{}, {} steps, cfg {}, same noise in each row", model, picture.steps, picture.cfg_scale);
+  const std::string apart = picture.negative_scale ? fmt::format(", negative scale {}", *picture.negative_scale) : "";
+  return fmt::format("{}, {} steps, cfg {}{}, same noise in each row", model, picture.steps, picture.cfg_scale, apart);
 }
 
 // Row by row, arm by arm.
@@ -96,7 +97,9 @@ std::vector<Plan> plans_of(Session& session, const std::vector<Row>& rows) {
 void note_rows(const Session& session, const CompareOptions& options, const std::vector<Row>& rows,
                const std::vector<Plan>& plans) {
   std::vector<AskedPicture> asked;
-  for (size_t i = 0; i < rows.size(); ++i) asked.push_back({rows[i].asked, plans[i * rows.front().arms.size()]});
+  const size_t columns = rows.front().arms.size();
+  for (size_t i = 0; i < rows.size(); ++i)
+    asked.push_back({rows[i].asked, plans[i * columns + 1]});  // as asked for: with the word
   note_asked(session, asked, options.typed);
   for (const auto& row : rows)
     for (const auto& text : row.asked.lora)

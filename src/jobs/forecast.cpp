@@ -23,15 +23,6 @@ PicturesForecast forecast_pictures(const Session& session, const std::vector<Pla
   return forecast;
 }
 
-double predicted_seconds(const TrainingWork& work) {
-  // With frozen weights a step costs 2.12 forward passes, and 3.12 where blocks run once more for their gradient: counted for
-  // SDXL at 1024x1024, batch 1.
-  const double passes = work.gradient_checkpointing ? 3.12 : 2.12;
-  const double flop =
-      unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
-  return flop / (matrix_product_rate() * static_cast<double>(work.workers) * efficiency_of(work.is_small));
-}
-
 TrainingForecast forecast_training(const MemoryRequest& request, const TrainOptions& options) {
   const Training& training = request.training;
   const auto& step = options.step;
@@ -47,8 +38,9 @@ TrainingForecast forecast_training(const MemoryRequest& request, const TrainOpti
   forecast.workers = training.workers;
   forecast.threads_a_worker = training.threads;
   forecast.memory = plan_memory(request);
-  forecast.seconds = predicted_seconds({training.unet(), side, forecast.rows_a_step * step.steps, training.workers,
-                                        request.gradient_checkpointing, training.models->is_small()});
+  forecast.seconds = training_seconds({training.unet(), side, forecast.rows_a_step * step.steps, training.workers,
+                                       request.gradient_checkpointing, training.models->is_small()},
+                                      matrix_product_rate());
   forecast.would_help = memory_advice(request);
   return forecast;
 }

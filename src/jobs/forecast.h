@@ -43,14 +43,6 @@ struct TrainingForecast {
   std::vector<std::string> would_help;  // memory_advice
 };
 
-// Seconds that training of a LoRA or an embedding computes: the UNet's passes of all steps, forward and back.
-struct TrainingWork {
-  const UNetConfig& unet;
-  int64_t latent_side, rows, workers;  // rows: of all steps
-  bool gradient_checkpointing, is_small;
-};
-double predicted_seconds(const TrainingWork& work);
-
 // All of what --dry-run tells but the number of what is trained.
 TrainingForecast forecast_training(const MemoryRequest& memory, const TrainOptions& options);
 

@@ -48,8 +48,8 @@ uint64_t drawn_seed() {
 
 // A line of metadata.jsonl: what a training set needs, and the settings that made the picture.
 std::string metadata_line(const PictureRequest& request) {
-  PictureOptions options = request.options;
-  Json line = to_json(fields_of(options));
+  const PictureOptions& options = request.options;
+  Json line = picture_settings(options);
   line.erase("prompt");
   line.erase("lora");  // paths
   line["file_name"] = request.file.filename().string();

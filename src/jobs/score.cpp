@@ -8,9 +8,9 @@
 #include "base/files.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "experiment/calibrate.h"
 #include "experiment/cmmd.h"
 #include "io/models_folder.h"
-#include "jobs/calibrate.h"
 #include "jobs/job.h"
 
 namespace negativa {
@@ -29,10 +29,7 @@ struct Run {
   const Caller& caller;
   int workers;
   std::vector<ScoreSet> sets;
-  std::optional<Judge> judge;
-  std::optional<World> world;
-  std::unique_ptr<TextMemory> texts;
-  MetricRoom room;
+  std::optional<Judging> judging;
   bool wants_cmmd = false;
   std::vector<std::vector<UnitVector>> seen;                 // of each set's pictures
   std::vector<std::vector<std::optional<size_t>>> partners;  // of each further set's pictures in the first
@@ -76,50 +73,42 @@ fs::path judge_folder(const Run& run) {
 bool is_bundled_judge(const fs::path& folder, const Places& places) {
   std::error_code ignored;
   return fs::equivalent(folder, default_model(places) / names::judge_folder, ignored) ||
-         fs::equivalent(folder, default_model(places) / "judge_select", ignored);
+         fs::equivalent(folder, default_model(places) / names::judge_select_folder, ignored);
 }
 
 // The judge itself; with the default one its twin for choosing too, since the drawn pictures serve both.
 std::vector<Calibration> calibrate_judges(const Run& run) {
-  check(run.world.has_value(), ErrorKind::input,
+  check(run.judging->world() != nullptr, ErrorKind::input,
         "[--calibrate] {} has no {}, which names the damages and captions to calibrate with; only general metrics are possible "
         "with it",
-        run.judge->folder().string(), names::judge_world);
-  std::vector<CalibratedJudge> judges{{&*run.judge, *run.world}};
-  std::optional<Judge> second;
-  if (const auto select = default_model(run.engine.places()) / "judge_select"; run.options.judge.empty() && fs::exists(select)) {
-    second.emplace(Judge::load(select, &run.caller.cancel));
-    judges.push_back({&*second, find_world(select).value_or(*run.world)});
-  }
-  for (const auto& judge : judges) check_can_write(judge.judge->folder() / names::judge_calibration);
+        run.judging->judge().folder().string(), names::judge_world);
+  std::vector<const Judging*> judges{&*run.judging};
+  std::optional<Judging> second;
+  const fs::path select = default_model(run.engine.places()) / names::judge_select_folder;
+  if (run.options.judge.empty() && fs::exists(select)) judges.push_back(&second.emplace(select, &run.caller.cancel));
+  for (const Judging* one : judges) check_can_write(one->judge().folder() / names::judge_calibration);
   auto calibrations = calibrate(run.engine, judges, run.options.threads, run.caller);
   for (size_t i = 0; i < judges.size(); ++i)
-    write_atomically(judges[i].judge->folder() / names::judge_calibration, calibrations[i].to_text());
+    write_atomically(judges[i]->judge().folder() / names::judge_calibration, calibrations[i].to_text());
   return calibrations;
 }
 
 void open_judge(Run& run, ScoreReport& report) {
   const fs::path folder = judge_folder(run);
-  run.judge.emplace(Judge::load(folder, &run.caller.cancel));
-  run.world = find_world(folder);
-  run.texts = std::make_unique<TextMemory>(*run.judge);
-  run.room.texts = run.texts.get();
-  run.room.world = run.world ? &*run.world : nullptr;
-  report.judge = run.judge->name();
+  Judging& judging = run.judging.emplace(folder, &run.caller.cancel);
+  report.judge = judging.judge().name();
   if (run.options.calibrate) report.calibrations = calibrate_judges(run);
-  if (!run.world) {
+  if (!judging.world()) {
     report.notes.push_back(
         fmt::format("{} has no {}: right object, damage, background and object count are left out, and there is no calibration",
                     folder.string(), names::judge_world));
     return;
   }
   std::string why;
-  const auto calibration = is_bundled_judge(folder, run.engine.places()) || run.options.calibrate
-                               ? find_calibration(folder, bundled_model_input(run.engine.places()).sha256,
-                                                  judge_input(*run.judge, run.engine.hashing(&run.caller.cancel)).sha256, why)
-                               : std::nullopt;
-  report.basis = damage_score_basis(run.world->damages, calibration);
-  run.room.score_damages = report.basis.damages;
+  const Hashing hashing = run.engine.hashing(&run.caller.cancel);
+  if (is_bundled_judge(folder, run.engine.places()) || run.options.calibrate)
+    why = judging.take_calibration({bundled_model_input(run.engine.places(), hashing).sha256}, hashing);
+  report.basis = judging.basis();
   if (!report.basis.uncalibrated.empty())
     report.notes.push_back(fmt::format("damage is uncalibrated, over all damages: {}{}; negativa score --calibrate makes one",
                                        report.basis.uncalibrated, why.empty() ? "" : " (" + why + ")"));
@@ -128,7 +117,7 @@ void open_judge(Run& run, ScoreReport& report) {
 }
 
 void choose_metrics(Run& run, ScoreReport& report) {
-  auto known = all_metrics(run.room.world);
+  auto known = all_metrics(run.judging->world());
   std::vector<std::string> names;
   for (const auto& metric : known) names.push_back(metric.name);
   names.insert(names.end(), {cmmd_name, cmmd_biased_name});
@@ -176,7 +165,7 @@ void measure_picture(Run& run, ScoreReport& report, size_t s, size_t i) {
   scores.width = image.width, scores.height = image.height;
   const bool wants_judge = run.wants_cmmd || std::any_of(report.metrics.begin(), report.metrics.end(),
                                                          [](const Metric& metric) { return metric.needs.judge; });
-  if (wants_judge) run.seen[s][i] = run.judge->see(image);
+  if (wants_judge) run.seen[s][i] = run.judging->judge().see(image);
   const bool wants_baseline =
       std::any_of(report.metrics.begin(), report.metrics.end(), [](const Metric& metric) { return metric.needs.baseline; });
   Image8 baseline;
@@ -185,7 +174,7 @@ void measure_picture(Run& run, ScoreReport& report, size_t s, size_t i) {
     baseline = picture_of(partner, run.caller.events);
   }
   const MeasuredPicture picture{image, file.caption, &run.seen[s][i], baseline.empty() ? nullptr : &baseline};
-  for (const Metric& metric : report.metrics) scores.values.push_back(metric.value(picture, run.room));
+  scores.values = run.judging->measure(picture, report.metrics);
 }
 
 void measure(Run& run, ScoreReport& report) {
@@ -231,7 +220,7 @@ std::vector<UnitVector> reference_vectors(const Run& run) {
   std::vector<UnitVector> seen(set.files.size());
   Stage progress(run.caller.events, "reference", static_cast<int64_t>(seen.size()));
   run.engine.workers().run({seen.size(), run.workers, 1}, run.caller.cancel, [&](size_t i) {
-    seen[i] = run.judge->see(picture_of(set.files[i].path, run.caller.events));
+    seen[i] = run.judging->judge().see(picture_of(set.files[i].path, run.caller.events));
     progress.tick();
   });
   return seen;
@@ -333,7 +322,7 @@ void note_cut_captions(Run& run, ScoreReport& report) {
   std::set<std::string> cut;
   for (const auto& set : run.sets)
     for (const auto& file : set.files)
-      if (run.texts->read(file.caption).cut > 0) cut.insert(file.caption);
+      if (run.judging->room().texts->read(file.caption).cut > 0) cut.insert(file.caption);
   if (!cut.empty())
     report.notes.push_back(fmt::format(
         "{} captions are longer than the judge reads; what did not fit was left out, the end token kept", cut.size()));
@@ -346,7 +335,7 @@ ScoreReport score_now(Engine& engine, const ScoreOptions& options, const Caller&
   if (!options.out.empty()) check_can_write(options.out);
   if (!options.sheet.empty()) check_png_name(options.sheet), check_can_write(options.sheet);
   ScoreReport report;
-  Run run{engine, options, caller, options.threads > 0 ? options.threads : hardware_threads(), {}, {}, {}, {}, {}, false, {}, {}};
+  Run run{engine, options, caller, options.threads > 0 ? options.threads : hardware_threads(), {}, {}, false, {}, {}};
   for (const auto& folder : options.folder) run.sets.push_back(read_score_set(folder, true));
   open_judge(run, report);
   if (run.sets.empty()) return report;

@@ -1,45 +1,23 @@
 #include "jobs/train_embedding.h"
 
-#include "base/files.h"
-#include "base/json.h"
+#include "experiment/training_host.h"
 #include "jobs/job.h"
 #include "jobs/train_pictures.h"
 #include "jobs/without_effect.h"
+#include "train/embedding_run.h"
 
 namespace negativa {
 
 namespace {
 
-TrainingFacts facts_of(const EmbeddingTraining& training, const Recipe& recipe, int64_t epochs) {
-  TrainingFacts facts = training_facts(training, training.options, recipe, epochs);
-  facts.trigger_phrase = training.options.name;
-  facts.is_negative = training.options.negative;
-  return facts;
-}
-
 TrainReport train_now(Engine& engine, const TrainEmbeddingRequest& request, const Caller& caller) {
   const TrainEmbeddingOptions& options = request.options;
-  check(options.run.out.empty() || options.run.out.extension() == ".safetensors", ErrorKind::input,
-        "[--out] got {}, expected a name that ends in .safetensors", options.run.out.string());
-  check_can_write(options.run.out);
+  check_embedding_out(options);
   for (const auto& line : without_effect(options)) caller.events.on_notice(line);
   const TrainingHost host = training_host(engine);
-  EmbeddingTraining training = plan_embedding_training(options, host, data_hooks(caller, host));
+  const EmbeddingTraining training = plan_embedding_training(options, host, data_hooks(caller, host));
   note_training_texts(training, options, caller.events, {training.options.name, training.captions});
-  const Recipe recipe =
-      training_recipe("train embedding", training, training.options, to_json(fields_of(training.options)).dump(), caller.cancel);
-  MemoryRequest memory = memory_request(training);
-  memory.preview_bytes = preview_bytes(engine, options);
-  return run_training({training.options, host, recipe, memory, request.config_toml,
-                       [&](const std::shared_ptr<const UNet>& unet, const Trained& trained) {
-                         return draw_preview(engine, options, unet, trained, caller.cancel);
-                       },
-                       [&](RunFolder& run, const TrainHooks& hooks) { return train_embedding(training, run, hooks); },
-                       [&](const TrainingResult& result) {
-                         write_embedding(options.run.out, result.trained.embeddings.front(),
-                                         embedding_metadata(facts_of(training, recipe, result.epochs)));
-                       }},
-                      caller);
+  return run_embedding_training(training, training_extras(engine, options, request.config_toml, caller.cancel), caller);
 }
 
 TrainingForecast forecast_now(Engine& engine, const TrainEmbeddingOptions& options, const Caller& caller) {

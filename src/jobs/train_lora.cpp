@@ -1,57 +1,24 @@
 #include "jobs/train_lora.h"
 
-#include "base/json.h"
+#include "experiment/training_host.h"
 #include "jobs/job.h"
 #include "jobs/train_pictures.h"
 #include "jobs/without_effect.h"
-#include "lora/lora_writer.h"
+#include "train/lora_run.h"
 
 namespace negativa {
 
 namespace {
 
-Recipe recipe_of(const LoraTraining& training, const CancelToken& cancel) {
-  TrainLoraOptions stored = training.options;
-  stored.alpha = training.alpha;
-  return training_recipe("train lora", training, stored, to_json(fields_of(stored)).dump(), cancel);
-}
-
-TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64_t epochs) {
-  const auto& options = training.options;
-  TrainingFacts facts = training_facts(training, options, recipe, epochs);
-  if (!options.data.captions) facts.trigger_phrase = options.data.prompt;
-  facts.is_negative = options.data.prompt == "wrong" && !options.data.captions;
-  facts.rank = options.rank;
-  facts.alpha = training.alpha;
-  facts.targets = options.targets;
-  if (options.text_encoders)
-    facts.text_encoder_learning_rate = options.text_encoder_learning_rate.value_or(default_text_encoder_learning_rate);
-  return facts;
-}
-
 TrainReport train_now(Engine& engine, const TrainLoraRequest& request, const Caller& caller) {
   const TrainLoraOptions& options = request.options;
-  const LoraDialect dialect = dialect_from_name(options.format);
-  check_lora_name(options.run.out, dialect);
+  check_lora_out(options);
   for (const auto& line : without_effect(options)) caller.events.on_notice(line);
   draw_class_pictures(engine, options, caller);
   const TrainingHost host = training_host(engine);
   const LoraTraining training = plan_lora_training(options, host, data_hooks(caller, host));
   note_training_texts(training, options, caller.events);
-  const Recipe recipe = recipe_of(training, caller.cancel);
-  MemoryRequest memory = memory_request(training);
-  memory.preview_bytes = preview_bytes(engine, options);
-  return run_training({training.options, host, recipe, memory, request.config_toml,
-                       [&](const std::shared_ptr<const UNet>& unet, const Trained& trained) {
-                         return draw_preview(engine, options, unet, trained, caller.cancel);
-                       },
-                       [&](RunFolder& run, const TrainHooks& hooks) { return train_lora(training, run, hooks); },
-                       [&](const TrainingResult& result) {
-                         write_lora(
-                             options.run.out, result.trained.lora,
-                             {dialect, training.targets.layout, training_metadata(facts_of(training, recipe, result.epochs))});
-                       }},
-                      caller);
+  return run_lora_training(training, training_extras(engine, options, request.config_toml, caller.cancel), caller);
 }
 
 TrainingForecast forecast_now(Engine& engine, const TrainLoraOptions& options, const Caller& caller) {

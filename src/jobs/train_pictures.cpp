@@ -55,8 +55,6 @@ PictureOptions preview_picture(const TrainOptions& options) {
 
 }  // namespace
 
-TrainingHost training_host(const Engine& engine) { return {engine.places(), engine.settings().while_loading}; }
-
 void draw_class_pictures(Engine& engine, const TrainOptions& options, const Caller& caller) {
   const fs::path& folder = options.data.class_data;
   if (folder.empty() || options.data.class_prompt.empty()) return;
@@ -122,6 +120,14 @@ int64_t preview_bytes(const Engine& engine, const TrainOptions& options) {
   const Preview preview(engine, options);
   const PictureMemory memory = picture_memory(preview.models, {preview.plan}, 1, true);
   return memory.weights + memory.activations;
+}
+
+TrainingExtras training_extras(const Engine& engine, const TrainOptions& options, const std::string& config_toml,
+                               const CancelToken& cancel) {
+  const auto draw = [&engine, &options, &cancel](const std::shared_ptr<const UNet>& unet, const Trained& trained) {
+    return draw_preview(engine, options, unet, trained, cancel);
+  };
+  return {config_toml, draw, preview_bytes(engine, options)};
 }
 
 }  // namespace negativa

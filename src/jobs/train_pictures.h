@@ -1,14 +1,9 @@
 #pragma once
 // Pictures that a training draws with the pipeline: of the class it must not forget, and previews of what it has learnt.
 #include "engine/session.h"
-#include "train/options.h"
-#include "train/trained_parameters.h"
-#include "train/training.h"
+#include "train/training_run.h"
 
 namespace negativa {
-
-// What a training takes from the engine.
-TrainingHost training_host(const Engine& engine);
 
 // Draws --class-prompt into --class-data until there are class_count pictures; those that are there stay. Picture i has seed + i,
 // 50 steps and guidance 5.
@@ -22,5 +17,10 @@ Image8 draw_preview(const Engine& engine, const TrainOptions& options, const std
 // What that takes at its peak, as MemoryRequest::preview_bytes. 0 without --validation-prompt. Throws what drawing would throw
 // before its first step.
 int64_t preview_bytes(const Engine& engine, const TrainOptions& options);
+
+// What a training by this engine is given beside its plan: config file and previews. Holds references to all of them but
+// config_toml. Throws as preview_bytes does.
+TrainingExtras training_extras(const Engine& engine, const TrainOptions& options, const std::string& config_toml,
+                               const CancelToken& cancel);
 
 }  // namespace negativa

@@ -17,13 +17,16 @@ namespace {
 struct Facts {
   const PictureOptions& options;
   bool has_refiner = false, base_draws = true, refiner_draws = false;
-  bool base_guided = false, refiner_guided = false;  // in one step at the least
+  bool base_guided = false, refiner_guided = false;      // in one step at the least, as are the next three
+  bool base_negative = false, refiner_negative = false;  // the row of the negative prompt is run
+  bool classifier_free = false;                          // guidance by --cfg-scale
   bool two_encoders = true;
   bool zero_negative = false;  // no negative prompt is an embedding of zeros
   bool takes_score = false;    // a model that draws is told an aesthetic score instead of a target size
   bool takes_target = true;
 
   bool guided() const { return base_guided || refiner_guided; }
+  bool negative() const { return base_negative || refiner_negative; }
 };
 
 // What is the same for all pictures of a run.
@@ -42,14 +45,33 @@ struct Known {
   }
 };
 
+void add_guidance(const AskedPicture& picture, const Course& course, Facts& facts) {
+  const auto base = base_guidance(picture.plan), refiner = refiner_guidance(picture.plan);
+  const auto runs = [&](const Guidance& guidance, int row, const StepRange& range) {
+    return runs_row(guidance, row, range, course.grid.steps());
+  };
+  facts.base_guided = runs(base, reference_row, course.split.base);
+  facts.refiner_guided = runs(refiner, reference_row, course.split.refiner);
+  const auto row = negative_row_of(picture.options);
+  if (row != NegativeRow::none) {
+    const int number = row == NegativeRow::own ? negative_row : reference_row;
+    facts.base_negative = runs(base, number, course.split.base);
+    facts.refiner_negative = runs(refiner, number, course.split.refiner);
+  }
+  const auto by_cfg = [&](double scale, const StepRange& range) {
+    return runs({classifier_free(scale, picture.plan.guidance_interval)}, reference_row, range);
+  };
+  facts.classifier_free =
+      by_cfg(picture.plan.guidance_scale, course.split.base) || by_cfg(picture.plan.refiner_guidance_scale, course.split.refiner);
+}
+
 Facts facts_of(const Models& models, const Known& known, const AskedPicture& picture) {
   const Course course = make_course(models, picture.plan);
   Facts facts{picture.options};
   facts.has_refiner = models.refiner_facts().has_value();
   facts.base_draws = course.split.base.size() > 0;
   facts.refiner_draws = course.split.refiner.size() > 0;
-  facts.base_guided = is_guided(base_guidance(picture.plan), course.split.base, course.grid.steps());
-  facts.refiner_guided = is_guided(refiner_guidance(picture.plan), course.split.refiner, course.grid.steps());
+  add_guidance(picture, course, facts);
   facts.two_encoders = known.two_encoders;
   facts.zero_negative = models.facts().zero_negative;
   const auto takes = [&](int64_t count) {
@@ -66,6 +88,23 @@ Reason unless(bool has_effect, const char* reason) { return has_effect ? "" : re
 
 constexpr const char* no_guidance = "there is no guidance (--cfg-scale 1 or less, or an empty --guidance-interval)";
 
+constexpr const char* negative_scale_0 = "--negative-scale 0 leaves the negative prompt out";
+constexpr const char* no_negative_prompt = "there is no negative prompt";
+constexpr const char* no_negative_step = "no step begins within --negative-interval";
+
+// Why the negative prompt is not drawn.
+const char* no_negative(const Facts& f) {
+  if (!f.options.negative_scale) return no_guidance;
+  return *f.options.negative_scale == 0 ? negative_scale_0 : no_negative_step;
+}
+
+// Of --negative-scale and its interval: whether there is anything that they guide away from.
+bool has_negative(const Facts& f) {
+  PictureOptions scaled = f.options;
+  scaled.negative_scale = 1;
+  return negative_row_of(scaled) == NegativeRow::own;
+}
+
 struct Rule {
   const char* option;
   Reason (*reason)(const Facts&);
@@ -75,10 +114,10 @@ struct Rule {
 const Rule rules[] = {
     {"prompt_2",
      [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
-    {"negative_prompt", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
+    {"negative_prompt", [](const Facts& f) { return unless(f.negative(), no_negative(f)); }},
     {"negative_prompt_2",
      [](const Facts& f) { return unless(f.two_encoders && f.base_draws, "the model that draws has one text encoder"); }},
-    {"negative_prompt_2", [](const Facts& f) { return unless(f.base_guided, no_guidance); }},
+    {"negative_prompt_2", [](const Facts& f) { return unless(f.base_negative, no_negative(f)); }},
     {"negative_prompt_2",
      [](const Facts& f) {
        return unless(f.options.negative_prompt || !f.zero_negative || f.options.negative_prompt_2.value_or("").empty(),
@@ -91,7 +130,13 @@ const Rule rules[] = {
                      "the base draws no step, and --refiner-cfg-scale is the refiner's");
      }},
     {"guidance_rescale", [](const Facts& f) { return unless(f.guided(), no_guidance); }},
-    {"guidance_interval", [](const Facts& f) { return unless(f.guided() || f.options.cfg_scale > 1, no_guidance); }},
+    {"guidance_interval", [](const Facts& f) { return unless(f.classifier_free || f.options.cfg_scale > 1, no_guidance); }},
+    {"negative_scale", [](const Facts& f) { return unless(has_negative(f), no_negative_prompt); }},
+    {"negative_scale", [](const Facts& f) { return unless(f.negative() || *f.options.negative_scale == 0, no_negative_step); }},
+    {"negative_interval",
+     [](const Facts& f) { return unless(f.options.negative_scale.has_value(), "there is no --negative-scale"); }},
+    {"negative_interval", [](const Facts& f) { return unless(f.options.negative_scale != 0, "--negative-scale is 0"); }},
+    {"negative_interval", [](const Facts& f) { return unless(has_negative(f), no_negative_prompt); }},
     {"refiner_start", [](const Facts& f) { return unless(f.has_refiner, "there is no --refiner"); }},
     {"refiner_cfg_scale",
      [](const Facts& f) {

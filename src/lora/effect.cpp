@@ -26,8 +26,7 @@ std::string counted(int count, const char* what) {
 std::string why_without_effect(const ActiveLora& lora, const PictureReads& reads) {
   if (lora.weight == 0) return "its weight is 0";
   if (!reads.base) return "the refiner draws every step, and LoRAs act on the base";
-  if (lora.branch == LoraBranch::negative && !reads.negative)
-    return "it acts on the negative branch, which is not drawn without guidance; try a --cfg-scale above 1";
+  if (lora.branch == LoraBranch::negative && !reads.negative) return "it acts on the negative branch, " + reads.why_no_negative;
   int unread = 0, zero = 0, not_encoded = 0;
   for (const auto& [component, modules] : lora.file->modules)
     for (const auto& [name, module] : modules) {

@@ -12,6 +12,12 @@ namespace negativa {
 
 namespace {
 
+// A name that no system could store is not there either.
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return !path.empty() && std::filesystem::exists(path, ignored);
+}
+
 std::optional<LoraBranch> branch_from_name(const std::string& name) {
   for (const auto branch : {LoraBranch::both, LoraBranch::negative, LoraBranch::positive})
     if (name == branch_name(branch)) return branch;
@@ -46,8 +52,8 @@ LoraSpec parse(const std::string& text, const std::string& where) {
     return {path, *weight, *branch};
   }
   check(!weight, ErrorKind::input, "[{}] got branch \"{}\", expected both, negative or positive", where, last);
-  check(!std::filesystem::exists(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number",
-        where, last, before);
+  check(!is_there(stored_path(before)), ErrorKind::input, "[{}] got weight \"{}\" for {}, expected a number", where, last,
+        before);
   return {text, 1, LoraBranch::both};
 }
 
@@ -66,7 +72,7 @@ std::string branch_name(LoraBranch branch) {
 }
 
 LoraSpec parse_lora_spec(const std::string& text, const std::string& where) {
-  if (const auto whole = stored_path(text); !whole.empty() && std::filesystem::exists(whole)) return {whole, 1, LoraBranch::both};
+  if (const auto whole = stored_path(text); is_there(whole)) return {whole, 1, LoraBranch::both};
   LoraSpec spec = parse(text, where);
   spec.path = stored_path(spec.path);
   check(!spec.path.empty(), ErrorKind::input, "[{}] got \"{}\", expected FILE[:WEIGHT[:BRANCH]]", where, text);

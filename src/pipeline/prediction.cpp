@@ -22,20 +22,32 @@ LatentSize latent_size(const Models& models, const Plan& plan) {
   return {plan.height_px / factor, plan.width_px / factor};
 }
 
-double steps_flop(const UNetConfig& config, LatentSize size, const Course& course, StepRange steps, const Guidance& guidance) {
-  double flop = steps.size() > 0 ? unet_prepare_flop(config, {2, size.height, size.width}) : 0;
+// One model's part of a picture.
+struct ModelShare {
+  const ModelFiles& files;
+  const ModelFacts& facts;
+  StepRange steps;
+  Guidance guidance;
+};
+
+double steps_flop(const ModelShare& share, const Plan& plan, LatentSize size, const Course& course) {
+  const UNetConfig& config = share.facts.unet;
+  const StepRange& steps = share.steps;
+  double flop = steps.size() > 0 ? unet_prepare_flop(config, {batch_rows(plan), size.height, size.width}) : 0;
   const double row = unet_work(config, {1, size.height, size.width}).flop;
   for (int64_t i = steps.begin; i < steps.end; ++i) {
-    const auto rows = static_cast<int64_t>(StepGuidance(guidance, i, course.grid.steps()).rows().size());
+    const auto rows = static_cast<int64_t>(StepGuidance(share.guidance, i, course.grid.steps()).rows().size());
     flop += static_cast<double>(rows * course.sampler->predictions(i, course.grid)) * row;
   }
   return flop;
 }
 
-double texts_flop(const ModelFiles& files) {
+// No prompt beside a negative one is a text more, unless it is zeros.
+double texts_flop(const ModelShare& share, const Plan& plan) {
+  const double texts = plan.negative_scale && !share.facts.zero_negative ? 3 : 2;
   double flop = 0;
   for (const char* part : {"text_encoder", "text_encoder_2"})
-    if (files.has(part)) flop += 2 * text_flop(text_config(files, part));
+    if (share.files.has(part)) flop += texts * text_flop(text_config(share.files, part));
   return flop;
 }
 
@@ -59,9 +71,9 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
     if (text) continue;
     for (const auto& plan : plans) {
       const auto [height, width] = latent_size(models, plan);
-      const Work work = part == Part::vae
-                            ? vae_decode_work(models.vae_config(), height, width)
-                            : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet, {2, height, width});
+      const Work work = part == Part::vae ? vae_decode_work(models.vae_config(), height, width)
+                                          : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet,
+                                                      {batch_rows(plan), height, width});
       stage.activations = std::max(stage.activations, work.most_elements * element + cast);
     }
   }
@@ -90,12 +102,21 @@ double matrix_product_rate() {
 double picture_flop(const Models& models, const Plan& plan) {
   const Course course = make_course(models, plan);
   const auto size = latent_size(models, plan);
-  double flop = texts_flop(models.files()) + vae_decode_work(models.vae_config(), size.height, size.width).flop;
-  flop += steps_flop(models.facts().unet, size, course, course.split.base, base_guidance(plan));
+  double flop = vae_decode_work(models.vae_config(), size.height, size.width).flop;
+  std::vector<ModelShare> shares{{models.files(), models.facts(), course.split.base, base_guidance(plan)}};
   if (course.split.refiner.size() > 0)
-    flop += texts_flop(*models.refiner_files()) +
-            steps_flop(models.refiner_facts()->unet, size, course, course.split.refiner, refiner_guidance(plan));
+    shares.push_back({*models.refiner_files(), *models.refiner_facts(), course.split.refiner, refiner_guidance(plan)});
+  for (const auto& share : shares) flop += texts_flop(share, plan) + steps_flop(share, plan, size, course);
   return flop;
+}
+
+double training_seconds(const TrainingWork& work, double rate) {
+  // With frozen weights a step costs 2.12 forward passes, and 3.12 where blocks run once more for their gradient: counted for
+  // SDXL at 1024x1024, batch 1.
+  const double passes = work.gradient_checkpointing ? 3.12 : 2.12;
+  const double flop =
+      unet_work(work.unet, {1, work.latent_side, work.latent_side}).flop * passes * static_cast<double>(work.rows);
+  return flop / (rate * static_cast<double>(work.workers) * training_efficiency_of(work.is_small));
 }
 
 PictureMemory picture_memory(const Models& models, const std::vector<Plan>& plans, int workers, bool unet_is_lent) {

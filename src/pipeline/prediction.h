@@ -14,6 +14,19 @@ double matrix_product_rate();
 // own product of matrices, which is slower on an AMD.
 constexpr double efficiency_of(bool is_small) { return is_small ? 0.75 : 0.8; }
 
+// The same of training steps. 0.22 was measured for the miniature, batch 4 on two cores: its products are too small for the
+// library, and gradients take as long as they do.
+constexpr double training_efficiency_of(bool is_small) { return is_small ? 0.22 : 0.8; }
+
+// Training of a LoRA or an embedding: the UNet's passes of all steps, forward and back.
+struct TrainingWork {
+  const UNetConfig& unet;
+  int64_t latent_side, rows, workers;  // rows: of all steps
+  bool gradient_checkpointing, is_small;
+};
+// rate: FLOP/s of one worker.
+double training_seconds(const TrainingWork& work, double rate);
+
 struct Prediction {
   int64_t program_bytes = 0;      // resident now, with the library at work
   int64_t weights_bytes = 0;      // of what is held at the peak

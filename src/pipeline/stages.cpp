@@ -52,10 +52,31 @@ PromptEmbeds encode(const Encoding& encoding, const Plan& plan, Branch branch) {
   return encoding.known[std::move(key)] = encode_now(encoding.text, plan, branch, encoding.compute);
 }
 
+using TextAdapters = std::array<nn::Adapters, 2>;
+
+// Where the negative prompt has a row of its own, each branch is filled up with the empty prompt as its own LoRAs have it, since
+// none act on the unconditional row; zeros stay zeros.
+void add_unconditional(Conditioning& text, const Encoding& encoding, const Plan& plan) {
+  const bool is_base = encoding.role == Role::base;
+  const auto empty = [&](const TextAdapters* adapters) { return encode(encoding, plan, {"", "", is_base ? adapters : nullptr}); };
+  const auto tokens = std::max(text.positive.prompt_embeds.size(1), text.negative.prompt_embeds.size(1));
+  const auto fill = [&](PromptEmbeds& embeds, const TextAdapters* adapters) {
+    if (embeds.prompt_embeds.size(1) < tokens) pad_to_length(embeds, tokens, empty(adapters));
+  };
+  fill(text.positive, &plan.adapters->positive_text);
+  fill(text.negative, &plan.adapters->negative_text);
+  if (encoding.facts.zero_negative) {
+    text.unconditional = zeros_like(text.positive);
+  } else {
+    text.unconditional = empty(nullptr);
+    fill(*text.unconditional, nullptr);
+  }
+}
+
 // LoRAs act on the base alone. A model with one encoder reads `prompt` whatever prompt_2 says.
 Conditioning encode_prompts(const Encoding& encoding, const Plan& plan, const RunHooks& hooks) {
   const bool is_base = encoding.role == Role::base;
-  const auto branch = [&](const std::string& prompt, const std::string& prompt_2, const std::array<nn::Adapters, 2>& adapters) {
+  const auto branch = [&](const std::string& prompt, const std::string& prompt_2, const TextAdapters& adapters) {
     return Branch{prompt, prompt_2, is_base ? &adapters : nullptr};
   };
   const std::string negative = plan.negative_prompt.value_or("");
@@ -71,23 +92,37 @@ Conditioning encode_prompts(const Encoding& encoding, const Plan& plan, const Ru
     if (!embeds->cut.empty()) hooks.on_notice(fmt::format("the prompt is longer than 77 tokens; cut: \"{}\"", embeds->cut));
     if (!embeds->ignored.empty()) hooks.on_notice(fmt::format("words behind .and() are ignored: \"{}\"", embeds->ignored));
   }
-  if (result.positive.prompt_embeds.size(1) != result.negative.prompt_embeds.size(1))
+  if (plan.negative_scale)
+    add_unconditional(result, encoding, plan);
+  else if (result.positive.prompt_embeds.size(1) != result.negative.prompt_embeds.size(1))
     pad_to_same_length(result.negative, result.positive, encode(encoding, plan, branch("", "", plan.adapters->positive_text)));
   return result;
 }
 
-// [2,6] or [2,5]: rows negative, positive.
-Tensor add_time_ids(const Plan& plan, int64_t count) {
-  const SizeCond sizes{plan.original_size, plan.crop_top_left, plan.target_size};
-  return at::stack({time_ids(sizes, count, plan.negative_aesthetic_score), time_ids(sizes, count, plan.aesthetic_score)});
+// One row of the UNet's batch.
+struct ConditionRow {
+  const PromptEmbeds& text;
+  double aesthetic_score;
+};
+
+// In the order of schedule/guidance.h.
+std::vector<ConditionRow> condition_rows(const Conditioning& text, const Plan& plan) {
+  const ConditionRow negative{text.negative, plan.negative_aesthetic_score}, positive{text.positive, plan.aesthetic_score};
+  if (!text.unconditional) return {negative, positive};
+  return {{*text.unconditional, plan.negative_aesthetic_score}, positive, negative};
 }
 
 UNetCondition condition(const Conditioning& text, const Plan& plan, const UNet& unet, const ModelRequest& request) {
   const auto options = at::TensorOptions(request.compute).device(request.device);
-  const Tensor pooled = at::cat({text.negative.pooled_prompt_embeds, text.positive.pooled_prompt_embeds});
-  const int64_t count = unet.config.num_time_ids(pooled.size(1));
-  return {at::cat({text.negative.prompt_embeds, text.positive.prompt_embeds}).to(options), pooled.to(options),
-          add_time_ids(plan, count).to(options)};
+  const int64_t count = unet.config.num_time_ids(text.positive.pooled_prompt_embeds.size(1));
+  const SizeCond sizes{plan.original_size, plan.crop_top_left, plan.target_size};
+  std::vector<Tensor> embeds, pooled, ids;
+  for (const auto& row : condition_rows(text, plan)) {
+    embeds.push_back(row.text.prompt_embeds);
+    pooled.push_back(row.text.pooled_prompt_embeds);
+    ids.push_back(time_ids(sizes, count, row.aesthetic_score));
+  }
+  return {at::cat(embeds).to(options), at::cat(pooled).to(options), at::stack(ids).to(options)};
 }
 
 struct Share {  // of a picture's steps
@@ -166,6 +201,9 @@ void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, cons
   drawing.kept["pooled_prompt_embeds"] = host(drawing.text.positive.pooled_prompt_embeds);
   drawing.kept["negative_prompt_embeds"] = host(drawing.text.negative.prompt_embeds);
   drawing.kept["negative_pooled_prompt_embeds"] = host(drawing.text.negative.pooled_prompt_embeds);
+  if (!drawing.text.unconditional) return;
+  drawing.kept["unconditional_prompt_embeds"] = host(drawing.text.unconditional->prompt_embeds);
+  drawing.kept["unconditional_pooled_prompt_embeds"] = host(drawing.text.unconditional->pooled_prompt_embeds);
 }
 
 void encode_for_refiner(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks) {

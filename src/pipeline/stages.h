@@ -6,7 +6,8 @@
 namespace negativa {
 
 struct Conditioning {
-  PromptEmbeds negative, positive;  // [1,77n,D] and [1,P] each, of one length
+  PromptEmbeds negative, positive;            // [1,77n,D] and [1,P] each, of one length
+  std::optional<PromptEmbeds> unconditional;  // what an absent negative prompt is; only with Plan::negative_scale
 };
 
 struct Course {  // how the noise falls: sampler, grid and who does which step

@@ -22,21 +22,25 @@ size_t denoise_for_a_while(Models& models, std::span<Drawing> drawings, size_t f
   return end;
 }
 
+Guidance guidance_of(const Plan& plan, double scale) {
+  Guidance guidance{classifier_free(scale, plan.guidance_interval), plan.guidance_rescale};
+  if (plan.negative_scale) guidance.terms.push_back(away_from_negative(*plan.negative_scale, plan.negative_interval));
+  return guidance;
+}
+
 }  // namespace
 
-Guidance base_guidance(const Plan& plan) {
-  return {classifier_free(plan.guidance_scale, plan.guidance_interval), plan.guidance_rescale};
-}
+int64_t batch_rows(const Plan& plan) { return plan.negative_scale ? 3 : 2; }
 
-Guidance refiner_guidance(const Plan& plan) {
-  return {classifier_free(plan.refiner_guidance_scale, plan.guidance_interval), plan.guidance_rescale};
-}
+Guidance base_guidance(const Plan& plan) { return guidance_of(plan, plan.guidance_scale); }
+
+Guidance refiner_guidance(const Plan& plan) { return guidance_of(plan, plan.refiner_guidance_scale); }
 
 ImageResult text_to_image(Models& models, const Plan& plan, const RunHooks& hooks) {
   const c10::InferenceMode inference;
   EncodedTexts of_base, of_refiner;
   Drawing drawing = begin_drawing(models, plan);
-  encode_for_base(models, drawing, of_base, hooks);  // 1. prompts -> [2,77n,D] and [2,P]: negative, then positive
+  encode_for_base(models, drawing, of_base, hooks);  // 1. prompts -> [B,77n,D] and [B,P]: negative, then positive
   encode_for_refiner(models, drawing, of_refiner, hooks);
   draw_noise(models, drawing);                   // 2. [1,C,h,w]
   denoise_with_base(models, drawing, hooks);     // 3. the guided loop

@@ -11,7 +11,7 @@ namespace negativa {
 
 // What LoRAs add to one picture. Text encoder adapters act on the prompt of their branch; [0] text_encoder, [1] text_encoder_2.
 struct PictureAdapters {
-  nn::Adapters unet;  // rows [negative, positive]
+  nn::Adapters unet;  // rows [negative, positive], or [no prompt, positive, negative] with Plan::negative_scale
   std::array<nn::Adapters, 2> negative_text, positive_text;
 };
 
@@ -27,6 +27,10 @@ struct Plan {
   double guidance_scale = 7, refiner_guidance_scale = 7;  // 1 or less: no guidance
   double guidance_rescale = 0;
   GuidanceInterval guidance_interval;
+  // Guidance away from the negative prompt in a row of its own, beside classifier-free guidance away from no prompt. Absent: the
+  // negative prompt is what classifier-free guidance leads away from.
+  std::optional<double> negative_scale;
+  GuidanceInterval negative_interval;
   std::string sampler, grid;
   std::optional<double> refiner_start;  // absent: no refiner
   SizePx original_size, crop_top_left, target_size;
@@ -34,6 +38,9 @@ struct Plan {
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
   std::shared_ptr<const PictureAdapters> adapters = std::make_shared<PictureAdapters>();
 };
+
+// Rows of the UNet's batch at the most: 2, or 3 where the negative prompt has its own.
+int64_t batch_rows(const Plan& plan);
 
 // What the plan's steps are guided by.
 Guidance base_guidance(const Plan& plan);

@@ -24,6 +24,8 @@ std::vector<GuidanceTerm> classifier_free(double scale, const GuidanceInterval& 
   return {{positive_row, scale, interval}};
 }
 
+GuidanceTerm away_from_negative(double scale, const GuidanceInterval& interval) { return {negative_row, -scale, interval}; }
+
 StepGuidance::StepGuidance(const Guidance& guidance, int64_t index, int64_t steps) : rescale_(guidance.rescale) {
   std::copy_if(guidance.terms.begin(), guidance.terms.end(), std::back_inserter(active_),
                [&](const GuidanceTerm& term) { return guidance_active(index, steps, term.interval); });
@@ -54,10 +56,11 @@ Tensor StepGuidance::combine(const std::vector<Tensor>& predictions) const {
   return rescale_ > 0 ? rescaled(guided, positive, static_cast<float>(rescale_)) : guided;
 }
 
-bool is_guided(const Guidance& guidance, const StepRange& range, int64_t steps) {
-  for (int64_t i = range.begin; i < range.end; ++i)
-    for (const auto& term : guidance.terms)
-      if (guidance_active(i, steps, term.interval)) return true;
+bool runs_row(const Guidance& guidance, int row, const StepRange& range, int64_t steps) {
+  for (int64_t i = range.begin; i < range.end; ++i) {
+    const StepGuidance step(guidance, i, steps);
+    if (std::binary_search(step.rows().begin(), step.rows().end(), row)) return true;
+  }
   return false;
 }
 

@@ -15,8 +15,9 @@ struct GuidanceInterval {
 // (excluded). `steps` is the whole schedule's, base and refiner together.
 bool guidance_active(int64_t index, int64_t steps, const GuidanceInterval& interval);
 
-// Rows of the UNet's batch that every run has: what guidance leads away from (the negative prompt), and the positive prompt.
-inline constexpr int reference_row = 0, positive_row = 1;
+// Rows of the UNet's batch. Every run has the first two: what guidance leads away from, and the positive prompt. The reference is
+// the negative prompt, or, where that has the third row to itself, no prompt.
+inline constexpr int reference_row = 0, positive_row = 1, negative_row = 2;
 
 // scale·(row - reference), in part of the run. A negative scale leads away from the row.
 struct GuidanceTerm {
@@ -36,6 +37,10 @@ struct Guidance {
 // reference + scale·(positive - reference); no term for a scale of 1 or less.
 std::vector<GuidanceTerm> classifier_free(double scale, const GuidanceInterval& interval);
 
+// -scale·(negative - reference), scale 0 included: the negative prompt apart from classifier-free guidance. kohya-ss/sd-scripts,
+// gen_img.py, negative_scale.
+GuidanceTerm away_from_negative(double scale, const GuidanceInterval& interval);
+
 // Guidance of one step, `index` of `steps`.
 class StepGuidance {
  public:
@@ -53,7 +58,7 @@ class StepGuidance {
   double rescale_;
 };
 
-// Whether a term is active in one of these steps at the least.
-bool is_guided(const Guidance& guidance, const StepRange& range, int64_t steps);
+// Whether one of these steps at the least runs the row.
+bool runs_row(const Guidance& guidance, int row, const StepRange& range, int64_t steps);
 
 }  // namespace negativa

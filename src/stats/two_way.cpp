@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <vector>
 
@@ -84,15 +86,29 @@ Estimate loras_made_this_way(const DifferenceTable& table, double level) {
   return result;
 }
 
-TrainingsAdvice advice_on_trainings(size_t trainings, double level) {
-  check_between_0_and_1(level, "level");
-  check(trainings >= 2, ErrorKind::input, "[statistics] got {}, expected at least 2", count_text(trainings, "training"));
+namespace {
+
+TrainingsAdvice computed_advice(size_t trainings, double level) {
   TrainingsAdvice advice{trainings, level, lowest_coverage(trainings, level)};
   for (size_t enough = 2; enough <= 30 && advice.enough == 0; ++enough) {
     const double lowest = enough == trainings ? advice.lowest_coverage : lowest_coverage(enough, level);
     if (1 - lowest <= 1.2 * (1 - level)) advice.enough = enough;
   }
   return advice;
+}
+
+}  // namespace
+
+// A report asks for the same few many hundred times.
+TrainingsAdvice advice_on_trainings(size_t trainings, double level) {
+  check_between_0_and_1(level, "level");
+  check(trainings >= 2, ErrorKind::input, "[statistics] got {}, expected at least 2", count_text(trainings, "training"));
+  static std::mutex mutex;
+  static std::map<std::pair<size_t, double>, TrainingsAdvice> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find({trainings, level});
+  return found != known.end() ? found->second
+                              : known.emplace(std::pair{trainings, level}, computed_advice(trainings, level)).first->second;
 }
 
 std::string caution(const TrainingsAdvice& advice) {

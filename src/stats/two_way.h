@@ -36,7 +36,7 @@ struct TrainingsAdvice {
   size_t enough = 0;           // trainings whose intervals miss at most 1.2 (1 - level) in the same worst case; 0: not below 30
 };
 
-// trainings at least 2, else ErrorKind::input. About a millisecond.
+// trainings at least 2, else ErrorKind::input. Some milliseconds the first time, then remembered.
 TrainingsAdvice advice_on_trainings(size_t trainings, double level = 0.95);
 
 // "; with 3 trainings such intervals may cover only 92 %, 5 trainings would hold 95 %", or nothing where the trainings are

@@ -81,10 +81,14 @@ PromptEmbeds zeros_like(const PromptEmbeds& embeds) {
   return {at::zeros_like(embeds.prompt_embeds), at::zeros_like(embeds.pooled_prompt_embeds), "", ""};
 }
 
+void pad_to_length(PromptEmbeds& embeds, int64_t tokens, const PromptEmbeds& empty) {
+  embeds.prompt_embeds = padded(embeds.prompt_embeds, empty.prompt_embeds, tokens);
+}
+
 void pad_to_same_length(PromptEmbeds& a, PromptEmbeds& b, const PromptEmbeds& empty) {
-  const auto rows = std::max(a.prompt_embeds.size(1), b.prompt_embeds.size(1));
-  a.prompt_embeds = padded(a.prompt_embeds, empty.prompt_embeds, rows);
-  b.prompt_embeds = padded(b.prompt_embeds, empty.prompt_embeds, rows);
+  const auto tokens = std::max(a.prompt_embeds.size(1), b.prompt_embeds.size(1));
+  pad_to_length(a, tokens, empty);
+  pad_to_length(b, tokens, empty);
 }
 
 }  // namespace negativa

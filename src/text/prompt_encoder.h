@@ -49,6 +49,9 @@ PromptEmbeds encode_prompt(const TextModels& models, const PromptRequest& reques
 // force_zeros_for_empty_prompt.
 PromptEmbeds zeros_like(const PromptEmbeds& embeds);
 
+// Makes it that many tokens long with the rows of `empty`, the embeddings of "".
+void pad_to_length(PromptEmbeds& embeds, int64_t tokens, const PromptEmbeds& empty);
+
 // Makes both as long as the longer one with the rows of `empty`, the embeddings of "": guidance needs equal lengths.
 void pad_to_same_length(PromptEmbeds& a, PromptEmbeds& b, const PromptEmbeds& empty);
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/derived_seed.h"
 #include "base/error.h"
-#include "base/sha256.h"
 #include "base/split_mix.h"
 
 namespace negativa {
@@ -27,10 +27,6 @@ void check_order(const DataOrder& order, int64_t step) {
 }
 
 }  // namespace
-
-uint64_t derived_seed(uint64_t seed, std::string_view purpose, uint64_t index) {
-  return std::stoull(sha256_hex(fmt::format("{}/{}/{}", seed, purpose, index)).substr(0, 16), nullptr, 16);
-}
 
 std::vector<RowChoice> rows_of_step(const DataOrder& order, int64_t step) {
   check_order(order, step);

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "base/derived_seed.h"
 #include "base/text.h"
 #include "core/generator.h"
 #include "text/prompt.h"
 #include "text/text_models.h"
-#include "train/data_order.h"
 
 namespace negativa {
 

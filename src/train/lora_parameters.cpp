@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "train/data_order.h"
+#include "base/derived_seed.h"
 
 namespace negativa {
 

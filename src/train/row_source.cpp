@@ -1,5 +1,7 @@
 #include "train/row_source.h"
 
+#include "base/derived_seed.h"
+
 namespace negativa {
 
 namespace {

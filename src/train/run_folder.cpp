@@ -233,15 +233,16 @@ bool RunFolder::is_finished() const {
   }
 }
 
-int64_t RunFolder::steps_done() const {
-  const auto there = checkpoints();
+int64_t RunFolder::steps_done(const fs::path& out) {
+  const auto there = checkpoints(beside(out));
   return there.empty() ? 0 : there.back().first;
 }
 
-std::vector<std::pair<int64_t, fs::path>> RunFolder::checkpoints() const {
+std::vector<std::pair<int64_t, fs::path>> RunFolder::checkpoints(const fs::path& folder) {
   std::vector<std::pair<int64_t, fs::path>> found;
   const std::string prefix = names::checkpoint_prefix;
-  for (const auto& entry : fs::directory_iterator(folder_)) {
+  if (!fs::exists(folder)) return found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(prefix)) continue;
     int64_t step = 0;
@@ -284,7 +285,7 @@ TrainingState RunFolder::read_checkpoint(const fs::path& path, TrainedParameters
 
 std::optional<TrainingState> RunFolder::resume(TrainedParameters& parameters, AdamWState& optimizer) {
   TrainingState state;
-  const auto there = checkpoints();
+  const auto there = checkpoints(folder_);
   if (!there.empty()) state = read_checkpoint(there.back().second, parameters, optimizer);
   cut_csv(folder_ / names::losses_csv, losses_header, state.step);
   cut_csv(folder_ / names::validation_csv, validation_header, state.step);
@@ -312,7 +313,7 @@ void RunFolder::save(const TrainingState& state, const TrainedParameters& parame
   write_safetensors(folder_ / fmt::format("{}{:08}.safetensors", names::checkpoint_prefix, state.step),
                     {{"parameters", parameters.flat()}, {"exp_avg", optimizer.exp_avg}, {"exp_avg_sq", optimizer.exp_avg_sq}},
                     {{"recipe_hash", run_hash_}, {"state", canonical_json(json)}});
-  const auto there = checkpoints();
+  const auto there = checkpoints(folder_);
   for (size_t i = 0; i + 2 < there.size(); ++i) fs::remove(there[i].second);
 }
 

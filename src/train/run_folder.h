@@ -38,7 +38,8 @@ class RunFolder {
   const std::filesystem::path& path() const { return folder_; }
   // The run came to the end of this many steps, and its output is there.
   bool is_finished() const;
-  int64_t steps_done() const;  // of the latest checkpoint
+  int64_t steps_done() const { return steps_done(out_); }       // of the latest checkpoint
+  static int64_t steps_done(const std::filesystem::path& out);  // of a run that is not opened; 0: there is none
 
   // The latest checkpoint goes into parameters and optimiser; absent: there is none. What the CSV files and previews tell of
   // later steps is dropped, and the folder's recipe becomes this run's. Throws ErrorKind::file_format for a checkpoint that is
@@ -57,6 +58,8 @@ class RunFolder {
   void finish(const RunRecord& record);
   std::filesystem::path best_file() const;
   const std::string& recipe_text() const { return recipe_text_; }
+  // Empty: nobody else trains here while this lives.
+  const std::string& why_not_locked() const { return lock_.why_not(); }
 
  private:
   FileLock lock() const;
@@ -65,7 +68,7 @@ class RunFolder {
   void check_same_run(const Recipe& recipe) const;
   void remove_later_previews(int64_t step) const;
   TrainingState read_checkpoint(const std::filesystem::path& path, TrainedParameters& parameters, AdamWState& optimizer) const;
-  std::vector<std::pair<int64_t, std::filesystem::path>> checkpoints() const;  // by step
+  static std::vector<std::pair<int64_t, std::filesystem::path>> checkpoints(const std::filesystem::path& folder);  // by step
   std::filesystem::path preview_file(int64_t step) const;
 
   std::filesystem::path out_, folder_;

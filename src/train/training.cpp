@@ -62,8 +62,7 @@ void resolve_compute(const TrainOptions& options, Training& training) {
 
 }  // namespace
 
-Training open_training(const TrainOptions& options, const TrainingHost& host, const DataHooks& hooks) {
-  check_options(options);
+Training open_training_model(const TrainOptions& options, const TrainingHost& host) {
   Training training;
   training.host = host;
   training.device = device_from_name(options.model.device, host.places.libtorch);
@@ -71,6 +70,12 @@ Training open_training(const TrainOptions& options, const TrainingHost& host, co
   training.models = std::make_shared<Models>(model_request(options, training), host.places);
   check_can_be_trained(*training.models);
   resolve_compute(options, training);
+  return training;
+}
+
+Training open_training(const TrainOptions& options, const TrainingHost& host, const DataHooks& hooks) {
+  check_options(options);
+  Training training = open_training_model(options, host);
   const auto& data = options.data;
   const auto open = [&](const std::filesystem::path& folder, const std::string& prompt, bool captions) {
     return open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);

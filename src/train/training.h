@@ -32,8 +32,11 @@ struct Training {
   DType parameter_dtype() const { return compute == at::kDouble ? at::kDouble : at::kFloat; }
 };
 
-// Opens model and folders and checks that they fit; loads no weights; sets the intra-op threads of the calling thread to those of
-// the training. Throws ErrorKind::input in one line.
+// Opens the model and answers how it is computed with; loads no weights; sets the intra-op threads of the calling thread to those
+// of the training. Throws ErrorKind::input in one line.
+Training open_training_model(const TrainOptions& options, const TrainingHost& host);
+
+// The same with its folders of pictures, and checks that they fit.
 Training open_training(const TrainOptions& options, const TrainingHost& host, const DataHooks& hooks = {});
 
 }  // namespace negativa

@@ -54,7 +54,7 @@ TrainHooks hooks_of(const TrainingRun& training, RunFolder& run, const Caller& c
   hooks.on_validation = [&events](int64_t step, double loss) { events.on_validation({step, loss}); };
   hooks.on_checkpoint = [&events](int64_t step) { events.on_checkpoint({step}); };
   hooks.on_preview = [&run, &training, &events](int64_t step, const std::shared_ptr<const UNet>& unet, const Trained& trained) {
-    const Image8 image = training.draw_preview(unet, trained);
+    const Image8 image = training.extras.draw_preview(unet, trained);
     const auto& options = training.options;
     run.save_preview(
         step, image,
@@ -98,11 +98,16 @@ DataHooks data_hooks(const Caller& caller, const TrainingHost& host) {
 TrainReport run_training(const TrainingRun& training, const Caller& caller) {
   const auto begin = std::chrono::steady_clock::now();
   const auto& options = training.options;
+  check(options.run.validation_prompt.empty() || training.extras.draw_preview, ErrorKind::input,
+        "[--validation-prompt] got \"{}\", but nothing draws previews here; leave it out", options.run.validation_prompt);
   check_trace(options.run);
   const bool is_new = options.run.resume == "never" || !std::filesystem::exists(RunFolder::beside(options.run.out));
   if (is_new)
     check_memory(training, caller.events);  // a run that is refused leaves no folder, which would refuse the advice that is given
   RunFolder run(options.run.out, training.recipe, options.run.resume == "never");
+  if (!run.why_not_locked().empty())
+    caller.events.on_notice(fmt::format("[{}] cannot be locked on this file system ({}): see that no other process trains there",
+                                        run.path().string(), run.why_not_locked()));
   TrainReport report;
   report.file = options.run.out;
   report.run_folder = run.path();
@@ -113,7 +118,7 @@ TrainReport run_training(const TrainingRun& training, const Caller& caller) {
     return report;
   }
   if (!is_new) check_memory(training, caller.events);
-  run.save_config(training.config_toml);
+  run.save_config(training.extras.config_toml);
   const TrainingResult result = training.train(run, hooks_of(training, run, caller));
   training.write(result);
   add_result(result, report);

@@ -20,19 +20,25 @@ struct TrainReport {
 // Draws the validation prompt with what is trained by then; the UNet is the one in memory.
 using DrawPreview = std::function<Image8(const std::shared_ptr<const UNet>&, const Trained&)>;
 
+// What a program adds to a training.
+struct TrainingExtras {
+  std::string config_toml = {};   // print_config's text, which goes into the run folder
+  DrawPreview draw_preview = {};  // needed where the options have a validation prompt
+  int64_t preview_bytes = 0;      // MemoryRequest::preview_bytes
+};
+
 struct TrainingRun {
   const TrainOptions& options;
   const TrainingHost& host;
   Recipe recipe;
   MemoryRequest memory;
-  std::string config_toml;  // print_config's text, which goes into the run folder
-  DrawPreview draw_preview;
+  const TrainingExtras& extras;
   std::function<TrainingResult(RunFolder&, const TrainHooks&)> train;
   std::function<void(const TrainingResult&)> write;  // the trained file
 };
 
-// Tells the caller of each step, validation and checkpoint. Throws ErrorKind::input for a run that does not fit into memory,
-// before anything is written; as RunFolder and run_course do.
+// Tells the caller of each step, validation and checkpoint. Throws ErrorKind::input, before anything is written, for a run that
+// does not fit into memory and for a validation prompt that nobody draws; as RunFolder and run_course do.
 TrainReport run_training(const TrainingRun& run, const Caller& caller);
 
 // While data are read and encoded: notices and cancelling, as every training has them.

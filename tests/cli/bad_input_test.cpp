@@ -102,6 +102,8 @@ TEST(BadInput, Options) {
                             {"did you mean euler?", {"-p", "x", "--sampler", "eular"}},
                             {"did you mean karras?", {"-p", "x", "--schedule", "karas"}},
                             {"0 <= BEGIN <= END <= 1", {"-p", "x", "--guidance-interval", "0.9:0.1"}},
+                            {"[--negative-interval] got \"1\"", {"-p", "x", "--negative-interval", "1"}},
+                            {"[--negative-scale] got \"-1\"", {"-p", "x", "--negative-scale", "-1"}},
                             {"[--original-size] got \"abc\"", {"-p", "x", "--original-size", "abc"}},
                             {"storage format only", {"-p", "x", "--dtype", "fp16", "--device", "cpu"}},
                             {"is not UTF-8", {"-p", "caf\xe9"}},

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.h"
+#include "jobs/experiment.h"
 
 namespace negativa::cli {
 
@@ -29,6 +30,53 @@ TEST(Environment, NamesThePlaces) {
   EXPECT_EQ(places_of_environment().cache, "/home/someone/.cache/negativa");
   ::unsetenv("HOME");
   EXPECT_EQ(places_of_environment().cache, "");
+}
+
+namespace {
+
+using Variables = std::vector<std::pair<const char*, const char*>>;
+
+// Those of whoever runs the tests do not count.
+Shard shard_with(const Variables& variables, bool waits = false) {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_ARRAY_TASK_ID",
+                           "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT"})
+    ::unsetenv(name);
+  for (const auto& [name, value] : variables) ::setenv(name, value, 1);
+  return shard_of_environment(waits);
+}
+
+void expect_shard(const Shard& shard, int rank, int size, bool waits) {
+  EXPECT_EQ(shard.rank, rank);
+  EXPECT_EQ(shard.size, size);
+  EXPECT_EQ(shard.waits, waits);
+}
+
+}  // namespace
+
+TEST(Environment, TellsTheRankThatMpirunOrSlurmGives) {
+  expect_shard(shard_with({}), 0, 1, false);
+  expect_shard(shard_with({{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "4"}}), 2, 4, true);
+  expect_shard(shard_with({{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "3"}}), 1, 3, true);
+  const Variables array = {{"SLURM_ARRAY_TASK_ID", "7"},
+                           {"SLURM_ARRAY_TASK_MIN", "5"},
+                           {"SLURM_ARRAY_TASK_COUNT", "4"},
+                           {"SLURM_PROCID", "0"},
+                           {"SLURM_NTASKS", "1"}};
+  expect_shard(shard_with(array), 2, 4, false);
+  expect_shard(shard_with(array, true), 2, 4, true);
+}
+
+TEST(Environment, RefusesRanksThatAreNone) {
+  for (const auto& variables :
+       {Variables{{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "2"}},
+        Variables{{"OMPI_COMM_WORLD_RANK", "x"}, {"OMPI_COMM_WORLD_SIZE", "2"}},
+        Variables{{"SLURM_PROCID", "3"}, {"SLURM_NTASKS", "3"}},
+        Variables{{"SLURM_ARRAY_TASK_ID", "7"}, {"SLURM_ARRAY_TASK_MIN", "1"}, {"SLURM_ARRAY_TASK_COUNT", "4"}}})
+    EXPECT_NE(error_of(ErrorKind::input, [&] { shard_with(variables); }).find(variables.front().first), std::string::npos);
+  shard_with({});
+  for (const char* shard : {"2/2", "-1/2", "1", "a/b", "1/2x", "0/0", "", "1/"})
+    EXPECT_NE(error_of(ErrorKind::input, [&] { parse_shard(shard, false); }).find("--shard"), std::string::npos) << shard;
+  expect_shard(parse_shard("0/4", true), 0, 4, true);
 }
 
 }  // namespace negativa::cli

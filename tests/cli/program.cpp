@@ -35,6 +35,8 @@ pid_t Workplace::spawn(const Arguments& args, int out, int err) const {
   if (child != 0) return child;
   ::setenv("XDG_CACHE_HOME", home_.path().c_str(), 1);
   ::setenv("NEGATIVA_MODELS", (home_ / "models").c_str(), 1);
+  for (const char* rank : {"OMPI_COMM_WORLD_RANK", "SLURM_ARRAY_TASK_ID", "SLURM_PROCID"}) ::unsetenv(rank);
+  for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
   if (largest_file_bytes > 0) {
     const rlimit limit{largest_file_bytes, largest_file_bytes};
     ::setrlimit(RLIMIT_FSIZE, &limit);

@@ -32,7 +32,8 @@ class Workplace {
   std::filesystem::path operator/(const std::string& name) const { return folder_ / name; }
   std::filesystem::path cache() const;  // of the program run here
 
-  uint64_t largest_file_bytes = 0;  // of the program's; 0: any
+  uint64_t largest_file_bytes = 0;                               // of the program's; 0: any
+  std::vector<std::pair<std::string, std::string>> environment;  // variables beside those of whoever runs the tests
 
  private:
   pid_t spawn(const Arguments& args, int out, int err) const;

@@ -53,6 +53,18 @@ TEST_F(Remake, GivesTheSameBytes) {
   EXPECT_EQ(place.read("a.png"), place.read("b.png"));
 }
 
+TEST_F(Remake, KeepsTheNegativePromptsOwnGuidance) {
+  std::filesystem::create_directories(place / "loras");
+  std::filesystem::copy_file(golden("lora_kohya.safetensors"), place / "loras/wrong.safetensors");
+  make({"--lora", "loras/wrong.safetensors:0.1:negative", "-n", "wrong", "--negative-scale", "1.5", "--negative-interval",
+        "0:0.6"});
+  EXPECT_EQ(settings("a.png")["negative_scale"], 1.5);
+  EXPECT_EQ(again({"--lora", "loras/wrong.safetensors"}).err, "");
+  EXPECT_EQ(place.read("a.png"), place.read("b.png"));
+  again({"--lora", "loras/wrong.safetensors", "--negative-scale", "2"});
+  EXPECT_NE(place.read("a.png"), place.read("b.png"));
+}
+
 TEST_F(Remake, KeepsTheLargestSeedThroughFileAndPicture) {
   const Json plan = parse_json(place.results({"generate", "-p", "a big lion", "--steps", "2", "-s", "18446744073709551615", "-o",
                                               "a.png", "--json", "-q"}),

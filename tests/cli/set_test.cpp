@@ -93,6 +93,23 @@ TEST(PromptSet, ADrawnSeedHoldsForLaterRuns) {
   EXPECT_EQ(place.read("set/0000.png"), first);
 }
 
+TEST(PromptSet, ALineGuidesItsNegativePromptApart) {
+  const Workplace place;
+  place.write("p.jsonl",
+              "{\"prompt\": \"owl\", \"seed\": 3}\n{\"prompt\": \"owl\", \"seed\": 3, \"negative_scale\": 1.5, "
+              "\"negative_interval\": \"0:0.5\"}\n");
+  EXPECT_EQ(made_and_kept(place, {"-n", "blurry"}), "2 0");
+  const auto settings = [&](const char* file) { return parse_json(text_chunk(place / file, "negativa"), file)["settings"]; };
+  EXPECT_EQ(settings("set/0001.png")["negative_scale"], 1.5);
+  EXPECT_EQ(settings("set/0001.png")["negative_interval"], "0:0.5");
+  EXPECT_FALSE(settings("set/0000.png").contains("negative_interval"));
+  const auto lines = lines_of(place.read("set/metadata.jsonl"));
+  EXPECT_FALSE(contains(lines[0], "negative_interval"));
+  EXPECT_EQ(parse_json(lines[1], "metadata")["negative_scale"], 1.5);
+  EXPECT_FALSE(picture(place / "set/0000.png").rgb == picture(place / "set/0001.png").rgb);
+  EXPECT_EQ(made_and_kept(place, {"-n", "blurry"}), "0 2");
+}
+
 TEST(PromptSet, LinesRankOverFlags) {
   const Workplace place;
   place.write("p.jsonl", "{\"seed\": 3, \"steps\": 1}\n");

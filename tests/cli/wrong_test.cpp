@@ -69,6 +69,22 @@ TEST(Compare, PromptsFileGivesARowALineAndSeed) {
   EXPECT_GT(picture(place / "sheet.png").height, 4 * 64);
 }
 
+TEST(Compare, GuidesTheWordApartInTheArmsThatHaveIt) {
+  const Workplace place;
+  const std::string lora = golden("lora_kohya.safetensors").string() + ":0.1";
+  const auto sheet = [&](const char* file, const Workplace::Arguments& more) {
+    Workplace::Arguments args{"compare", "-p", "owl", "--seeds", "1", "--steps", "2", "--lora", lora, "-o", file};
+    args.insert(args.end(), more.begin(), more.end());
+    const Ran ran = place.run(args);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_FALSE(contains(ran.err, "has no effect")) << ran.err;
+    return picture(place / file);
+  };
+  const Image8 cfg = sheet("cfg.png", {}), apart = sheet("apart.png", {"--negative-scale", "1", "--negative-interval", "0:0.5"});
+  EXPECT_FALSE(cfg.rgb == apart.rgb);
+  EXPECT_TRUE(contains(text_chunk(place / "apart.png", "Description"), ", negative scale 1, "));
+}
+
 TEST(Compare, PromptsFileWithLorasOnSomeLinesIsRefused) {
   const Workplace place;
   place.write("p.jsonl", "{\"prompt\": \"owl\"}\n{\"prompt\": \"a big lion\", \"lora\": [\"" +

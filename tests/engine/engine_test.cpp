@@ -137,7 +137,7 @@ TEST(Engine, KnowsLorasAndEmbeddingsByContent) {
 }
 
 // CHECK_WIDTH: of the first block of a large model, as `make check` sets it; 160 is half of SDXL's, 72 the least that is large.
-TEST(Engine, DrawsTheMiniatureAndALargeModelAtOnceAsAlone) {
+TEST(EngineWithALargeModel, DrawsItBesideTheMiniatureAsAlone) {
   const char* width = std::getenv("CHECK_WIDTH");
   if (!width) GTEST_SKIP() << "CHECK_WIDTH is not set: part of make check, since a large model takes long to write and to read";
   const TemporaryFolder folder;

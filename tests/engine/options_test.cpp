@@ -25,6 +25,8 @@ TEST(ParseInterval, ReadsSharesInOrder) {
   EXPECT_EQ(interval.end, 0.75);
   for (const char* text : {"", ":", "0.5", "0.9:0.1", "-1:1", "0:1.5", "nan:1", "0:1:1", "a:b"})
     error_of(ErrorKind::input, [&] { parse_interval(text); });
+  EXPECT_TRUE(
+      error_of(ErrorKind::input, [] { parse_interval("1", "--negative-interval"); }).starts_with("[--negative-interval]"));
 }
 
 TEST(EmbeddingSpec, IsAFileWithOrWithoutAName) {

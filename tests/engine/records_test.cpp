@@ -94,6 +94,8 @@ TEST_F(Records, ARecipeHoldsNoPathHostOrTime) {
   for (const auto& [key, value] : recipe.items()) keys.push_back(key);
   EXPECT_EQ(keys,
             (std::vector<std::string>{"device", "dtype", "inputs", "program_version", "seed", "settings", "threads", "verb"}));
+  EXPECT_FALSE(recipe["settings"].contains("negative_scale"));
+  EXPECT_FALSE(recipe["settings"].contains("negative_interval")) << "recipes of before are the same text";
   EXPECT_EQ(recipe["settings"]["lora"], Json({"lora_kohya.safetensors:0.5:negative", "lora_peft:1:both"}));
 }
 

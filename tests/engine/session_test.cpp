@@ -52,6 +52,89 @@ TEST(SessionPlan, EmptySecondPromptsFollowTheFirst) {
   EXPECT_FALSE(plan.refiner_start.has_value()) << "there is no refiner";
 }
 
+namespace {
+
+const std::string wrong_lora = std::string(NEGATIVA_SOURCE_DIR) + "/models/wrong-lora/wrong.safetensors";
+
+PictureOptions lion() {
+  PictureOptions options;
+  options.prompt = "a big lion";
+  options.seed = 1;
+  options.steps = 2;
+  options.width = options.height = 32;
+  options.refiner_start = 0.5;
+  return options;
+}
+
+Tensor drawn(Session& session, const Plan& plan) {
+  Tensor image;
+  session.draw({plan}, "denoise", [&](size_t, ImageResult&& result) { image = result.image; });
+  return image;
+}
+
+}  // namespace
+
+TEST(NegativeScale, OfZeroGivesTheBytesOfNoNegativePromptWithBothBranchLorasOnThePositiveOne) {
+  ModelOptions model = on_cpu();
+  for (const std::string& name : {std::string("emoji-xl"), std::string("emoji-xl/refiner")}) {  // the latter takes no zeros
+    model.model = std::string(NEGATIVA_SOURCE_DIR) + "/models/" + name;
+    const bool is_base = name == "emoji-xl";
+    model.refiner = is_base ? model.model + "/refiner" : "";
+    Session session = test::session(model);
+    const auto image = [&](const PictureOptions& options) { return drawn(session, session.plan(options)); };
+    PictureOptions without = lion(), zero = lion();
+    zero.negative_scale = 0;
+    zero.negative_prompt = "wrong, (ugly)++";
+    zero.negative_prompt_2 = "bad";
+    if (is_base) {
+      without.lora = {wrong_lora + ":0.3:positive", wrong_lora + ":0.2:positive"};
+      zero.lora = {wrong_lora + ":0.3:both", wrong_lora + ":0.7:negative", wrong_lora + ":0.2:positive"};
+    }
+    const Tensor expected = image(without);
+    EXPECT_TRUE(at::equal(image(zero), expected)) << name;
+    zero.negative_scale = 1;
+    EXPECT_FALSE(at::equal(image(zero), expected)) << name;
+  }
+}
+
+TEST(NegativeScale, WithoutANegativePromptAndALoraForItIsThePictureWithoutTheOption) {
+  Session session = test::session(on_cpu());
+  PictureOptions options = lion();
+  options.lora = {wrong_lora + ":0.3:positive", wrong_lora + ":0:both"};
+  const Plan without = session.plan(options);
+  options.negative_scale = 2;
+  const Plan left_out = session.plan(options);
+  EXPECT_FALSE(left_out.negative_scale.has_value());
+  EXPECT_TRUE(at::equal(drawn(session, left_out), drawn(session, without)));
+  options.lora.push_back(wrong_lora + ":1:negative");
+  EXPECT_EQ(session.plan(options).negative_scale, 2);
+  options.lora.clear();
+  options.negative_prompt = "";
+  options.negative_interval = "0.2:0.6";
+  const Plan plan = session.plan(options);
+  EXPECT_EQ(plan.negative_scale, 2);
+  EXPECT_EQ(plan.negative_interval.begin, 0.2);
+  EXPECT_EQ(plan.negative_interval.end, 0.6);
+}
+
+TEST(NegativeScale, KeepsTheLorasOfEachRequestApartInOneSession) {
+  Session session = test::session(on_cpu());
+  PictureOptions plain = lion();
+  plain.negative_prompt = "wrong";
+  plain.lora = {wrong_lora};
+  PictureOptions apart = plain, zero = plain;
+  apart.negative_scale = 1;
+  zero.negative_scale = 0;
+  const auto rows = [&](const PictureOptions& options) {
+    return session.plan(options).adapters->unet.layers().begin()->second.front().row_scale.size();
+  };
+  EXPECT_EQ(rows(plain), 2u);
+  EXPECT_EQ(rows(apart), 3u);
+  EXPECT_EQ(rows(zero), 2u);
+  EXPECT_EQ(session.plan(zero).adapters->unet.layers().begin()->second.front().row_scale[0], 0);
+  EXPECT_NE(session.plan(plain).adapters->unet.layers().begin()->second.front().row_scale[0], 0);
+}
+
 TEST(SessionStorage, IsAskedForAllPartsOrByPart) {
   ModelOptions options = on_cpu();
   for (const char* text : {"fp16", "int8", "text_encoder:fp32,text_encoder_2:fp16,unet:bf16,vae:fp32"}) {

@@ -224,6 +224,17 @@ TEST(NoEffect, IsSaidOnceForAllPicturesOfARun) {
   options.picture.guidance_interval = "0:1";
   options.picture.lora = {file + ":0"};
   EXPECT_EQ(count(described(), "lora.safetensors has no effect: its weight is 0"), 1);
+  options.picture.lora = {file + ":1:negative"};
+  options.picture.cfg_scale = 1;
+  options.picture.negative_scale = 1;
+  EXPECT_EQ(count(described(), "has no effect"), 0) << "the negative row is drawn at any cfg";
+  options.picture.negative_interval = "0:0";
+  EXPECT_EQ(count(described(), "lora.safetensors has no effect: it acts on the negative branch, which is not drawn in any step"),
+            1);
+  options.picture.negative_scale = 0;
+  EXPECT_EQ(
+      count(described(), "lora.safetensors has no effect: it acts on the negative branch, which --negative-scale 0 leaves out"),
+      1);
 }
 
 TEST(LoraLayers, AreThoseThatMoreOfTheKeysFit) {

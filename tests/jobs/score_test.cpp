@@ -7,7 +7,7 @@
 #include "base/names.h"
 #include "base/temporary_folder.h"
 #include "engine/test_engine.h"
-#include "jobs/calibrate.h"
+#include "experiment/calibrate.h"
 
 namespace negativa {
 namespace {

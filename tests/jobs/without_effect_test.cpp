@@ -87,6 +87,38 @@ TEST(WithoutEffect, OptionsOfAPictureDrawnByTheBaseAlone) {
              });
 }
 
+TEST(WithoutEffect, OptionsOfANegativePromptThatIsGuidedApart) {
+  const std::string left_out = " has no effect: --negative-scale 0 leaves the negative prompt out",
+                    no_step = " has no effect: no step begins within --negative-interval",
+                    no_prompt = " has no effect: there is no negative prompt";
+  expect_all(
+      on_cpu(),
+      {
+          {[](auto& p) { p.negative_scale = 1, p.negative_prompt = "wrong", p.negative_interval = "0.2:0.6"; }, {}},
+          {[](auto& p) {
+             p.negative_scale = 1, p.negative_prompt = "wrong", p.negative_prompt_2 = "bad", p.cfg_scale = 1,
+             p.guidance_rescale = 0.5;
+           },
+           {}},
+          {[](auto& p) { p.negative_scale = 1, p.negative_prompt = "wrong", p.cfg_scale = 1, p.guidance_interval = "0.2:0.5"; },
+           {"--guidance-interval" + no_guidance}},
+          {[](auto& p) { p.negative_scale = 1, p.lora = {lora + ":1:negative"}; }, {}},
+          {[&](auto& p) { p.negative_scale = 0, p.negative_prompt = "wrong"; }, {"--negative-prompt" + left_out}},
+          {[&](auto& p) {
+             p.negative_scale = 0, p.negative_prompt = "wrong", p.negative_prompt_2 = "bad", p.negative_interval = "0:0.5";
+           },
+           {"--negative-prompt" + left_out, "--negative-prompt-2" + left_out,
+            "--negative-interval has no effect: --negative-scale is 0"}},
+          {[&](auto& p) { p.negative_scale = 1, p.negative_interval = "0:0.5"; },
+           {"--negative-scale" + no_prompt, "--negative-interval" + no_prompt}},
+          {[&](auto& p) { p.negative_scale = 0; }, {"--negative-scale" + no_prompt}},
+          {[&](auto& p) { p.negative_scale = 0, p.lora = {lora}; }, {}},  // which acts on the positive prompt alone
+          {[&](auto& p) { p.negative_scale = 1, p.negative_prompt = "wrong", p.negative_interval = "0.8:1"; },
+           {"--negative-prompt" + no_step, "--negative-scale" + no_step}},
+          {[](auto& p) { p.negative_interval = "0:0.5"; }, {"--negative-interval has no effect: there is no --negative-scale"}},
+      });
+}
+
 TEST(WithoutEffect, OptionsOfAPictureThatARefinerTakesOver) {
   expect_all(
       on_cpu(models + "/emoji-xl/refiner"),

@@ -38,6 +38,19 @@ TEST(Attach, ScalesRowsByWeightAlphaAndRank) {
   EXPECT_EQ(row_scale({{file, -2, LoraBranch::positive}}), (std::vector<float>{0.f, -1.f}));
 }
 
+TEST(Attach, LeavesTheUnconditionalRowAloneWhereTheNegativePromptHasItsOwnOrNone) {
+  const auto file = lora_file();
+  const auto rows = [&](LoraBranch branch, NegativeRow negative) {
+    const auto terms = unet_adapters({{file, 0.8, branch}}, negative).at(layer);
+    return terms.empty() ? std::vector<float>() : terms.front().row_scale;
+  };
+  EXPECT_EQ(rows(LoraBranch::both, NegativeRow::own), (std::vector<float>{0.f, 0.4f, 0.4f}));
+  EXPECT_EQ(rows(LoraBranch::negative, NegativeRow::own), (std::vector<float>{0.f, 0.f, 0.4f}));
+  EXPECT_EQ(rows(LoraBranch::positive, NegativeRow::own), (std::vector<float>{0.f, 0.4f, 0.f}));
+  EXPECT_EQ(rows(LoraBranch::both, NegativeRow::none), (std::vector<float>{0.f, 0.4f}));
+  EXPECT_EQ(rows(LoraBranch::negative, NegativeRow::none), std::vector<float>());
+}
+
 TEST(Attach, LeavesTermsOfScaleZeroOutSoThatNothingChanges) {
   EXPECT_TRUE(unet_adapters({{lora_file(), 0, LoraBranch::both}}).empty());
   EXPECT_TRUE(text_adapters({{lora_file(), 0, LoraBranch::both}}, "text_encoder", LoraBranch::negative).empty());

@@ -61,22 +61,24 @@ TEST(Guidance, AsksForThePositiveRowAloneWhereNoTermIsActive) {
     EXPECT_TRUE(guidance.combine({text}).is_same(text));
   }
   EXPECT_EQ(StepGuidance(early, 1, 4).rows(), (std::vector<int>{reference_row, positive_row}));
-  EXPECT_TRUE(is_guided(early, {1, 4}, 4));
-  EXPECT_FALSE(is_guided(early, {2, 4}, 4));
-  EXPECT_FALSE(is_guided(none, {0, 4}, 4));
+  EXPECT_TRUE(runs_row(early, reference_row, {1, 4}, 4));
+  EXPECT_FALSE(runs_row(early, reference_row, {2, 4}, 4));
+  EXPECT_FALSE(runs_row(none, reference_row, {0, 4}, 4));
+  EXPECT_TRUE(runs_row(none, positive_row, {0, 4}, 4));
 }
 
 // uncond + 7·(text - uncond) - 0.5·(away - uncond), each term in its own part of the run.
 TEST(Guidance, AddsATermOfAThirdRowInItsOwnInterval) {
-  const int away_row = 2;
-  const Guidance guidance{{{positive_row, 7, {0, 0.5}}, {away_row, -0.5, {0.25, 0.75}}}, 0};
+  const Guidance guidance{{{positive_row, 7, {0, 0.5}}, away_from_negative(0.5, {0.25, 0.75})}, 0};
   const auto uncond = Generator(1).randn({1, 4, 8, 8}), text = Generator(2).randn({1, 4, 8, 8}),
              away = Generator(3).randn({1, 4, 8, 8});
   const StepGuidance both(guidance, 1, 4), away_alone(guidance, 2, 4);
   EXPECT_EQ(StepGuidance(guidance, 0, 4).rows(), (std::vector<int>{reference_row, positive_row}));
-  EXPECT_EQ(both.rows(), (std::vector<int>{reference_row, positive_row, away_row}));
+  EXPECT_EQ(both.rows(), (std::vector<int>{reference_row, positive_row, negative_row}));
   EXPECT_EQ(away_alone.rows(), both.rows());
   EXPECT_EQ(StepGuidance(guidance, 3, 4).rows(), std::vector<int>{positive_row});
+  EXPECT_FALSE(runs_row(guidance, negative_row, {0, 1}, 4));
+  EXPECT_TRUE(runs_row(guidance, negative_row, {0, 2}, 4));
   EXPECT_LT(largest_difference(both.combine({uncond, text, away}), uncond + 7 * (text - uncond) - 0.5 * (away - uncond)), 1e-5f);
   EXPECT_LT(largest_difference(away_alone.combine({uncond, text, away}), text - 0.5 * (away - uncond)), 1e-5f);
 }

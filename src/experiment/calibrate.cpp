@@ -1,11 +1,13 @@
-#include "jobs/calibrate.h"
+#include "experiment/calibrate.h"
 
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+
+#include "base/file_names.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "base/sha256.h"
 #include "io/image_tensor.h"
 #include "io/models_folder.h"
 #include "model/recipe_inputs.h"
@@ -76,19 +78,17 @@ std::vector<Shown> drawn_pictures(Session& session, const World& world) {
 }
 
 // [damages]: area under the curve of each damage's probability, pictures with it against those without any.
-std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& pictures, const Session& session, int workers) {
+std::vector<double> areas(const Judging& judging, const std::vector<Shown>& pictures, const Session& session, int workers) {
   const Caller& caller = session.caller();
-  TextMemory texts(*of.judge);
-  const MetricRoom room{&texts, &of.world, of.world.damages};
-  const auto& damages = of.world.damages;
+  const auto& damages = judging.world()->damages;
   std::vector<std::vector<double>> chances(pictures.size());  // of each damage
-  Stage progress(caller.events, "judged by " + of.judge->name(), static_cast<int64_t>(pictures.size()));
+  Stage progress(caller.events, "judged by " + judging.judge().name(), static_cast<int64_t>(pictures.size()));
   session.engine().workers().run({pictures.size(), workers, 1}, caller.cancel, [&](size_t i) {
-    const UnitVector seen = of.judge->see(pictures[i].image);
+    const UnitVector seen = judging.judge().see(pictures[i].image);
     const MeasuredPicture picture{pictures[i].image, pictures[i].caption, &seen, nullptr};
     for (const auto& damage : damages)
       if (pictures[i].damage.empty() || pictures[i].damage == damage)
-        chances[i].push_back(probability_of_damage(damage, picture, room));
+        chances[i].push_back(probability_of_damage(damage, picture, judging.room()));
     progress.tick();
   });
   std::vector<double> result;
@@ -103,38 +103,58 @@ std::vector<double> areas(const CalibratedJudge& of, const std::vector<Shown>& p
   return result;
 }
 
+void check_worlds(const std::vector<const Judging*>& judges) {
+  for (const Judging* one : judges)
+    check(one->world() != nullptr, ErrorKind::input,
+          "[calibration] {} has no {}, which names the damages and captions to calibrate with", one->judge().folder().string(),
+          names::judge_world);
+  const Judging& first = *judges.front();
+  for (const Judging* other : judges)
+    check(other->world()->damages == first.world()->damages && other->world()->calibration == first.world()->calibration,
+          ErrorKind::input, "[calibration] the judges {} and {} have different damages or captions; calibrate them one by one",
+          first.judge().name(), other->judge().name());
+}
+
 }  // namespace
 
-RecipeInput judge_input(const Judge& judge, const Hashing& hashing) {
+RecipeInput bundled_model_input(const Places& places, const Hashing& hashing) {
+  return model_input("model", open_model(default_model(places), places), hashing);
+}
+
+std::vector<RecipeInput> calibration_inputs(Engine& engine, const Judge& judge, const CancelToken& cancel) {
+  const Hashing hashing = engine.hashing(&cancel);
+  std::vector<fs::path> files;
+  for (const char* name : {names::reference_folder, names::reference_damaged_folder})
+    for (const auto& entry : fs::directory_iterator(default_model(engine.places()) / name)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
   std::string listing;
-  for (const auto& file : judge.files()) listing += file.filename().string() + " " + cached_sha256_file(file, hashing) + "\n";
-  return {"judge", judge.name(), sha256_hex(listing)};
+  for (const auto& file : files)
+    listing += fmt::format("{}/{} {}\n", last_name(file.parent_path()), last_name(file), cached_sha256_file(file, hashing));
+  return {bundled_model_input(engine.places(), hashing),
+          judge_input(judge, hashing),
+          {"reference", names::reference_folder, sha256_hex(listing)}};
 }
 
-RecipeInput bundled_model_input(const Places& places) {
-  return model_input("model", open_model(default_model(places), places), {places.cache});
+std::string calibration_recipe() {
+  return canonical_json({{"steps", steps}, {"cfg_scale", guidance_scale}, {"first_seed", first_seed}});
 }
 
-std::vector<Calibration> calibrate(Engine& engine, const std::vector<CalibratedJudge>& judges, int threads,
-                                   const Caller& caller) {
-  const World& world = judges.front().world;
-  for (const auto& other : judges)
-    check(other.world.damages == world.damages && other.world.calibration == world.calibration, ErrorKind::input,
-          "[calibration] the judges {} and {} have different damages or captions; calibrate them one by one",
-          judges.front().judge->name(), other.judge->name());
+std::vector<Calibration> calibrate(Engine& engine, const std::vector<const Judging*>& judges, int threads, const Caller& caller) {
+  check_worlds(judges);
+  const World& world = *judges.front()->world();
   ModelOptions options;
   options.threads = threads;
   options.device = "cpu";
-  const RecipeInput model = bundled_model_input(engine.places());
+  const RecipeInput model = bundled_model_input(engine.places(), engine.hashing(&caller.cancel));
   Session session(engine, options, caller, world.calibration.size() * (world.damages.size() + 1));
   const int workers = threads > 0 ? threads : hardware_threads();
   const auto reference = reference_pictures(default_model(engine.places()), session, workers);
   const auto drawn = drawn_pictures(session, world);
   std::vector<Calibration> calibrations;
-  for (const auto& judge : judges) {
-    const RecipeInput input = judge_input(*judge.judge, engine.hashing(&caller.cancel));
+  for (const Judging* judge : judges) {
+    const RecipeInput input = judge_input(judge->judge(), engine.hashing(&caller.cancel));
     Calibration calibration{model.name, model.sha256, input.name, input.sha256, {}};
-    const auto of_reference = areas(judge, reference, session, workers), of_drawn = areas(judge, drawn, session, workers);
+    const auto of_reference = areas(*judge, reference, session, workers), of_drawn = areas(*judge, drawn, session, workers);
     for (size_t d = 0; d < world.damages.size(); ++d)
       calibration.damages.push_back({world.damages[d], of_reference[d], of_drawn[d]});
     calibrations.push_back(std::move(calibration));

@@ -1,0 +1,52 @@
+#include "jobs/experiment_report.h"
+
+#include <cstdio>
+
+#include "arm_table_text.h"
+#include "base/json.h"
+#include "host.h"
+#include "options.h"
+#include "verbs.h"
+
+namespace negativa::cli {
+
+namespace {
+
+struct ReportLine {
+  ExperimentReportOptions report;
+  bool json = false;
+
+  static void visit(auto& self, auto& v) {
+    ExperimentReportOptions::visit(self.report, v);
+    v("json", self.json, "results as JSON");
+  }
+};
+
+std::string json_with_files(const ExperimentReport& report) {
+  Json json = parse_json(json_of(report.table), "table of arms");
+  Json written = Json::array();
+  for (const auto& file : report.written) written.push_back(file.string());
+  json["written"] = written;
+  json["pictures"] = report.pictures;
+  return json.dump(2) + "\n";
+}
+
+}  // namespace
+
+int run_experiment_report(const Arguments& args) {
+  ReportLine line;
+  Fields fields = fields_of(line);
+  if (!parse_command_line({"experiment report", "a run's page, rebuilt from its records alone", args}, fields)) return 0;
+  TerminalEvents events;
+  const ExperimentReport report = experiment_report(engine(), line.report, events, interrupt_token());
+  if (line.json) {
+    std::printf("%s", json_with_files(report).c_str());
+    return 0;
+  }
+  std::printf("%s", text_of(report.table).c_str());
+  for (const auto& fault : report.table.faults) std::printf("%s\n", fault.c_str());
+  for (const auto& file : report.written) std::printf("%s\n", file.string().c_str());
+  return 0;
+}
+
+}  // namespace negativa::cli

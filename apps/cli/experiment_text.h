@@ -1,0 +1,23 @@
+#pragma once
+// What the verbs of `negativa experiment` print.
+#include <string>
+
+#include "jobs/experiment.h"
+
+namespace negativa::cli {
+
+std::string text_of(const ExperimentForecast& forecast);
+std::string json_of(const ExperimentForecast& forecast);
+std::string text_of(const ExperimentRunReport& report);  // what was made in one line, the table of arms, the page
+std::string json_of(const ExperimentRunReport& report);
+std::string text_of(const TuneResult& result);
+std::string json_of(const TuneResult& result);
+std::string text_of(const RunStatus& status);
+std::string json_of(const RunStatus& status);
+std::string text_of(const RunDifference& difference);
+std::string json_of(const RunDifference& difference);
+
+// "2 h 10 min", "45 s"
+std::string duration_text(double seconds);
+
+}  // namespace negativa::cli

@@ -1,0 +1,15 @@
+# Writes the ctest tests of a GoogleTest program, one a suite: a program that loads libtorch takes a fifth of a second to start, and
+# what one test has opened the next one has. cmake -D PROGRAM=FILE -D OUTPUT=FILE -D PROPERTIES=LIST -P discover_suites.cmake
+execute_process(COMMAND ${PROGRAM} --gtest_list_tests OUTPUT_VARIABLE listed COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[A-Za-z0-9_/]+\\.(  # TypeParam[^\n]*)?\n" suites "${listed}")
+set(text "")
+foreach(suite ${suites})
+  string(REGEX MATCH "^[A-Za-z0-9_/]+" suite "${suite}")
+  string(APPEND text "add_test([=[${suite}]=] [=[${PROGRAM}]=] [=[--gtest_filter=${suite}.*]=])\n")
+  string(APPEND text "set_tests_properties([=[${suite}]=] PROPERTIES")
+  foreach(word ${PROPERTIES})
+    string(APPEND text " [=[${word}]=]")
+  endforeach()
+  string(APPEND text ")\n")
+endforeach()
+file(WRITE ${OUTPUT} "${text}")
