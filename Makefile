@@ -23,7 +23,7 @@ GPU=1 adds the CUDA libraries; PRESET=dev, asan or tsan builds another way; NEGA
 endef
 
 # Rooms whose tests run threads side by side.
-THREADED := pipeline train engine jobs
+THREADED := pipeline train engine jobs web
 empty :=
 one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
 

@@ -19,7 +19,8 @@ int run_compare(const Arguments& args) {
   CompareOptions options;
   CommonOptions common;
   Fields fields = fields_of(options);
-  if (!parse_command_line({"compare", "shows what a negative word and LoRA do to a prompt, side by side", args}, fields, common))
+  if (!parse_command_line({"compare", "shows what a negative word and LoRA, arms and options do to a prompt, side by side", args},
+                          fields, common))
     return 0;
   remember_choices(fields, options.picture);
   options.typed = typed_names(fields);
@@ -35,11 +36,13 @@ int run_compare(const Arguments& args) {
   }
   const CompareReport report = compare(engine(), options, events, interrupt_token());
   if (common.json) {
-    std::printf("%s\n", json_of(report, options.out).dump(2).c_str());
+    std::printf("%s\n", json_of(report).dump(2).c_str());
     return 0;
   }
-  if (options.show) std::printf("%s", half_blocks(report.sheet, 120).c_str());
-  std::printf("%s\n", options.out.c_str());
+  for (const auto& file : report.files) {
+    if (options.show) std::printf("%s", half_blocks(read_png(file).image, 120).c_str());
+    std::printf("%s\n", file.c_str());
+  }
   notice("peak memory {:.2f} GiB", static_cast<double>(peak_memory_bytes()) / double(1 << 30));
   return 0;
 }

@@ -73,6 +73,14 @@ int print_verbs() {
   return 0;
 }
 
+// What may follow the first word of verbs of two: "run", "status" … after "experiment".
+std::vector<std::string> second_words(const std::string& first) {
+  std::vector<std::string> words;
+  for (const auto& verb : verbs)
+    if (const std::string name = verb.words; name.starts_with(first + " ")) words.push_back(name.substr(first.size() + 1));
+  return words;
+}
+
 int run_verb(const Arguments& args) {
   std::vector<std::string> names;
   for (const auto& verb : verbs) {
@@ -81,13 +89,16 @@ int run_verb(const Arguments& args) {
     if (args.size() >= static_cast<size_t>(words) && joined(std::span(args).first(words), " ") == verb.words)
       return verb.run(Arguments(args.begin() + words, args.end()));
   }
-  fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], [&] {
-    for (const auto& name : names)
-      if (args.size() == 1 && name.starts_with(args[0] + " ")) return "; did you mean " + name + "?";
-    const auto nearest = args.size() > 1 ? nearest_name(args[0] + " " + args[1], names) : std::nullopt;
-    const auto hint = nearest ? "; did you mean " + *nearest + "?" : did_you_mean(args[0], names);
-    return hint.empty() ? std::string("; negativa --help lists them") : hint;
-  }());
+  const auto seconds = second_words(args[0]);
+  if (seconds.empty()) {
+    const auto of_two = args.size() > 1 ? did_you_mean(args[0] + " " + args[1], names) : "";
+    const auto hint = of_two.empty() ? did_you_mean(args[0], names) : of_two;
+    fail(ErrorKind::input, "got the unknown verb \"{}\"{}", args[0], hint.empty() ? "; negativa --help lists them" : hint);
+  }
+  check(args.size() > 1, ErrorKind::input, "got the unknown verb \"{}\"; did you mean {} {}?", args[0], args[0], seconds.front());
+  const auto nearest = nearest_name(args[1], seconds);
+  fail(ErrorKind::input, "[{}] got \"{}\", expected one of {}{}", args[0], args[1], joined(seconds, ", "),
+       nearest ? fmt::format("; did you mean {} {}?", args[0], *nearest) : "");
 }
 
 int run(const std::string& program, const Arguments& args) {

@@ -26,8 +26,14 @@ Json json_of(const GenerateReport& report) {
           {"peak_memory_bytes", report.peak_memory_bytes}};
 }
 
-Json json_of(const CompareReport& report, const Path& file) {
-  return {{"file", file.string()}, {"arms", report.arms}, {"prompts", report.prompts}, {"seeds", report.seeds}};
+Json json_of(const CompareReport& report) {
+  Json files = Json::array();
+  for (const auto& file : report.files) files.push_back(file.string());
+  return {{"file", files.front()},
+          {"files", files},
+          {"arms", report.arms},
+          {"prompts", report.prompts},
+          {"seeds", report.seeds}};
 }
 
 Json json_of(const TrainReport& report) {

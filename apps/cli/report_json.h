@@ -10,7 +10,7 @@
 namespace negativa::cli {
 
 Json json_of(const GenerateReport& report);
-Json json_of(const CompareReport& report, const Path& file);
+Json json_of(const CompareReport& report);
 Json json_of(const TrainReport& report);
 Json json_of(const LoraConvertReport& report, bool dry_run);
 Json json_of(const LoraBakeReport& report);

@@ -294,7 +294,8 @@ void Queue::work(const JobRecord& record) {
     const auto request = prepared(verb, options, {parts_.library, record.id}, &running.config_toml);
     request->prepare(running);
     const Json result = without_paths(request->run(running));
-    if (verb.name == "compare") parts_.library.gallery().add(job_folder_name(record.id) + "/compare.png");
+    if (verb.name == "compare")
+      for (const std::string name : result["files"]) parts_.library.gallery().add(name.substr(name.find('/') + 1));
     finish(record.id, [&](JobRecord& job) {
       job.state = JobState::done;
       job.result_json = one_line_json(result);

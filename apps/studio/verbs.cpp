@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "doctor_text.h"
 #include "forecast_text.h"
+#include "jobs/lora_inspect.h"
+#include "jobs/tokens.h"
 #include "jobs/train_embedding.h"
 #include "jobs/train_lora.h"
 #include "jobs/without_effect.h"
@@ -78,7 +80,7 @@ Verb compare_verb() {
     options.typed.erase("out");
   };
   actions.run = [](const CompareOptions& options, const Running& running) {
-    return cli::json_of(compare(running.engine, options, running.events, running.cancel), options.out);
+    return cli::json_of(compare(running.engine, options, running.events, running.cancel));
   };
   actions.forecast = [](const CompareOptions& options, const Running& running) {
     return parsed(cli::json_of(forecast_compare(running.engine, options, running.events, running.cancel)));

@@ -145,6 +145,16 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
   return nearest ? "; did you mean " + *nearest + "?" : "";
 }
 
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(separator, begin), text.size());
+    parts.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 std::string joined(std::span<const std::string> parts, std::string_view separator) {
   std::string result;
   for (const auto& part : parts) {

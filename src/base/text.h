@@ -29,6 +29,8 @@ std::optional<std::string> nearest_name(std::string_view name, std::span<const s
 // "; did you mean X?" or nothing: the end of an error message.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
+// "a,,b" -> "a", "", "b"; an empty text is one empty part.
+std::vector<std::string> split(std::string_view text, char separator);
 std::string joined(std::span<const std::string> parts, std::string_view separator);
 
 }  // namespace negativa

@@ -1,10 +1,8 @@
 // [arms] and [sweeps]: the columns of the experiment.
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 
 #include "base/text.h"
-#include "experiment/experiment_reader.h"
+#include "experiment/axes.h"
 #include "experiment/references.h"
 
 namespace negativa {
@@ -29,47 +27,11 @@ ArmTable column_of(const std::string& name, const DrawSettings& drawing, const C
   return arm;
 }
 
-// One key of a sweep's table with the values that it takes in turn.
-struct Axis {
-  TomlEntry entry;
-  std::vector<Json> values;
-  bool is_named = false;  // stands in the columns' names: it has several values
-};
-
-Axis axis_of(const TomlEntry& entry) {
-  Axis axis{entry, {}, entry.value->is_array()};
-  if (!axis.is_named) {
-    axis.values.push_back(*entry.value);
-    return axis;
-  }
-  for (const Json& value : *entry.value)
-    axis.values.push_back(is_list_option(entry.key) && !value.is_array() ? Json::array({value}) : value);
-  return axis;
-}
-
-// 4.0 is 4, however it is written.
-Json plain_number(const Json& value) {
-  constexpr double exact = 1e15;
-  if (!value.is_number_float()) return value;
-  const double number = value.get<double>();
-  return number == std::trunc(number) && std::abs(number) < exact ? Json(static_cast<int64_t>(number)) : value;
-}
-
-Json config_of(const Axis& axis) {
+Json config_of(const OptionAxis& axis) {
   if (!axis.is_named) return plain_number(axis.values.front());
   Json values = Json::array();
   for (const Json& value : axis.values) values.push_back(plain_number(value));
   return values;
-}
-
-std::string text_of(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_object()) return "prompt";  // { same_as = "prompt" }
-  if (!value.is_array()) return plain_number(value).dump();
-  if (value.empty()) return "none";
-  std::string text;
-  for (const Json& one : value) text += (text.empty() ? "" : "+") + text_of(one);
-  return text;
 }
 
 struct SweepReader {
@@ -77,7 +39,7 @@ struct SweepReader {
   const TomlTable& table;
   SweepTable sweep;
   ColumnOptions column;
-  std::vector<Axis> axes;
+  std::vector<OptionAxis> axes;
   std::vector<Json> settings = {};  // of sweep.arms
 
   // The column that has none of the sweep: the arm itself, unless its own pictures are there.
@@ -94,34 +56,25 @@ struct SweepReader {
 
   void add_combinations(const std::string& arm, const DrawSettings& drawing) {
     const size_t before = sweep.arms.size();
-    std::vector<size_t> turn(axes.size());
-    for (;;) {
-      add_combination(arm, drawing, turn);
-      size_t axis = axes.size();
-      while (axis > 0 && ++turn[axis - 1] == axes[axis - 1].values.size()) turn[--axis] = 0;
-      if (axis == 0) break;
-    }
+    Turn turn(axes.size());
+    do add_combination(arm, drawing, turn);
+    while (next_turn(axes, turn));
     check(sweep.arms.size() > before, ErrorKind::input, "[{}] {} varies nothing: its values are those of {}", table.where(),
           table.path(), arm.empty() ? "[default]" : toml_path("arms", arm));
   }
 
  private:
-  void add_combination(const std::string& arm, DrawSettings drawing, const std::vector<size_t>& turn) {
+  void add_combination(const std::string& arm, DrawSettings drawing, const Turn& turn) {
     const Json plain = drawing.settings();
-    std::string name;
-    std::vector<std::pair<std::string, std::string>> values;
     for (size_t i = 0; i < axes.size(); ++i) {
-      const Axis& axis = axes[i];
-      const Json& value = axis.values[turn[i]];
-      const std::string path = axis.is_named ? toml_path(axis.entry.path, turn[i]) : axis.entry.path;
-      set_draw(drawing, reader.source, {axis.entry.key, path, &value}, {column_keys(), true});
-      values.emplace_back(axis.entry.key, text_of(value));
-      if (axis.is_named) name += (name.empty() ? "" : ",") + axis.entry.key + "=" + text_of(value);
+      const OptionAxis& axis = axes[i];
+      const std::string path = axis.is_named ? toml_path(axis.path, turn[i]) : axis.path;
+      set_draw(drawing, reader.source, {axis.key, path, &axis.values[turn[i]]}, {column_keys(), true});
     }
     if (drawing.settings() == plain) return;  // the arm itself, whose column there is
     check_draw(reader, drawing, table.path());
-    if (name.empty()) name = values.front().first + "=" + std::filesystem::path(values.front().second).filename().string();
-    add(arm, drawing, sweep.name + "/" + (arm.empty() ? "" : arm + "/") + name, std::move(values));
+    add(arm, drawing, sweep.name + "/" + (arm.empty() ? "" : arm + "/") + combination_name(axes, turn),
+        combination_texts(axes, turn));
   }
 
   void add(const std::string& arm, const DrawSettings& drawing, const std::string& name,
@@ -172,9 +125,7 @@ SweepTable read_sweep(ExperimentReader& reader, const TomlTable& table, const st
       config[entry.key] = *entry.value;
       continue;
     }
-    sweep.axes.push_back(axis_of(entry));
-    check(!sweep.axes.back().values.empty(), ErrorKind::input, "[{}] {} has no values", reader.source.where(entry.path),
-          entry.path);
+    sweep.axes.push_back(axis_of(reader.source, entry));
     config[entry.key] = config_of(sweep.axes.back());
   }
   check(!sweep.axes.empty(), ErrorKind::input,

@@ -164,13 +164,12 @@ void print_table(const ExperimentFile& file, const Json& table, const std::strin
 
 Path ExperimentReader::beside(const Path& path) const { return path.is_absolute() ? path : file.path.parent_path() / path; }
 
-ExperimentFile parse_experiment(const std::string& text, const Path& path) {
-  ExperimentReader reader;
+Json begin_experiment(ExperimentReader& reader, const std::string& text, const Path& path) {
   reader.file.path = path;
   reader.file.name = path.stem().string();
   reader.file.text = text;
   reader.source.file = path.string();
-  const Json json = parse_toml(text, path.string(), reader.source.positions);
+  Json json = parse_toml(text, path.string(), reader.source.positions);
   for (const auto& [key, position] : reader.source.positions) reader.file.lines[key] = position.line;
   const TomlTable top(reader.source, json, "");
   read_options(reader, top);
@@ -178,12 +177,23 @@ ExperimentFile parse_experiment(const std::string& text, const Path& path) {
     read_default(reader, *defaults);
   else
     read_default(reader, Json::object());
-  read_table(reader, top, "prompts", read_prompts);
+  return json;
+}
+
+void read_files_of_arms(ExperimentReader& reader, const TomlTable& top) {
   read_table(reader, top, "sets", read_sets);
   read_table(reader, top, "loras", read_loras);
   read_table(reader, top, "embeddings", read_embeddings);
   check_loras(reader);
   check_draw(reader, reader.defaults, "default");
+}
+
+ExperimentFile parse_experiment(const std::string& text, const Path& path) {
+  ExperimentReader reader;
+  const Json json = begin_experiment(reader, text, path);
+  const TomlTable top(reader.source, json, "");
+  read_table(reader, top, "prompts", read_prompts);
+  read_files_of_arms(reader, top);
   read_table(reader, top, "arms", read_arms);
   read_table(reader, top, "sweeps", read_sweeps);
   read_table(reader, top, "analysis", read_analysis);
@@ -196,12 +206,14 @@ ExperimentFile parse_experiment(const std::string& text, const Path& path) {
   return std::move(reader.file);
 }
 
-ExperimentFile read_experiment(const Path& path) {
+std::string experiment_text(const Path& path) {
   std::error_code ignored;
   check(!std::filesystem::is_directory(path, ignored), ErrorKind::input, "[experiment] {} is a folder, expected a TOML file",
         path.string());
-  return parse_experiment(read_file(path, 16 << 20), path);
+  return read_file(path, 16 << 20);
 }
+
+ExperimentFile read_experiment(const Path& path) { return parse_experiment(experiment_text(path), path); }
 
 std::string print_experiment(const ExperimentFile& file) {
   Json config = parse_json(file.config_json, file.path.string());

@@ -31,6 +31,13 @@ struct ExperimentReader {
   Path beside(const Path& path) const;  // relative paths are those of the file's folder
 };
 
+// Of the file at `path`. Throws ErrorKind::input for a folder and what cannot be opened.
+std::string experiment_text(const Path& path);
+// The keys at the top and [default]. Returns the text as JSON.
+Json begin_experiment(ExperimentReader& reader, const std::string& text, const Path& path);
+// [sets], [loras], [embeddings]: what arms name.
+void read_files_of_arms(ExperimentReader& reader, const TomlTable& top);
+
 void read_prompts(ExperimentReader& reader, const TomlTable& table);
 std::vector<PlannedPrompt> read_prompt_file(ExperimentReader& reader, const std::string& name, const TomlEntry& entry,
                                             const std::string& role);

@@ -124,6 +124,14 @@ void check_captions(const ExperimentFile& file, const std::string& set, const st
             json_excerpt(prompt.text), name);
 }
 
+std::string own_caption(const SetSpec& spec, const std::string& name, const MetadataCaptions& listed, StoredNames& stored) {
+  try {
+    return caption_of(spec.options.folder, name, listed, stored);
+  } catch (const Error& error) {
+    fail(error.kind(), "[sets.{}] {}; one text for all of them would be caption = \"wrong\" there", spec.name, error.what());
+  }
+}
+
 // Pictures and captions as they are now: others are another set.
 size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
   SetCell set{spec.options.folder, {}, {}, {}};
@@ -146,7 +154,7 @@ size_t persons_set(PlanInProgress& progress, const SetSpec& spec) {
   std::vector<RecipeInput> outside;
   std::vector<std::string> hashes;
   for (const auto& name : set.files) {
-    set.captions.push_back(spec.options.caption.empty() ? caption_of(set.folder, name, listed, stored) : spec.options.caption);
+    set.captions.push_back(spec.options.caption.empty() ? own_caption(spec, name, listed, stored) : spec.options.caption);
     outside.push_back(recipe_input("picture", set.folder / name, progress.hashing()));
     hashes.push_back(outside.back().sha256);
   }

@@ -16,7 +16,9 @@ int TomlSource::line(std::string path) const {
   return 1;
 }
 
-std::string TomlSource::where(const std::string& path) const { return fmt::format("{} line {}", file, line(path)); }
+std::string TomlSource::where(const std::string& path) const {
+  return positions.empty() ? file : fmt::format("{} line {}", file, line(path));
+}
 
 std::string TomlSource::where_and_path(const std::string& path) const { return fmt::format("{}, {}", where(path), path); }
 

@@ -13,8 +13,8 @@
 namespace negativa {
 
 struct TomlSource {
-  std::string file;  // as messages name it
-  TomlPositions positions;
+  std::string file;         // as messages name it
+  TomlPositions positions;  // none: not of a text, so that no line is named
 
   int line(std::string path) const;                  // of the nearest part of the path that stands in the text; 1 where none does
   std::string where(const std::string& path) const;  // "experiments/x.toml line 12"

@@ -43,6 +43,19 @@ void draw_block(Typesetter& typesetter, Image8& image, int x, int y, const TextB
   }
 }
 
+// All but the row labels' width.
+void set_sizes(Layout& layout, int picture_width, int picture_height, int upscale) {
+  layout.upscale = upscale > 0 ? upscale : default_upscale(picture_width);
+  layout.cell_width = picture_width * layout.upscale;
+  layout.cell_height = picture_height * layout.upscale;
+  layout.text_size = std::max(least_text_px, layout.cell_width / 20);
+  layout.gap = layout.text_size * 5 / 8;
+  layout.margin = layout.text_size * 3 / 2;
+}
+
+int widest_row_label(const Layout& layout) { return std::max(layout.cell_width, 10 * layout.text_size); }
+int title_size(const Layout& layout) { return layout.text_size * 7 / 4; }
+
 Layout layout_of(const Sheet& sheet, Typesetter& typesetter) {
   Layout layout{};
   layout.rows = static_cast<int>(sheet.cells.size());
@@ -58,15 +71,10 @@ Layout layout_of(const Sheet& sheet, Typesetter& typesetter) {
         "[sheet] got {} column labels, expected {}", sheet.column_labels.size(), layout.columns);
   check(sheet.row_labels.empty() || sheet.row_labels.size() == sheet.cells.size(), ErrorKind::input,
         "[sheet] got {} row labels, expected {}", sheet.row_labels.size(), layout.rows);
-  layout.upscale = sheet.upscale > 0 ? sheet.upscale : std::max(1, (default_cell_px + width - 1) / width);
-  layout.cell_width = width * layout.upscale;
-  layout.cell_height = height * layout.upscale;
-  layout.text_size = std::max(least_text_px, layout.cell_width / 20);
-  layout.gap = layout.text_size * 5 / 8;
-  layout.margin = layout.text_size * 3 / 2;
+  set_sizes(layout, width, height, sheet.upscale);
   for (const auto& label : sheet.row_labels)
     layout.row_label_width = std::max(layout.row_label_width, typesetter.width_px(text_line(label), layout.text_size));
-  layout.row_label_width = std::min(layout.row_label_width, std::max(layout.cell_width, 10 * layout.text_size));
+  layout.row_label_width = std::min(layout.row_label_width, widest_row_label(layout));
   return layout;
 }
 
@@ -105,7 +113,7 @@ Image8 labelled_sheet(const Sheet& sheet) {
   Typesetter typesetter;
   const Layout layout = layout_of(sheet, typesetter);
   const int text_width = layout.width() - 2 * layout.margin, size = layout.text_size;
-  const auto title = text_block(typesetter, sheet.title, {text_width, size * 7 / 4, title_lines}, dark);
+  const auto title = text_block(typesetter, sheet.title, {text_width, title_size(layout), title_lines}, dark);
   const auto caption = text_block(typesetter, sheet.caption, {text_width, size, caption_lines}, grey);
   std::vector<TextBlock> columns;
   int labels_height = 0;
@@ -126,6 +134,19 @@ Image8 labelled_sheet(const Sheet& sheet) {
   draw_row_labels(image, top, sheet, layout, typesetter);
   draw_block(typesetter, image, layout.margin, caption_top, caption);
   return image;
+}
+
+int default_upscale(int picture_width) { return std::max(1, (default_cell_px + picture_width - 1) / picture_width); }
+
+int64_t most_pixels_of(const SheetShape& shape) {
+  Layout layout{};
+  set_sizes(layout, shape.picture_width, shape.picture_height, 0);
+  layout.row_label_width = widest_row_label(layout);
+  const int64_t gap = layout.gap, line = line_height_px(layout.text_size);
+  const int64_t texts = title_lines * line_height_px(title_size(layout)) + (column_label_lines + caption_lines) * line;
+  const int64_t width = layout.left() + static_cast<int64_t>(shape.columns) * (layout.cell_width + gap) - gap + layout.margin;
+  const int64_t grid = static_cast<int64_t>(shape.rows) * (layout.cell_height + gap) - gap;
+  return width * (2 * layout.margin + texts + 3 * gap + grid);
 }
 
 }  // namespace negativa

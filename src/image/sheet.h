@@ -20,4 +20,14 @@ struct Sheet {
 // Safe from several threads. Throws ErrorKind::input for ragged rows or a number of labels that does not fit.
 Image8 labelled_sheet(const Sheet& sheet);
 
+// Sheet::upscale where it is 0 and the widest picture has so many px.
+int default_upscale(int picture_width);
+
+struct SheetShape {
+  size_t rows = 1, columns = 1;
+  int picture_width = 1, picture_height = 1;  // px, of the largest
+};
+// More pixels than this no sheet of that shape has, whatever its texts are (Sheet::upscale being 0).
+int64_t most_pixels_of(const SheetShape& shape);
+
 }  // namespace negativa

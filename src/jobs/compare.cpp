@@ -1,157 +1,107 @@
 #include "jobs/compare.h"
 
+#include <algorithm>
+
 #include "base/files.h"
-#include "base/json.h"
-#include "image/sheet.h"
+#include "image/cut_sheets.h"
 #include "io/image_tensor.h"
+#include "jobs/compare_cells.h"
 #include "jobs/generate.h"
 #include "jobs/job.h"
-#include "jobs/without_effect.h"
 
 namespace negativa {
 
 namespace {
 
-struct Arm {
-  std::string label;
-  PictureOptions options;
-};
-
-std::vector<std::string> on_branch(const std::vector<std::string>& specs, const char* branch) {
-  std::vector<std::string> result;
-  for (const auto& text : specs) {
-    const LoraSpec spec = parse_lora_spec(text);
-    result.push_back(fmt::format("{}:{}:{}", spec.path.string(), spec.weight, branch));
-  }
-  return result;
+bool has_one_size(const CompareGrid& comparison) {
+  return std::all_of(comparison.cells.begin(), comparison.cells.end(), [&](const CompareCell& cell) {
+    const Plan& first = comparison.cell(cell.row, 0).plan;
+    return cell.plan.width_px == first.width_px && cell.plan.height_px == first.height_px;
+  });
 }
 
-// The word joins what the user already wants to avoid.
-std::string with_word(const std::optional<std::string>& negative, const std::string& word) {
-  return negative.value_or("").empty() ? word : *negative + ", " + word;
+// Steps and scales are those of the first column and row: a prompts file may change them from line to line.
+std::string caption_of(const CompareOptions& options, const CompareGrid& comparison) {
+  const PictureOptions& picture = comparison.cell(0, 0).draw.picture;
+  const auto& negative_scale = comparison.rows.front().picture.negative_scale;
+  const std::string apart = negative_scale ? fmt::format(", negative scale {}", *negative_scale) : "";
+  const std::string noise =
+      has_one_size(comparison) ? same_noise_along_a_row : "the same seed along a row; pictures of another size have other noise";
+  const std::string legend = legend_of(options, comparison.base, comparison.columns);
+  return fmt::format("{}, {} steps, cfg {}{}, {}{}{}", comparison.model, picture.steps, picture.cfg_scale, apart, noise,
+                     legend.empty() ? "" : "; ", legend);
 }
 
-PictureOptions with_negative_word(PictureOptions picture, const std::string& word) {
-  picture.negative_prompt = with_word(picture.negative_prompt, word);
-  return picture;
+std::string title_of(const CompareOptions& options, const CompareBase& base) {
+  if (options.prompts.empty()) return base.draw.picture.prompt.value_or("");
+  return base.file ? base.file->path.stem().string() : "Negative word and LoRA";
 }
 
-std::vector<Arm> make_arms(const PictureOptions& picture, const std::string& negative_word) {
-  PictureOptions plain = picture;
-  plain.lora.clear();
-  const PictureOptions worded = with_negative_word(plain, negative_word);
-  const std::string word = "\"" + negative_word + "\"";
-  std::vector<Arm> arms{{"nothing", plain}, {word, worded}};
-  if (picture.lora.empty()) return arms;
-  PictureOptions both = worded, negative = worded;
-  both.lora = on_branch(picture.lora, "both");
-  negative.lora = on_branch(picture.lora, "negative");
-  arms.push_back({"LoRA + " + word, both});
-  arms.push_back({"LoRA + " + word + ", negative branch", negative});
-  return arms;
-}
-
-struct Row {
-  std::string label;
-  PictureOptions asked;   // with the word
-  std::vector<Arm> arms;  // at one seed
-};
-
-std::vector<Row> make_rows(const CompareOptions& options) {
-  std::vector<Row> rows;
-  const bool several = !options.prompts.empty();
-  for (const auto& request :
-       several ? read_prompts(options.prompts, options.picture) : std::vector<PictureOptions>{options.picture}) {
-    const uint64_t first_seed = request.seed.value_or(0);  // fixed, so that the same command gives the same sheet
-    for (uint64_t i = 0; i < static_cast<uint64_t>(options.seeds); ++i) {
-      const uint64_t seed = seed_plus(first_seed, i);
-      PictureOptions picture = request;
-      picture.seed = seed;
-      rows.push_back({several ? fmt::format("{}, seed {}", picture.prompt.value_or(""), seed) : fmt::format("seed {}", seed),
-                      with_negative_word(picture, options.negative_word), make_arms(picture, options.negative_word)});
-      check(rows.back().arms.size() == rows.front().arms.size(), ErrorKind::input,
-            "[--prompts] line with \"{}\" has LoRAs where others have none; give --lora for all", picture.prompt.value_or(""));
-    }
-  }
-  return rows;
-}
-
-// Those of the first row: a prompts file may change them from line to line.
-std::string caption_of(const std::string& model, const PictureOptions& picture) {
-  const std::string apart = picture.negative_scale ? fmt::format(", negative scale {}", *picture.negative_scale) : "";
-  return fmt::format("{}, {} steps, cfg {}{}, same noise in each row", model, picture.steps, picture.cfg_scale, apart);
-}
-
-// Row by row, arm by arm.
-std::vector<Plan> plans_of(Session& session, const std::vector<Row>& rows) {
+std::vector<Plan> plans_of(const CompareGrid& comparison, const std::vector<size_t>& cells) {
   std::vector<Plan> plans;
-  std::vector<PictureOptions> asked;
-  for (const auto& row : rows) asked.push_back(row.arms.front().options);  // arms differ in words and LoRAs alone
-  say_notices(session, asked);
-  for (const auto& row : rows)
-    for (const auto& arm : row.arms) plans.push_back(session.plan(arm.options));
+  for (const size_t cell : cells) plans.push_back(comparison.cells[cell].plan);
   return plans;
 }
 
-// The arms choose the branches, so one that is written does nothing.
-void note_rows(const Session& session, const CompareOptions& options, const std::vector<Row>& rows,
-               const std::vector<Plan>& plans) {
-  std::vector<AskedPicture> asked;
-  const size_t columns = rows.front().arms.size();
-  for (size_t i = 0; i < rows.size(); ++i)
-    asked.push_back({rows[i].asked, plans[i * columns + 1]});  // as asked for: with the word
-  note_asked(session, asked, options.typed);
-  for (const auto& row : rows)
-    for (const auto& text : row.asked.lora)
-      if (parse_lora_spec(text).branch != LoraBranch::both)
-        session.caller().events.on_notice(fmt::format("--lora {}: its branch has no effect, since each arm has its own", text));
+// Models are let go of one after another, so that no two need be in memory.
+void draw_cells(CompareGrid& comparison, const Caller& caller, std::vector<std::vector<Image8>>& pictures) {
+  pictures.assign(comparison.rows.size(), std::vector<Image8>(comparison.columns.size()));
+  for (size_t i = 0; i < comparison.sessions.size(); ++i) {
+    const auto numbers = comparison.cells_of(i);
+    const auto plans = plans_of(comparison, numbers);
+    if (!plans.empty())
+      comparison.sessions[i]->draw(plans, "compare", [&](size_t picture, ImageResult&& result) {
+        const CompareCell& cell = comparison.cells[numbers[picture]];
+        Image8& image = pictures[cell.row][cell.column] = tensor_to_images(result.image).front();
+        caller.events.on_picture({numbers[picture], {}, image});
+      });
+    comparison.sessions[i].reset();
+  }
 }
 
-void check_has_prompt(const CompareOptions& options) {
-  check(options.picture.prompt.has_value() || !options.prompts.empty(), ErrorKind::input,
-        "[-p] a prompt is needed; try -p \"a big lion\"");
+PictureGrid grid_of(const CompareOptions& options, const CompareGrid& comparison, const CompareReport& report) {
+  PictureGrid grid;
+  grid.title = title_of(options, comparison.base);
+  grid.caption = caption_of(options, comparison);
+  grid.column_labels = report.arms;
+  for (const auto& row : comparison.rows) grid.row_labels.push_back(row.label);
+  grid.picture = [&](size_t row, size_t column) { return report.pictures[row][column]; };
+  for (const auto& row : report.pictures)
+    for (const auto& picture : row) {
+      grid.picture_width = std::max(grid.picture_width, picture.width);
+      grid.picture_height = std::max(grid.picture_height, picture.height);
+    }
+  return grid;
 }
 
 CompareForecast forecast_now(Engine& engine, const CompareOptions& options, const Caller& caller) {
-  check_has_prompt(options);
-  const std::vector<Row> rows = make_rows(options);
+  const CompareGrid comparison = make_comparison(engine, options, caller);
+  std::vector<PicturesForecast> forecasts;
+  for (size_t i = 0; i < comparison.sessions.size(); ++i)
+    if (const auto plans = plans_of(comparison, comparison.cells_of(i)); !plans.empty())
+      forecasts.push_back(forecast_pictures(*comparison.sessions[i], plans));
   std::vector<std::string> arms;
-  for (const auto& arm : rows.front().arms) arms.push_back(arm.label);
-  Session session(engine, options.model, caller, arms.size() * rows.size());
-  const std::vector<Plan> plans = plans_of(session, rows);
-  note_rows(session, options, rows, plans);
-  return {forecast_pictures(session, plans), options.out, arms, static_cast<int64_t>(rows.size())};
+  for (const auto& column : comparison.columns) arms.push_back(column.name);
+  return {one_after_another(forecasts), options.out, arms, static_cast<int64_t>(comparison.rows.size())};
 }
 
 CompareReport compare_now(Engine& engine, const CompareOptions& options, const Caller& caller) {
-  check_has_prompt(options);
   check_png_name(options.out);
   check_can_write(options.out);
-  const std::vector<Row> rows = make_rows(options);
-  const size_t columns = rows.front().arms.size();
-  Session session(engine, options.model, caller, columns * rows.size());
-  const std::vector<Plan> plans = plans_of(session, rows);
-  note_rows(session, options, rows, plans);
-
-  Sheet sheet;
-  sheet.cells.assign(rows.size(), std::vector<Image8>(columns));
-  session.draw(plans, "compare", [&](size_t i, ImageResult&& result) {
-    Image8& cell = sheet.cells[i / columns][i % columns] = tensor_to_images(result.image).front();
-    caller.events.on_picture({i, {}, cell});
-  });
+  CompareGrid comparison = make_comparison(engine, options, caller);
   CompareReport report;
-  for (const auto& arm : rows.front().arms) sheet.column_labels.push_back(arm.label);
-  for (const auto& row : rows) {
-    report.prompts.push_back(row.arms.front().options.prompt.value_or(""));
-    report.seeds.push_back(*row.arms.front().options.seed);
-    sheet.row_labels.push_back(row.label);
+  for (const auto& column : comparison.columns) report.arms.push_back(column.name);
+  for (const auto& row : comparison.rows) {
+    report.prompts.push_back(row.picture.prompt.value_or(""));
+    report.seeds.push_back(*row.picture.seed);
   }
-  sheet.title = options.prompts.empty() ? options.picture.prompt.value_or("") : "Negative word and LoRA";
-  sheet.caption = caption_of(session.models().files().name, rows.front().arms.front().options);
-  report.arms = sheet.column_labels;
-  report.pictures = sheet.cells;
-  report.sheet = labelled_sheet(sheet);
-  write_atomically(options.out, encode_png(report.sheet, {{"Title", sheet.title}, {"Description", sheet.caption}}));
+  draw_cells(comparison, caller, report.pictures);
+  const PictureGrid grid = grid_of(options, comparison, report);
+  cut_sheets(grid, caller.cancel, [&](const CutSheet& sheet) {
+    const std::string name = options.out.stem().string() + sheet.suffix + options.out.extension().string();
+    report.files.push_back(options.out.parent_path() / name);
+    write_atomically(report.files.back(), encode_png(sheet.image, {{"Title", sheet.title}, {"Description", grid.caption}}));
+  });
   return report;
 }
 

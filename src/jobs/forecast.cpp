@@ -23,6 +23,24 @@ PicturesForecast forecast_pictures(const Session& session, const std::vector<Pla
   return forecast;
 }
 
+PicturesForecast one_after_another(const std::vector<PicturesForecast>& runs) {
+  PicturesForecast all = runs.front();
+  double seconds = 0;
+  all.pictures = all.steps_total = 0;
+  all.predicted.flop = 0;
+  for (const auto& run : runs) {
+    all.pictures += run.pictures;
+    all.steps_total += run.steps_total;
+    all.predicted.flop += run.predicted.flop;
+    seconds += run.predicted.seconds();
+    if (run.predicted.peak_bytes() <= all.predicted.peak_bytes()) continue;
+    all.predicted.weights_bytes = run.predicted.weights_bytes;
+    all.predicted.activations_bytes = run.predicted.activations_bytes;
+  }
+  if (seconds > 0) all.predicted.rate = all.predicted.flop / (seconds * all.predicted.efficiency);  // so that seconds() is theirs
+  return all;
+}
+
 TrainingForecast forecast_training(const MemoryRequest& request, const TrainOptions& options) {
   const Training& training = request.training;
   const auto& step = options.step;

@@ -30,6 +30,9 @@ struct CompareForecast : PicturesForecast {
 // `plans`: of all pictures, at least one. Measures the machine's rate for a fifth of a second.
 PicturesForecast forecast_pictures(const Session& session, const std::vector<Plan>& plans);
 
+// Of runs that follow each other in one program, at least one: their sums, and the memory of the one that takes most.
+PicturesForecast one_after_another(const std::vector<PicturesForecast>& runs);
+
 struct TrainingForecast {
   std::string model;
   int64_t pictures = 0, class_pictures = 0, resolution_px = 0;

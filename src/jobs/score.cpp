@@ -35,16 +35,6 @@ struct Run {
   std::vector<std::vector<std::optional<size_t>>> partners;  // of each further set's pictures in the first
 };
 
-std::vector<std::string> split_names(const std::string& text) {
-  std::vector<std::string> names;
-  for (size_t begin = 0; begin <= text.size() && !text.empty();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    names.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
-}
-
 // Whether these may be pictures of the bundled model: their recipes say so, or they have none and are of its size.
 std::string foreign_picture(const std::vector<ScoreSet>& sets, const Places& places) {
   const std::string bundled = last_name(default_model(places));
@@ -121,7 +111,7 @@ void choose_metrics(Run& run, ScoreReport& report) {
   std::vector<std::string> names;
   for (const auto& metric : known) names.push_back(metric.name);
   names.insert(names.end(), {cmmd_name, cmmd_biased_name});
-  const auto asked = split_names(run.options.metrics);
+  const auto asked = run.options.metrics.empty() ? std::vector<std::string>{} : split(run.options.metrics, ',');
   for (const auto& name : asked) {
     const auto hint = did_you_mean(name, names);
     check(std::find(names.begin(), names.end(), name) != names.end(), ErrorKind::input,

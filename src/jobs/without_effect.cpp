@@ -283,11 +283,15 @@ std::vector<std::string> without_effect(const TrainEmbeddingOptions& options) {
 void note_asked(const Session& session, std::span<const AskedPicture> pictures, const std::set<std::string>& typed) {
   EventSink& events = session.caller().events;
   for (const auto& line : without_effect(session, pictures, typed)) events.on_notice(line);
+  note_webui_syntax(session, pictures);
+}
+
+void note_webui_syntax(const Session& session, std::span<const AskedPicture> pictures) {
   std::vector<std::string> names;
   for (const auto& embedding : session.embeddings()) names.insert(names.end(), {embedding.name, embedding.also});
   const bool grammar = std::any_of(pictures.begin(), pictures.end(),
                                    [](const AskedPicture& picture) { return picture.plan.weighting != Weighting::none; });
-  if (const auto line = webui_notice(texts_of(pictures), grammar, names); !line.empty()) events.on_notice(line);
+  if (const auto line = webui_notice(texts_of(pictures), grammar, names); !line.empty()) session.caller().events.on_notice(line);
 }
 
 void note_training_texts(const Training& training, const TrainOptions& options, EventSink& events, const EmbeddingName& name) {

@@ -27,6 +27,8 @@ std::set<std::string> typed_names(const Fields& fields);
 
 // Says all of it in notices, and where prompts have syntax of the webui's (text/webui_syntax.h).
 void note_asked(const Session& session, std::span<const AskedPicture> pictures, const std::set<std::string>& typed);
+// The webui's syntax in their texts alone.
+void note_webui_syntax(const Session& session, std::span<const AskedPicture> pictures);
 
 // The webui's syntax in what a training reads. An embedding's name is none, whatever it looks like.
 struct EmbeddingName {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "base/error.h"
 
@@ -19,9 +20,9 @@ std::string SqlRow::text(int column) const {
 
 Database::Database(const std::filesystem::path& file) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) != SQLITE_OK) fail_now();
-  sqlite3_busy_timeout(handle_, 5000);
   try {
+    if (sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr) != SQLITE_OK) fail_now();
+    sqlite3_busy_timeout(handle_, 5000);
     run("PRAGMA journal_mode = WAL");
     run("PRAGMA synchronous = NORMAL");  // files are the truth: what a power cut takes from the index is read again
     run("PRAGMA cache_size = -4096");    // KiB

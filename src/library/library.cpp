@@ -50,6 +50,9 @@ Library::Library(const fs::path& folder, const fs::path& cache, const Notice& no
   folder_ = fs::canonical(folder);
   lock_ = FileLock(folder_ / library_names::lock,
                    fmt::format("[--library] another studio uses {}; end it, or give another folder", folder_.string()));
+  if (!lock_.why_not().empty())
+    notice(
+        fmt::format("the library's disk has no locks ({}): see to it yourself that no second studio uses it", lock_.why_not()));
   for (const char* name : {library_names::pictures, library_names::trash, library_names::jobs, library_names::files,
                            library_names::loras, library_names::embeddings, library_names::uploads})
     make_folder(folder_ / name);

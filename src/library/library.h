@@ -1,5 +1,5 @@
 #pragma once
-// The folder a studio keeps its things in. docs/studio.md, "The library".
+// The folder a studio keeps its things in. Its files say everything; the index can be lost.
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -21,7 +21,8 @@ class Library {
   using Notice = std::function<void(const std::string&)>;
 
   // Makes the folder where it is missing. `cache`: where the index lies if the library's own file system cannot hold one. Throws
-  // ErrorKind::input: not writable, in use by another studio, of a later version of the program.
+  // ErrorKind::input: not writable, in use by another studio, of a later version of the program. On a disk without locks `notice`
+  // says that a second studio would not be seen.
   Library(const std::filesystem::path& folder, const std::filesystem::path& cache, const Notice& notice);
 
   const std::filesystem::path& folder() const { return folder_; }

@@ -1,5 +1,5 @@
 #pragma once
-// What lies in a library's folder. docs/studio.md, "The library".
+// What lies in a library's folder.
 namespace negativa::library_names {
 
 inline constexpr const char* description = "library.json";  // which library, and how its files lie

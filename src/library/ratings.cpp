@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -44,8 +46,15 @@ void Ratings::add(const std::string& sha256, const std::string& name, int64_t ra
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   check(fd >= 0, ErrorKind::machine, "[ratings] cannot be written; are the library's folder and disk all right?");
   const std::unique_ptr<const int, void (*)(const int*)> closing(&fd, [](const int* open) { ::close(*open); });
-  write_all(fd, line, "ratings");
-  check(::fsync(fd) == 0, ErrorKind::machine, "[ratings] cannot be written; is the disk full?");
+  const off_t before = ::lseek(fd, 0, SEEK_END);
+  try {
+    write_all(fd, line, "ratings");
+    check(::fsync(fd) == 0, ErrorKind::machine, "[ratings] cannot be written; is the disk full?");
+  } catch (...) {
+    // Half a line would take the next one with it.
+    if (::ftruncate(fd, before) != 0) fail(ErrorKind::machine, "[ratings] a line was written in part; start the studio anew");
+    throw;
+  }
   remember(ratings_, sha256, rating);
 }
 

@@ -1,21 +1,18 @@
 #include "report/contact_sheets.h"
 
 #include <algorithm>
-#include <set>
+#include <tuple>
 
 #include "base/error.h"
+#include "image/cut_sheets.h"
 #include "image/resize.h"
-#include "image/sheet.h"
 #include "runs/address.h"
 
 namespace negativa {
 
 namespace {
 
-constexpr int largest_cell_px = 256;                // larger pictures are shrunk to it
-constexpr int smallest_cell_px = 160, gap_px = 40;  // a small picture is enlarged to at least 160; generous for what lies between
-constexpr int head_px = 900, side_px = 700;         // likewise for title, labels, caption
-constexpr size_t most_columns = 60;
+constexpr int largest_cell_px = 256;  // larger pictures are shrunk to it
 
 struct Block {  // of one sheet or several
   std::string stem, title;
@@ -65,31 +62,16 @@ class Drawer {
     return resize(image, side(image.width), side(image.height), Filter::lanczos);
   }
 
-  Image8 sheet(const Block& block, const std::vector<int>& arms, const std::vector<int>& prompts, const std::string& part,
-               const CancelToken& cancel) const {
-    Sheet sheet;
-    sheet.title = block.title + part;
-    sheet.caption = "the same noise along a row; plan " + plan_.hash().substr(0, short_address);
-    for (const int arm : arms) sheet.column_labels.push_back(plan_.arms[static_cast<size_t>(arm)].name);
-    for (const int prompt : prompts) {
-      cancel.throw_if_cancelled();
-      sheet.row_labels.push_back(plan_.prompts[static_cast<size_t>(prompt)].text);
-      auto& row = sheet.cells.emplace_back();
-      for (const int arm : arms) row.push_back(picture(arm, prompt));
-    }
-    return labelled_sheet(sheet);
-  }
-
-  // Longer side of a cell as the sheet will have it.
-  int cell_px(const Block& block) const {
-    int longest = 0;
+  // The longest sides that the sheets have a picture of: those of an arm are all of one size.
+  std::pair<int, int> size_of(const Block& block) const {
+    std::pair<int, int> size{0, 0};
     for (const int arm : block.arms)
       for (const int prompt : block.prompts)
         if (const Image8 image = picture(arm, prompt); !image.empty()) {
-          longest = std::max(image.width, image.height);
-          return longest * std::max(1, (smallest_cell_px + image.width - 1) / image.width);
+          size = {std::max(size.first, image.width), std::max(size.second, image.height)};
+          break;
         }
-    return longest;
+    return size;
   }
 
  private:
@@ -98,13 +80,16 @@ class Drawer {
   std::map<std::pair<int, int>, size_t> cells_;
 };
 
-template <class T>
-std::vector<std::vector<T>> cut(const std::vector<T>& all, size_t most) {
-  std::vector<std::vector<T>> parts;
-  for (size_t i = 0; i < all.size(); i += most)
-    parts.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(i),
-                       all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), i + most)));
-  return parts;
+PictureGrid grid_of(const ContactSheets& sheets, const Drawer& drawer, const Block& block) {
+  PictureGrid grid;
+  grid.title = block.title;
+  grid.caption = std::string(same_noise_along_a_row) + "; plan " + sheets.plan.hash().substr(0, short_address);
+  for (const int arm : block.arms) grid.column_labels.push_back(sheets.plan.arms[static_cast<size_t>(arm)].name);
+  for (const int prompt : block.prompts) grid.row_labels.push_back(sheets.plan.prompts[static_cast<size_t>(prompt)].text);
+  grid.picture = [&](size_t row, size_t column) { return drawer.picture(block.arms[column], block.prompts[row]); };
+  std::tie(grid.picture_width, grid.picture_height) = drawer.size_of(block);
+  grid.most_pixels = sheets.most_pixels;
+  return grid;
 }
 
 }  // namespace
@@ -113,20 +98,9 @@ void draw_contact_sheets(const ContactSheets& sheets, const CancelToken& cancel,
                          const std::function<void(const ContactSheet&)>& take) {
   const Drawer drawer(sheets.store, sheets.plan, sheets.records);
   for (const auto& block : blocks_of(sheets.plan)) {
-    const int cell = drawer.cell_px(block) + gap_px;
-    if (cell == gap_px) continue;  // nothing is drawn
-    std::vector<std::pair<std::vector<int>, std::vector<int>>> parts;
-    for (const auto& arms : cut(block.arms, most_columns)) {
-      const int64_t width = side_px + static_cast<int64_t>(arms.size()) * cell;
-      const int64_t rows = (sheets.most_pixels / width - head_px) / cell;
-      for (const auto& prompts : cut(block.prompts, static_cast<size_t>(std::max<int64_t>(1, rows))))
-        parts.emplace_back(arms, prompts);
-    }
-    for (size_t i = 0; i < parts.size(); ++i) {
-      const std::string part = parts.size() == 1 ? "" : fmt::format(", sheet {} of {}", i + 1, parts.size());
-      take({parts.size() == 1 ? block.stem : fmt::format("{}-{}", block.stem, i + 1),
-            drawer.sheet(block, parts[i].first, parts[i].second, part, cancel)});
-    }
+    const PictureGrid grid = grid_of(sheets, drawer, block);
+    if (grid.picture_width == 0) continue;  // nothing is drawn
+    cut_sheets(grid, cancel, [&](const CutSheet& sheet) { take({block.stem + sheet.suffix, sheet.image}); });
   }
 }
 

@@ -20,8 +20,8 @@ struct ContactSheets {
 };
 
 // One for each list of prompts and one for each sweep; the first noise seed and training of each picture. What would have more
-// than that many pixels is cut into numbered ones; a row stays whole. Given one after another, since each may be that large. A
-// picture that is not there leaves its place blank. Throws ErrorKind::file_format for a picture that is none, cancelled.
+// than that many pixels is cut into numbered ones (image/cut_sheets.h). A picture that is not there leaves its place blank.
+// Throws ErrorKind::file_format for a picture that is none, cancelled.
 void draw_contact_sheets(const ContactSheets& sheets, const CancelToken& cancel,
                          const std::function<void(const ContactSheet&)>& take);
 

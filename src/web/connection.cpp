@@ -18,6 +18,7 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr uint32_t head_bytes = 32768;
+constexpr std::chrono::milliseconds last_words{1000};
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -118,8 +119,10 @@ void Connection::take_request() {
   if (!found.route) return answer(std::move(found.refusal));
   route_ = found.route;
   if (auto fault = shared_.settings.gate.fault_of_access(*request_, route_->access)) return answer(std::move(*fault));
+  if (const auto* what = request_->header("expect"); what && ascii_lower(*what) != "100-continue")
+    return answer(error_response(417, "input", "[Expect] is nothing that this server does, expected 100-continue"));
   if (auto fault = prepare_body()) return answer(std::move(*fault));
-  if (parser_->get()[http::field::expect].empty()) return read_body();
+  if (!request_->header("expect")) return read_body();
   static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
   stream_.expires_after(shared_.settings.deadline);
   asio::async_write(stream_, asio::buffer(go_on), then(&Connection::on_continue_sent));
@@ -175,9 +178,10 @@ void Connection::handle() {
   stream_.expires_never();
   watch();
   // The connection outlives its server only inside this reply, which then has nowhere to go.
-  const Reply reply = [weak = weak_from_this(), executor = stream_.get_executor()](Response response) {
-    asio::post(executor, [weak, response = std::move(response)]() mutable {
-      if (const auto self = weak.lock()) self->answer(std::move(response));
+  const Reply reply = [weak = weak_from_this(), request = request_, executor = stream_.get_executor()](Response response) {
+    asio::post(executor, [weak, request, response = std::move(response)]() mutable {
+      // A second answer, of a handler that threw after its first, must not become that of the connection's next request.
+      if (const auto self = weak.lock(); self && self->request_ == request) self->answer(std::move(response));
     });
   };
   asio::post(shared_.pool, [request = std::shared_ptr<const Request>(request_), route = route_, reply] {
@@ -264,8 +268,20 @@ void Connection::finish_answer() {
     std::error_code ignored;
     std::filesystem::remove(request_->body_file, ignored);
   }
-  if (response_.closes) return close();
-  read_head();
+  if (!response_.closes) return read_head();
+  if (parser_->is_done()) return close();
+  // Bytes that nobody read would make the close a reset, which takes the answer from a client that is still sending.
+  Outcome ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(std::min(shared_.settings.deadline, last_words));
+  discard();
+}
+
+void Connection::discard() { stream_.async_read_some(asio::buffer(chunk_), then(&Connection::on_discarded)); }
+
+void Connection::on_discarded(Outcome error, size_t) {
+  if (error) return close();
+  discard();
 }
 
 void Connection::begin_stream() {

@@ -62,6 +62,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void write_more();
   void on_written(Outcome error, size_t);
   void finish_answer();
+  void discard();
+  void on_discarded(Outcome error, size_t);
 
   void begin_stream();
   void pump();

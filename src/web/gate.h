@@ -1,5 +1,7 @@
 #pragma once
-// Who may ask: the checks on a request's head before anything else of it is looked at. docs/studio.md, "Who may ask".
+// Who may ask: the checks on a request's head before anything else of it is looked at. Other programs of
+// this machine, pages of other sites in the same browser (by address or by a name that DNS turns here) and whoever reads the
+// network get nothing; who can read this user's files gets everything.
 #include <optional>
 #include <string>
 #include <vector>

@@ -110,6 +110,7 @@ std::string reason_phrase(int status) {
                                                      {411, "Length Required"},
                                                      {413, "Content Too Large"},
                                                      {415, "Unsupported Media Type"},
+                                                     {417, "Expectation Failed"},
                                                      {422, "Unprocessable Content"},
                                                      {431, "Request Header Fields Too Large"},
                                                      {500, "Internal Server Error"},

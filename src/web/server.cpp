@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <future>
 #include <thread>
 
@@ -47,7 +48,8 @@ struct Server::State {
   void accept(tcp::acceptor& acceptor) {
     acceptor.async_accept([this, &acceptor](boost::system::error_code error, tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
-      if (!error && shared.connections.size() < shared.settings.connections) {
+      if (error) return accept_later(acceptor);
+      if (shared.connections.size() < shared.settings.connections) {
         boost::system::error_code ignored;
         socket.set_option(tcp::no_delay(true), ignored);
         const auto connection = std::make_shared<Connection>(std::move(socket), shared);
@@ -55,6 +57,14 @@ struct Server::State {
         connection->begin();
       }
       accept(acceptor);
+    });
+  }
+
+  // Without a free file descriptor the next try would fail at once, and the next.
+  void accept_later(tcp::acceptor& acceptor) {
+    const auto timer = std::make_shared<asio::steady_timer>(context, std::chrono::milliseconds(100));
+    timer->async_wait([this, &acceptor, timer](boost::system::error_code) {
+      if (acceptor.is_open()) accept(acceptor);
     });
   }
 };

@@ -31,13 +31,14 @@ TEST(Program, VersionIsJsonForPrograms) {
 
 TEST(Program, AnUnknownVerbIsOneLineThatHelps) {
   const Workplace place;
-  for (const auto& [args, hint] :
-       std::vector<std::pair<std::vector<std::string>, std::string>>{{{"vresion"}, "did you mean version?"},
-                                                                     {{"lora", "inspct"}, "did you mean lora inspect?"},
-                                                                     {{"lora"}, "did you mean lora inspect?"},
-                                                                     {{"frog"}, "negativa --help"},
-                                                                     {{"version", "--jsn"}, "did you mean --json?"},
-                                                                     {{"generate", "a", "lion"}, "-p \"a lion\""}}) {
+  for (const auto& [args, hint] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"vresion"}, "did you mean version?"},
+           {{"lora", "inspct"}, "did you mean lora inspect?"},
+           {{"lora"}, "did you mean lora inspect?"},
+           {{"experiment", "x.toml"}, "[experiment] got \"x.toml\", expected one of run, "},
+           {{"frog"}, "negativa --help"},
+           {{"version", "--jsn"}, "did you mean --json?"},
+           {{"generate", "a", "lion"}, "-p \"a lion\""}}) {
     const Ran ran = place.run(args);
     EXPECT_EQ(ran.exit_code, 2) << args[0];
     EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;

@@ -247,6 +247,11 @@ void check_captions_of_a_folder() {
   EXPECT_EQ(plan("cat").sets.size(), 2u);
   EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { plan("pizza on a red background"); }),
                        "[sets.mine] the caption \"pizza on a red background\" stands in the list test"));
+  fs::rename(folder / "mine/a.txt", folder / "mine/b.txt");
+  const auto text = with_more("[sets.mine]\nfolder = \"mine\"\n[loras.mine]\nset = \"mine\"\n[arms.mine]\nlora = [\"mine\"]\n");
+  const auto message = error_of(ErrorKind::input, [&] { plan_of(parse_experiment(text, folder / "x.toml")); });
+  EXPECT_TRUE(contains(message, "[sets.mine] [a.png] has no caption")) << message;
+  EXPECT_TRUE(contains(message, "one text for all of them would be caption = \"wrong\"")) << message;
 }
 
 void check_refused_arms() {

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <set>
 
+#include "base/files.h"
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "experiment/references.h"
 #include "experiment/world.h"
 #include "golden_file.h"
@@ -145,6 +147,19 @@ TEST(StockExperiments, SdxlHasTheArticlesSettings) {
   const auto arms = stock_arms(emoji);
   ASSERT_EQ(file.arms.size(), 22u);
   for (size_t i = 0; i < file.arms.size(); ++i) EXPECT_EQ(file.arms[i].overrides_json, arms[i].overrides_json);
+}
+
+// The TOML that docs/experiments.md gives to begin with, as it stands.
+TEST(StockExperiments, TheDocumentedOneIsReadWithoutANotice) {
+  const std::string text = read_file(test::source_folder() / "docs/experiments.md"), fence = "```toml\n";
+  const auto begin = text.find(fence) + fence.size();
+  const TemporaryFolder folder;
+  make_folder(folder / "my-rejects");
+  const auto file = parse_experiment(text.substr(begin, text.find("```", begin) - begin), folder / "mine.toml");
+  EXPECT_TRUE(file.notices.empty()) << file.notices.front();
+  EXPECT_EQ(file.arms.size(), 4u);
+  EXPECT_EQ(file.sets.at(0).options.folder, folder / "my-rejects");
+  EXPECT_EQ(pictures_of(file, file.arms), 4u * 12 * 2);
 }
 
 }  // namespace

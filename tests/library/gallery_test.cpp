@@ -131,6 +131,27 @@ TEST_F(GalleryTest, ComesBackFromTheFilesAlone) {
   EXPECT_TRUE(contains(notices_.at(0), "index was damaged"));
 }
 
+// Of an earlier program or a later one: its tables may be any.
+TEST_F(GalleryTest, MakesAnIndexOfAnotherVersionAnew) {
+  put("000001/0000.png", png_of("a lion", 1));
+  gallery_->add("000001/0000.png");
+  gallery_->rate("000001/0000.png", 4);
+  gallery_.reset();
+  for (const int version : {0, 99}) {
+    {
+      Database index(folder_ / "index.sqlite");
+      for (const std::string sql : {"DROP TABLE pictures", "CREATE TABLE pictures (other TEXT)", "DROP TABLE ratings"})
+        index.run(sql);
+      index.run("PRAGMA user_version = " + std::to_string(version));
+    }
+    open();
+    EXPECT_EQ(gallery_->find("000001/0000.png")->prompt, "a lion");
+    EXPECT_EQ(gallery_->find("000001/0000.png")->rating, 4);
+    gallery_.reset();
+  }
+  EXPECT_TRUE(notices_.empty());
+}
+
 TEST_F(GalleryTest, SeesFilesThatCameWentAndChangedMeanwhile) {
   put("000001/0000.png", png_of("a lion", 1));
   put("000001/0001.png", png_of("a cat", 2));

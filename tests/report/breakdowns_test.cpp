@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "image/image.h"
+#include "image/sheet.h"
 #include "made_run.h"
 #include "report/contact_sheets.h"
 
@@ -138,7 +139,7 @@ TEST(ContactSheets, OfMoreThanTheMostPixelsAreCutIntoNumberedOnesOfWholeRows) {
                     [&](const PlannedCell&) { return one; });
   const RunRecords records = run.records();
   std::vector<std::string> stems;
-  constexpr int64_t most = 1'800'000;  // 1,100 px wide as it is reckoned: three rows of 200 px under a head of 900
+  const int64_t most = most_pixels_of({3, 2, 16, 16});
   draw_contact_sheets({run.store, run.plan(), records, most}, {}, [&](const ContactSheet& sheet) {
     stems.push_back(sheet.stem);
     EXPECT_LE(static_cast<int64_t>(sheet.image.width) * sheet.image.height, most);

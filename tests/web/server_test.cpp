@@ -42,6 +42,11 @@ class ServerTest : public ::testing::Test {
     router_.add({"GET", "/fails", Access::studio, answering([](const Request&) -> Response {
                    fail(ErrorKind::input, "[steps in request] got 0, expected more");
                  })});
+    router_.add({"GET", "/twice", Access::studio, [](const std::shared_ptr<const Request>&, const Reply& reply) {
+                   reply(json_response("once"));
+                   std::this_thread::sleep_for(2ms);
+                   fail(ErrorKind::input, "again");
+                 }});
     router_.add({"GET", "/later", Access::studio, [this](const std::shared_ptr<const Request>& request, const Reply& reply) {
                    waiting_ = request->gone;
                    late_ = reply;
@@ -63,11 +68,6 @@ class ServerTest : public ::testing::Test {
   }
 
   Answer get(const std::string& target) { return ask(server_->port(), "GET " + target + " HTTP/1.1", token_); }
-  Answer send(const std::string& text) {
-    RawClient client(server_->port());
-    client.send(text);
-    return test::parse_answer(client.receive());
-  }
 
   const std::string token_ = "Authorization: Bearer token\r\n";
   TemporaryFolder folder_;
@@ -145,10 +145,20 @@ TEST_F(ServerTest, RefusesWhatCanBeReadInTwoWays) {
            "GET /open HTTP/1.1\r\n" + host + "Content-Length : 3\r\n\r\nabc",
            "GET /op en HTTP/1.1\r\n" + host + "\r\n",
            "GET /open\r\n\r\n",
+           "GET /open HTTP/1.1\n" + token_ + "Host: localhost\n\n",
+           "GET /open HTTP/1.1\r\n" + host + "X: a" + std::string(1, '\0') + "b\r\n\r\n",
+           "POST /echo HTTP/1.1\r\n" + host + "Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc",
+           "POST /echo HTTP/1.1\r\n" + host + "Content-Length: 3\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+           "POST /echo HTTP/1.1\r\n" + host + "Transfer_Encoding: chunked\r\nTransfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n",
+           "CONNECT localhost:80 HTTP/1.1\r\n" + host + "\r\n",
            std::string("\x16\x03\x01\x02\x00\x01\x00", 7) + "\r\n\r\n"}) {
-    const Answer answer = send(text);
+    RawClient client(server_->port());
+    client.send(text + "GET /open HTTP/1.1\r\n" + host + "\r\n");  // which must not be answered
+    const std::string answers = client.receive();
+    const Answer answer = test::parse_answer(answers);
     EXPECT_TRUE(answer.status == 400 || answer.status == 403 || answer.status == 411) << answer.status << " of " << text;
     EXPECT_EQ(answer.headers.at("connection"), "close") << text;
+    EXPECT_EQ(answers.rfind("HTTP/1.1 "), 0) << text;
   }
 }
 
@@ -209,6 +219,28 @@ TEST_F(ServerTest, SendsFilesWhole) {
   EXPECT_EQ(get("/file").body, bytes);
   std::filesystem::remove(folder_ / "file");
   EXPECT_EQ(get("/file").status, 404);
+}
+
+TEST_F(ServerTest, ClosesAClientThatDoesNotReadItsAnswer) {
+  write_atomically(folder_ / "file", std::string(16 << 20, 'x'));
+  RawClient client(server_->port());
+  client.send("GET /file HTTP/1.1\r\nHost: localhost\r\n" + token_ + "\r\n");
+  std::this_thread::sleep_for(500ms);
+  const std::string got = client.receive("", 500);  // what was on its way
+  EXPECT_GT(got.size(), 0);
+  EXPECT_LT(got.size(), 16 << 20);
+  EXPECT_FALSE(client.send("GET /open HTTP/1.1\r\n") && client.send("\r\n"));
+}
+
+TEST_F(ServerTest, AHandlerThatThrowsAfterItsAnswerDoesNotAnswerTheNextRequest) {
+  RawClient client(server_->port());
+  const std::string head = " HTTP/1.1\r\nHost: localhost\r\n" + token_ + "\r\n";
+  for (int i = 0; i < 20; ++i) {
+    client.send("GET /twice" + head);
+    EXPECT_TRUE(contains(client.receive("once\""), "\"once\""));
+    client.send("GET /open" + head);
+    EXPECT_EQ(test::parse_answer(client.receive("true}")).status, 200);
+  }
 }
 
 TEST_F(ServerTest, TellsAHandlerThatItsClientIsGone) {
