@@ -54,6 +54,8 @@ const std::map<std::string, FileUse>& uses() {
       {"metrics", none},
       {"name", none},
       {"initializer", none},
+      {"arms", none},  // names: check_compare_names
+      {"axis", none},
   };
   return known;
 }
@@ -134,6 +136,29 @@ void set_path(const Verb& verb, Field& field, const Names& names, const JobPlace
   set_from_texts(field, paths, {Source::request, "request"});
 }
 
+// Arms may stand in a file and axes vary settings that name files; over HTTP neither names one.
+void check_compare_names(const Verb& verb, const Fields& fields) {
+  for (const auto& field : fields) {
+    const std::string where = field.name + " in request";
+    if (field.name == "arms")
+      for (const char* of_file : {"/", ".toml"})
+        check(field.value_text().find(of_file) == std::string::npos, ErrorKind::input,
+              "[{}] got {}, expected names of arms; use the command line for those of a file", where,
+              json_excerpt(field.value_text()));
+    if (field.name != "axis") continue;
+    for (const auto& text : texts_of(field)) {
+      std::string option = text.substr(0, text.find('='));
+      option.erase(0, option.find_first_not_of('-'));
+      std::replace(option.begin(), option.end(), '-', '_');
+      const auto varied = std::find_if(fields.begin(), fields.end(), [&](const Field& each) { return each.name == option; });
+      const bool is_plain =
+          varied != fields.end() && option != "arms" && option != "axis" && use_of(verb, *varied) == FileUse::none;
+      check(is_plain && text.find('{') == std::string::npos, ErrorKind::input,
+            "[{}] got {}, expected OPTION=V1,V2,… of an option that names no file", where, json_excerpt(text));
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<FileUse> use_of(const Verb& verb, const Field& field) {
@@ -178,6 +203,7 @@ std::string Names::with_path(FileUse use, const std::string& text, const std::st
 }
 
 void set_paths(const Verb& verb, Fields& fields, const Names& names, const JobPlace& place) {
+  if (verb.name == "compare") check_compare_names(verb, fields);
   for (auto& field : fields) set_path(verb, field, names, place);
 }
 
