@@ -90,14 +90,27 @@ Verb compare_verb() {
 
 Verb score_verb() {
   Actions<ScoreOptions> actions;
+  actions.prepare = [](const ScoreOptions& options, Fields&, const Running&) {
+    check(!options.folder.empty() || options.calibrate, ErrorKind::input,
+          "[folder in request] is needed, expected a folder of pictures as pictures/000001");
+  };
   actions.run = [](const ScoreOptions& options, const Running& running) {
     return parsed(cli::json_of(score(running.engine, options, running.events, running.cancel)));
   };
   return verb("score", "measures pictures, and whether those of another folder are better", Lane::draw, actions);
 }
 
+void check_has_data(const Path& data) {
+  check(!data.empty(), ErrorKind::input, "[data in request] is needed, expected a folder of pictures as pictures/000001");
+}
+
 Verb train_lora_verb() {
   Actions<TrainLoraOptions> actions;
+  actions.prepare = [](const TrainLoraOptions& options, Fields&, const Running&) {
+    check_has_data(options.data.data);
+    check(!options.data.prompt.empty() || options.data.captions, ErrorKind::input,
+          "[prompt in request] is needed for the pictures, expected a text as \"wrong\", or captions");
+  };
   actions.run = [](const TrainLoraOptions& options, const Running& running) {
     return cli::json_of(train_lora(running.engine, {options, running.config_toml}, running.events, running.cancel));
   };
@@ -109,6 +122,7 @@ Verb train_lora_verb() {
 
 Verb train_embedding_verb() {
   Actions<TrainEmbeddingOptions> actions;
+  actions.prepare = [](const TrainEmbeddingOptions& options, Fields&, const Running&) { check_has_data(options.data.data); };
   actions.run = [](const TrainEmbeddingOptions& options, const Running& running) {
     return cli::json_of(train_embedding(running.engine, {options, running.config_toml}, running.events, running.cancel));
   };

@@ -21,7 +21,6 @@ StudioProgram::StudioProgram() {
 }
 
 StudioProgram::~StudioProgram() {
-  if (child_ < 0) return;
   ::kill(child_, SIGKILL);
   exit_code_of(child_);
 }
@@ -55,10 +54,10 @@ void StudioProgram::kill_and_restart() {
   start();
 }
 
-int StudioProgram::interrupt() {
+int StudioProgram::interrupt_and_restart() {
   ::kill(child_, SIGINT);
   const int code = exit_code_of(child_);
-  child_ = -1;
+  start();
   return code;
 }
 
@@ -76,6 +75,14 @@ uint64_t StudioProgram::submit(const std::string& verb, const Json& options) {
   const Answer answer = post("jobs/" + verb, options.dump());
   EXPECT_EQ(answer.status, 201) << answer.body;
   return answer.status == 201 ? parse_json(answer.body, "job")["id"].get<uint64_t>() : 0;
+}
+
+std::string StudioProgram::events_until(const std::string& end, const std::function<void()>& meanwhile) {
+  RawClient stream(port_);
+  stream.send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n" + cookie_ + "\r\n\r\n");
+  const std::string head = stream.receive("retry: ");
+  meanwhile();
+  return head + stream.receive(end);
 }
 
 Json StudioProgram::job_when_over(uint64_t id) {

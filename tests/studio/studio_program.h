@@ -1,5 +1,6 @@
 #pragma once
 // `negativa studio` as a person starts it, on a free port and a library of its own.
+#include <functional>
 #include <optional>
 
 #include "cli/program.h"
@@ -13,13 +14,15 @@ class StudioProgram {
   ~StudioProgram();  // killed
   StudioProgram(const StudioProgram&) = delete;
 
-  void kill_and_restart();  // SIGKILL; the client keeps its cookie
-  int interrupt();          // as Ctrl-C does; returns the exit code
+  void kill_and_restart();      // SIGKILL; the client keeps its cookie
+  int interrupt_and_restart();  // as Ctrl-C does; returns the exit code
 
   Answer post(const std::string& path, const std::string& body);  // path: after /api/v1/
   Json get(const std::string& path);
   Answer get_bytes(const std::string& path) { return client_->get("/api/v1/" + path, {cookie_}); }
   uint64_t submit(const std::string& verb, const Json& options);
+  // A second client's stream of events, from now until `end` stands in it.
+  std::string events_until(const std::string& end, const std::function<void()>& meanwhile);
   Json job_when_over(uint64_t id);  // or as it is after a minute
   uint16_t port() const { return port_; }
   const Workplace& place() const { return place_; }

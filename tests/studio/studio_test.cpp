@@ -59,7 +59,7 @@ std::vector<BadRequest> bad_requests() {
         "\"axis\":[\"--model=/etc/passwd\"]", "\"axis\":[\"arms=/etc/arms.toml\"]", "\"axis\":[\"cfg_scale={a={lora='x'}}\"]"})
     bad.push_back({"jobs/compare", std::string("{\"prompt\":\"a\",") + setting + "}"});
   bad.push_back({"jobs/generate?x=1", R"({"prompt":"a"})"});
-  bad.push_back({"jobs/nothing", "{}"});
+  for (const char* verb : {"jobs/nothing", "jobs/score", "jobs/train-lora", "jobs/train-embedding"}) bad.push_back({verb, "{}"});
   bad.push_back({"jobs/99999/cancel", "{}"});
   bad.push_back({"forecast/generate", R"({"prompt":"a","width":1000000000})"});
   bad.push_back({"ask/tokens", R"({"prompts":"a"})"});
@@ -90,6 +90,37 @@ TEST_F(StudioApi, ASheetIsTheCommandLinesByteForByte) {
   studio().place().results({"compare", "--prompt", "a cat", "--seed", "7", "--steps", "2", "--seeds", "1", "--arms",
                             "nothing,word", "--out", "sheet.png"});
   EXPECT_TRUE(sheet.body == studio().place().read("sheet.png"));
+}
+
+TEST_F(StudioApi, ATrainedLoraAndACsvAreTheCommandLinesByteForByte) {
+  const uint64_t drawn = studio().submit("generate", {{"prompt", "a cat"}, {"seed", 9}, {"steps", 2}});
+  ASSERT_EQ(studio().job_when_over(drawn)["state"], "done");
+  const std::string picture = studio().get("pictures")["pictures"][0]["name"];
+  const std::string folder = "pictures/" + picture.substr(0, picture.find('/'));
+  const std::string on_disk = (studio().place() / "library" / folder).string();
+  const Json training = {{"data", folder}, {"prompt", "wrong"}, {"steps", 2}, {"rank", 2}, {"seed", 1}, {"out", "w.safetensors"}};
+  const uint64_t trained = studio().submit("train-lora", training), scored = studio().submit("score", {{"folder", folder}});
+  const Json job = studio().job_when_over(trained);
+  ASSERT_EQ(job["state"], "done") << job["error"];
+  studio().place().results({"train", "lora", "--data", on_disk, "--prompt", "wrong", "--steps", "2", "--rank", "2", "--seed", "1",
+                            "--out", "w.safetensors"});
+  EXPECT_TRUE(studio().get_bytes("files/lora/w.safetensors").body == studio().place().read("w.safetensors"));
+  ASSERT_EQ(studio().job_when_over(scored)["state"], "done");
+  studio().place().results({"score", on_disk, "--out", "metrics.csv"});
+  const std::string number = std::string(6 - std::to_string(scored).size(), '0') + std::to_string(scored);
+  EXPECT_EQ(studio().get_bytes("files/files/" + number + "/metrics.csv").body, studio().place().read("metrics.csv"));
+}
+
+TEST_F(StudioApi, EventsTellOfAJobFromItsQueueToItsPicture) {
+  const std::string events = studio().events_until("\"state\":\"done\"", [] {
+    EXPECT_EQ(studio().post("jobs/generate?preview_every=2", R"({"prompt":"s","steps":2,"seed":1})").status, 201);
+  });
+  size_t at = 0;
+  for (const char* next : {"\"state\":\"queued\"", "\"state\":\"running\"", "event: step", "event: preview", "event: picture",
+                           "\"state\":\"done\""}) {
+    at = events.find(next, at);
+    ASSERT_NE(at, std::string::npos) << next << " in " << events;
+  }
 }
 
 TEST_F(StudioApi, BadRequestsGetOneLineAndMakeNoJob) {
@@ -143,10 +174,12 @@ TEST_F(StudioApi, CancelEndsADrawingAtItsNextStep) {
 
 TEST(StudioProgramTest, InterruptedItEndsCleanlyWithItsJobsSaved) {
   StudioProgram studio;
-  studio.submit("generate", {{"prompt", "long"}, {"seed", 1}, {"steps", 1000}});
+  const uint64_t id = studio.submit("generate", {{"prompt", "long"}, {"seed", 1}, {"steps", 1000}});
   const Ran second = studio.place().run({"studio", "--port", "0", "--library", (studio.place() / "library").string()});
   EXPECT_EQ(second.exit_code, 2) << second.err;
-  EXPECT_EQ(studio.interrupt(), 0);
+  EXPECT_EQ(studio.interrupt_and_restart(), 0);
+  const std::string state = studio.get("jobs/" + std::to_string(id))["state"];
+  EXPECT_TRUE(state == "queued" || state == "running") << state;
 }
 
 }  // namespace negativa::test
