@@ -9,25 +9,11 @@
 #include "image/terminal.h"
 #include "jobs/without_effect.h"
 #include "options.h"
+#include "report_json.h"
 #include "stderr.h"
 #include "verbs.h"
 
 namespace negativa::cli {
-
-namespace {
-
-std::string json_of(const CompareReport& report) {
-  Json files = Json::array();
-  for (const auto& file : report.files) files.push_back(file.string());
-  return Json({{"file", files.front()},
-               {"files", files},
-               {"arms", report.arms},
-               {"prompts", report.prompts},
-               {"seeds", report.seeds}})
-      .dump(2);
-}
-
-}  // namespace
 
 int run_compare(const Arguments& args) {
   CompareOptions options;
@@ -50,7 +36,7 @@ int run_compare(const Arguments& args) {
   }
   const CompareReport report = compare(engine(), options, events, interrupt_token());
   if (common.json) {
-    std::printf("%s\n", json_of(report).c_str());
+    std::printf("%s\n", json_of(report).dump(2).c_str());
     return 0;
   }
   for (const auto& file : report.files) {

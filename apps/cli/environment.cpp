@@ -81,4 +81,10 @@ Places places_of_environment() {
   return places;
 }
 
+fs::path library_folder_of_environment() {
+  if (const auto xdg = variable("XDG_DATA_HOME"); !xdg.empty()) return fs::path(xdg) / "negativa" / names::library_folder;
+  const auto home = variable("HOME");
+  return fs::path(home.empty() ? "/" : home) / ".local/share/negativa" / names::library_folder;
+}
+
 }  // namespace negativa::cli

@@ -12,6 +12,9 @@ namespace negativa::cli {
 // does.
 Places places_of_environment();
 
+// Where a studio keeps its things: negativa/library in $XDG_DATA_HOME or ~/.local/share.
+std::filesystem::path library_folder_of_environment();
+
 // Seconds since 1970. Throws ErrorKind::input naming $SOURCE_DATE_EPOCH.
 int64_t parse_date(std::string_view text);
 

@@ -9,6 +9,7 @@
 #include "image/terminal.h"
 #include "jobs/without_effect.h"
 #include "options.h"
+#include "report_json.h"
 #include "stderr.h"
 #include "verbs.h"
 
@@ -18,17 +19,7 @@ namespace {
 
 void print_report(const GenerateReport& report, bool json) {
   if (json) {
-    Json files = Json::array();
-    for (size_t i = 0; i < report.files.size(); ++i)
-      files.push_back({{"file", report.files[i].string()}, {"seed", report.seeds[i]}});
-    std::printf("%s\n", Json({{"pictures", files},
-                              {"made", report.made},
-                              {"kept", report.kept},
-                              {"seconds", report.seconds},
-                              {"step_seconds", report.step_seconds ? Json(*report.step_seconds) : Json()},
-                              {"peak_memory_bytes", report.peak_memory_bytes}})
-                            .dump(2)
-                            .c_str());
+    std::printf("%s\n", json_of(report).dump(2).c_str());
     return;
   }
   notice("{} made, {} already there, {:.1f} s, peak memory {:.2f} GiB", report.made, report.kept, report.seconds,

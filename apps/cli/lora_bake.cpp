@@ -6,6 +6,7 @@
 #include "base/recipe.h"
 #include "host.h"
 #include "options.h"
+#include "report_json.h"
 #include "stderr.h"
 #include "verbs.h"
 
@@ -16,14 +17,7 @@ namespace {
 void print_report(const LoraBakeReport& report, bool dry_run, bool json) {
   const double mebibytes = static_cast<double>(report.baked.bytes) / double(1 << 20);
   if (json) {
-    std::printf("%s\n", Json({{"folder", report.out.string()},
-                              {"model", report.model},
-                              {"loras", report.names},
-                              {"changed", report.baked.changed},
-                              {"bytes", report.baked.bytes},
-                              {"peak_memory_bytes", peak_memory_bytes()}})
-                            .dump(2, ' ', false, Json::error_handler_t::replace)
-                            .c_str());
+    std::printf("%s\n", json_of(report).dump(2, ' ', false, Json::error_handler_t::replace).c_str());
     return;
   }
   std::string changed;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "host.h"
 #include "options.h"
+#include "report_json.h"
 #include "stderr.h"
 #include "verbs.h"
 
@@ -14,15 +15,7 @@ namespace {
 
 void print_report(const LoraConvertReport& report, bool dry_run, bool json) {
   if (json) {
-    std::printf("%s\n", Json({{"file", report.out.string()},
-                              {"from", report.from},
-                              {"to", report.to},
-                              {"model", report.model},
-                              {"layers", report.layers},
-                              {"left_out", report.left_out},
-                              {"largest_change", dry_run ? Json() : Json(report.largest_change)}})
-                            .dump(2, ' ', false, Json::error_handler_t::replace)
-                            .c_str());
+    std::printf("%s\n", json_of(report, dry_run).dump(2, ' ', false, Json::error_handler_t::replace).c_str());
     return;
   }
   int layers = 0;

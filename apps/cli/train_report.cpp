@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/json.h"
+#include "report_json.h"
 #include "stderr.h"
 
 namespace negativa::cli {
@@ -12,19 +13,7 @@ void outlive_readers() { std::signal(SIGPIPE, SIG_IGN); }
 
 void print_report(const TrainReport& report, bool json) {
   if (json) {
-    std::printf("%s\n", Json({{"file", report.file.string()},
-                              {"sha256", report.sha256},
-                              {"run_folder", report.run_folder.string()},
-                              {"was_finished", report.was_finished},
-                              {"steps", report.steps},
-                              {"resumed_from", report.resumed_from},
-                              {"last_loss", report.last_loss},
-                              {"best_step", report.best_step ? Json(*report.best_step) : Json()},
-                              {"seconds", report.seconds},
-                              {"step_seconds", report.step_seconds},
-                              {"peak_memory_bytes", report.peak_memory_bytes}})
-                            .dump(2)
-                            .c_str());
+    std::printf("%s\n", json_of(report).dump(2).c_str());
     return;
   }
   std::printf("%s\n", report.file.c_str());

@@ -77,6 +77,7 @@ inline constexpr const char* hash_cache = "sha256.json";                      //
 inline constexpr const char* latent_cache = "latents";                        // folder in the cache folder
 inline constexpr const char* embed_cache = "embeds";                          // likewise
 inline constexpr const char* models_folder = ".local/share/negativa/models";  // in $HOME
+inline constexpr const char* library_folder = "library";                      // in negativa/ of $XDG_DATA_HOME
 inline constexpr const char* models_variable = "NEGATIVA_MODELS";
 inline constexpr const char* libtorch_variable = "NEGATIVA_LIBTORCH";
 

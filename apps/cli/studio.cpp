@@ -1,0 +1,74 @@
+#include "studio.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "base/names.h"
+#include "core/memory.h"
+#include "environment.h"
+#include "host.h"
+#include "options.h"
+#include "stderr.h"
+#include "verbs.h"
+
+extern char** environ;
+
+namespace negativa::cli {
+
+namespace {
+
+struct StudioOptions {
+  int port = 7861;
+  bool open = false, hold = false, new_token = false;
+  Path library;
+  std::vector<std::string> folder, host_name;
+
+  static void visit(auto& self, auto& v) {
+    v("port", self.port, range(0, 65535), "of the address that is printed; 0: a free one");
+    v("open", self.open, "open the page in the browser");
+    v("library", self.library, "folder of pictures, LoRAs, ratings and the queue; default: ~/.local/share/negativa/library");
+    v("folder", self.folder, "folder whose files requests may name, as training pictures; may be repeated");
+    v("host_name", self.host_name,
+      "name under which clients reach this studio besides localhost, as from a container; may be repeated");
+    v("hold", self.hold, "jobs wait until you let them go");
+    v("new_token", self.new_token, "browsers and programs that were let in before have to be let in again");
+  }
+};
+
+void open_browser(const std::string& url) {
+  std::string program = "xdg-open", address = url;
+  char* arguments[] = {program.data(), address.data(), nullptr};
+  pid_t child = 0;
+  if (::posix_spawnp(&child, "xdg-open", nullptr, nullptr, arguments, environ) != 0)
+    return notice("no browser was found to open; open the address above in one");
+  std::thread([child] { ::waitpid(child, nullptr, 0); }).detach();
+}
+
+}  // namespace
+
+int run_studio(const Arguments& args) {
+  StudioOptions options;
+  Fields fields = fields_of(options);
+  if (!parse_command_line({"studio", "the studio's page and API on this machine", args}, fields)) return 0;
+  studio::StudioSettings settings;
+  settings.library = options.library.empty() ? library_folder_of_environment() : options.library;
+  for (const auto& folder : options.folder) settings.folders.emplace_back(folder);
+  settings.host_names = options.host_name;
+  settings.port = static_cast<uint16_t>(options.port);
+  settings.hold = options.hold;
+  settings.new_token = options.new_token;
+  Engine engine({.places = places_of_environment(), .while_loading = [] { return std::make_shared<LargeBlocks>(); }});
+  studio::Studio studio(engine, settings, [](const std::string& line) { notice("{}", line); });
+  std::printf("%s\n", studio.url().c_str());
+  std::fflush(stdout);
+  if (options.open) open_browser(studio.url());
+  while (!interrupt_token().cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  return 0;
+}
+
+}  // namespace negativa::cli

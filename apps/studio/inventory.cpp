@@ -1,0 +1,110 @@
+#include "inventory.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "io/safetensors.h"
+
+namespace negativa::studio {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int deepest = 4;  // folders below a root
+
+// What a file of tensors is, by their names alone.
+std::string kind_of_entries(const std::vector<TensorEntry>& entries) {
+  bool has_unet = false, has_vae = false, has_vectors = !entries.empty();
+  for (const auto& entry : entries) {
+    const std::string name = ascii_lower(entry.name);
+    if (name.find("lora") != std::string::npos) return "lora";
+    has_unet |= name.starts_with("model.diffusion_model.");
+    has_vae |= name.find("decoder.conv_in.weight") != std::string::npos;
+    has_vectors &= entry.shape.size() <= 2;
+  }
+  if (has_unet) return "model";
+  if (has_vae) return "vae";
+  return has_vectors && entries.size() <= 2 ? "embedding" : "";
+}
+
+}  // namespace
+
+std::string Inventory::kind_of(const fs::path& file) const {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return "";
+  const std::string state = fmt::format("{} {} {}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = kinds_.find(file.string()); known != kinds_.end() && known->second.first == state)
+      return known->second.second;
+  }
+  std::string kind;
+  try {
+    kind = kind_of_entries(SafetensorsFile::open(file)->entries());
+  } catch (const Error&) {  // no safetensors file: nothing that can be used
+  }
+  const std::lock_guard lock(mutex_);
+  kinds_[file.string()] = {state, kind};
+  return kind;
+}
+
+InventoryItem Inventory::item(const fs::path& path, const std::string& kind) const {
+  InventoryItem found;
+  found.path = path;
+  found.kind = kind;
+  found.reference = roots_.reference_of(path);
+  const bool is_file = path.extension() == ".safetensors";
+  found.name = is_file ? path.stem().string() : path.filename().string();
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) {
+    found.bytes = is_file ? status.st_size : 0;
+    found.changed_ms = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+  }
+  try {
+    roots_.resolve(found.reference, "name");
+  } catch (const Error& error) {
+    found.fault = error.what();
+  }
+  return found;
+}
+
+void Inventory::look_in(const Root& root, const fs::path& folder, int depth, std::vector<InventoryItem>& found) const {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const fs::path& path = entry.path();
+    const std::string name = path.filename().string();
+    if (name.starts_with('.') || path.extension() == names::run_suffix || valid_utf8(name) != name) continue;
+    if (entry.is_directory(error)) {
+      if (fs::exists(path / names::model_index))
+        found.push_back(item(path, "model"));
+      else if (fs::exists(path / names::peft_config))
+        found.push_back(item(path, "lora"));
+      else if (depth < deepest && !entry.is_symlink())
+        look_in(root, path, depth + 1, found);
+    } else if (path.extension() == ".safetensors") {
+      if (const std::string kind = kind_of(path); !kind.empty()) found.push_back(item(path, kind));
+    }
+  }
+}
+
+std::vector<InventoryItem> Inventory::all() const {
+  std::vector<InventoryItem> found;
+  for (const auto& root : roots_.roots())
+    if (root.name != "pictures") look_in(root, root.folder, 1, found);
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.name, a.reference) < std::tie(b.name, b.reference); });
+  return found;
+}
+
+std::vector<InventoryItem> Inventory::of_kind(const std::string& kind) const {
+  auto found = all();
+  std::erase_if(found, [&](const InventoryItem& item) { return item.kind != kind; });
+  return found;
+}
+
+}  // namespace negativa::studio

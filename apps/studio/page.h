@@ -1,0 +1,16 @@
+#pragma once
+// The files of the page, which are part of the program.
+#include <string_view>
+#include <vector>
+
+namespace negativa::studio {
+
+struct PageFile {
+  std::string_view path;  // "/studio.js"; "/" of the page itself
+  std::string_view content_type;
+  std::string_view bytes;
+};
+
+const std::vector<PageFile>& page_files();
+
+}  // namespace negativa::studio

@@ -1,0 +1,219 @@
+#include "verbs.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "doctor_text.h"
+#include "forecast_text.h"
+#include "jobs/lora_inspect.h"
+#include "jobs/tokens.h"
+#include "jobs/train_embedding.h"
+#include "jobs/train_lora.h"
+#include "jobs/without_effect.h"
+#include "lora_inspect_text.h"
+#include "lora_merge_text.h"
+#include "model_text.h"
+#include "report_json.h"
+#include "score_text.h"
+#include "tokens_text.h"
+
+namespace negativa::studio {
+
+namespace {
+
+Json parsed(const std::string& json) { return Json::parse(json); }
+
+// What a verb does with its settings; `forecast` and `prepare` may be absent.
+template <class Options>
+struct Actions {
+  std::function<Json(const Options&, const Running&)> run = {};
+  std::function<Json(const Options&, const Running&)> forecast = {};
+  std::function<void(Options&, Fields&, const Running&)> prepare = {};
+};
+
+template <class Options>
+class Request : public VerbRequest {
+ public:
+  explicit Request(const Actions<Options>& actions) : actions_(actions), fields_(fields_of(options_)) {}
+  Fields& fields() override { return fields_; }
+  void prepare(const Running& running) override {
+    if (actions_.prepare) actions_.prepare(options_, fields_, running);
+  }
+  Json run(const Running& running) override { return actions_.run(options_, running); }
+  Json forecast(const Running& running) override { return actions_.forecast(options_, running); }
+
+ private:
+  const Actions<Options>& actions_;
+  Options options_;
+  Fields fields_;
+};
+
+// The actions live as long as the program.
+template <class Options>
+Verb verb(const char* name, const char* help, Lane lane, Actions<Options> actions) {
+  const auto kept = std::make_shared<const Actions<Options>>(std::move(actions));
+  return {name, help, lane, bool(kept->forecast), [kept] { return std::make_unique<Request<Options>>(*kept); }};
+}
+
+Verb generate_verb() {
+  Actions<GenerateOptions> actions;
+  actions.prepare = [](GenerateOptions& options, Fields& fields, const Running& running) {
+    if (!options.output.from.empty()) set_from_picture(fields, options, running.engine, &running.cancel);
+    remember_choices(fields, options.picture);
+    options.typed = typed_names(fields);
+    for (const char* given : {"out", "seed"}) options.typed.erase(given);  // which the studio gives
+  };
+  actions.run = [](const GenerateOptions& options, const Running& running) {
+    return cli::json_of(generate(running.engine, options, running.events, running.cancel));
+  };
+  actions.forecast = [](const GenerateOptions& options, const Running& running) {
+    return parsed(cli::json_of(forecast_generate(running.engine, options, running.events, running.cancel)));
+  };
+  return verb("generate", "draws pictures", Lane::draw, actions);
+}
+
+Verb compare_verb() {
+  Actions<CompareOptions> actions;
+  actions.prepare = [](CompareOptions& options, Fields& fields, const Running&) {
+    remember_choices(fields, options.picture);
+    options.typed = typed_names(fields);
+    options.typed.erase("out");
+  };
+  actions.run = [](const CompareOptions& options, const Running& running) {
+    return cli::json_of(compare(running.engine, options, running.events, running.cancel));
+  };
+  actions.forecast = [](const CompareOptions& options, const Running& running) {
+    return parsed(cli::json_of(forecast_compare(running.engine, options, running.events, running.cancel)));
+  };
+  return verb("compare", "nothing, the negative word, LoRA and word: side by side at the same seeds", Lane::draw, actions);
+}
+
+Verb score_verb() {
+  Actions<ScoreOptions> actions;
+  actions.prepare = [](const ScoreOptions& options, Fields&, const Running&) {
+    check(!options.folder.empty() || options.calibrate, ErrorKind::input,
+          "[folder in request] is needed, expected a folder of pictures as pictures/000001");
+  };
+  actions.run = [](const ScoreOptions& options, const Running& running) {
+    return parsed(cli::json_of(score(running.engine, options, running.events, running.cancel)));
+  };
+  return verb("score", "measures pictures, and whether those of another folder are better", Lane::draw, actions);
+}
+
+void check_has_data(const Path& data) {
+  check(!data.empty(), ErrorKind::input, "[data in request] is needed, expected a folder of pictures as pictures/000001");
+}
+
+Verb train_lora_verb() {
+  Actions<TrainLoraOptions> actions;
+  actions.prepare = [](const TrainLoraOptions& options, Fields&, const Running&) {
+    check_has_data(options.data.data);
+    check(!options.data.prompt.empty() || options.data.captions, ErrorKind::input,
+          "[prompt in request] is needed for the pictures, expected a text as \"wrong\", or captions");
+  };
+  actions.run = [](const TrainLoraOptions& options, const Running& running) {
+    return cli::json_of(train_lora(running.engine, {options, running.config_toml}, running.events, running.cancel));
+  };
+  actions.forecast = [](const TrainLoraOptions& options, const Running& running) {
+    return parsed(cli::json_of(forecast_train_lora(running.engine, options, running.events, running.cancel)));
+  };
+  return verb("train lora", "learns a LoRA from a folder of pictures", Lane::train, actions);
+}
+
+Verb train_embedding_verb() {
+  Actions<TrainEmbeddingOptions> actions;
+  actions.prepare = [](const TrainEmbeddingOptions& options, Fields&, const Running&) { check_has_data(options.data.data); };
+  actions.run = [](const TrainEmbeddingOptions& options, const Running& running) {
+    return cli::json_of(train_embedding(running.engine, {options, running.config_toml}, running.events, running.cancel));
+  };
+  actions.forecast = [](const TrainEmbeddingOptions& options, const Running& running) {
+    return parsed(cli::json_of(forecast_train_embedding(running.engine, options, running.events, running.cancel)));
+  };
+  return verb("train embedding", "learns a word for the pictures of a folder (textual inversion)", Lane::train, actions);
+}
+
+Verb lora_convert_verb() {
+  Actions<LoraConvertOptions> actions;
+  actions.run = [](const LoraConvertOptions& options, const Running& running) {
+    return cli::json_of(lora_convert(running.engine, options, running.events, running.cancel), false);
+  };
+  actions.forecast = [](const LoraConvertOptions& options, const Running& running) {
+    return cli::json_of(plan_lora_convert(running.engine, options, running.events, running.cancel), true);
+  };
+  return verb("lora convert", "the same LoRA in another dialect: diffusers, kohya, peft", Lane::files, actions);
+}
+
+Verb lora_merge_verb() {
+  Actions<LoraMergeOptions> actions;
+  actions.run = [](const LoraMergeOptions& options, const Running& running) {
+    return parsed(cli::json_of(lora_merge(running.engine, options, running.events, running.cancel)));
+  };
+  actions.forecast = [](const LoraMergeOptions& options, const Running& running) {
+    return parsed(cli::json_of(plan_lora_merge(running.engine, options, running.events, running.cancel)));
+  };
+  return verb("lora merge", "several LoRAs as one, and how they interfere", Lane::files, actions);
+}
+
+Verb lora_bake_verb() {
+  Actions<LoraBakeOptions> actions;
+  actions.run = [](const LoraBakeOptions& options, const Running& running) {
+    return cli::json_of(lora_bake(running.engine, options, running.events, running.cancel));
+  };
+  actions.forecast = [](const LoraBakeOptions& options, const Running& running) {
+    return cli::json_of(plan_lora_bake(running.engine, options, running.events, running.cancel));
+  };
+  return verb("lora bake", "a model with LoRAs in its weights", Lane::files, actions);
+}
+
+struct NoOptions {
+  static void visit(auto&, auto&) {}
+};
+
+std::vector<Verb> asking_verbs() {
+  Actions<TokensOptions> tokens_actions;
+  tokens_actions.run = [](const TokensOptions& options, const Running& running) {
+    return parsed(cli::json_of(tokens(running.engine, options, running.events, running.cancel)));
+  };
+  Actions<ModelInspectOptions> model_actions;
+  model_actions.run = [](const ModelInspectOptions& options, const Running& running) {
+    return parsed(cli::json_of(model_inspect(running.engine, options, running.events, running.cancel)));
+  };
+  Actions<LoraInspectOptions> lora_actions;
+  lora_actions.run = [](const LoraInspectOptions& options, const Running& running) {
+    return parsed(cli::json_of(lora_inspect(running.engine, options, running.events, running.cancel)));
+  };
+  Actions<NoOptions> doctor_actions;
+  doctor_actions.run = [](const NoOptions&, const Running& running) {
+    return parsed(cli::json_of(doctor(running.engine, {}, running.events, running.cancel)));
+  };
+  return {verb("tokens", "how a prompt is read: ids, pieces, weights", Lane::ask, tokens_actions),
+          verb("model inspect", "parts, parameters, sizes, dtypes and hashes of a model", Lane::ask, model_actions),
+          verb("lora inspect", "what is in a LoRA file and whether it fits a model", Lane::ask, lora_actions),
+          verb("doctor", "what this machine has and what fits on it", Lane::ask, doctor_actions)};
+}
+
+}  // namespace
+
+std::string Verb::path_name() const {
+  std::string path = name;
+  std::replace(path.begin(), path.end(), ' ', '-');
+  return path;
+}
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> all = [] {
+    std::vector<Verb> list = {generate_verb(),        compare_verb(),      score_verb(),      train_lora_verb(),
+                              train_embedding_verb(), lora_convert_verb(), lora_merge_verb(), lora_bake_verb()};
+    for (auto& asking : asking_verbs()) list.push_back(std::move(asking));
+    return list;
+  }();
+  return all;
+}
+
+const Verb* find_verb(const std::string& name) {
+  for (const auto& verb : verbs())
+    if (verb.name == name || verb.path_name() == name) return &verb;
+  return nullptr;
+}
+
+}  // namespace negativa::studio
