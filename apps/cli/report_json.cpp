@@ -29,11 +29,7 @@ Json json_of(const GenerateReport& report) {
 Json json_of(const CompareReport& report) {
   Json files = Json::array();
   for (const auto& file : report.files) files.push_back(file.string());
-  return {{"file", files.front()},
-          {"files", files},
-          {"arms", report.arms},
-          {"prompts", report.prompts},
-          {"seeds", report.seeds}};
+  return {{"file", files.front()}, {"files", files}, {"arms", report.arms}, {"prompts", report.prompts}, {"seeds", report.seeds}};
 }
 
 Json json_of(const TrainReport& report) {
