@@ -53,7 +53,7 @@ Handler acting(Api& api, std::function<void(uint64_t)> act) {
 }
 
 // Answers `question` on a thread that may take its time.
-Handler questioning(Api& api, std::function<Json(const Request&)> question) {
+Handler questioning(Api& api, std::function<Response(const Request&)> question) {
   return [&api, question = std::move(question)](const std::shared_ptr<const Request>& request, const Reply& reply) {
     if (++api.asked > most_questions) {
       --api.asked;
@@ -64,7 +64,7 @@ Handler questioning(Api& api, std::function<Json(const Request&)> question) {
     boost::asio::post(api.questions, [&api, question, request, reply] {
       Response answer;
       try {
-        answer = json_response(question(*request));
+        answer = question(*request);
       } catch (...) {
         answer = web::error_response_of_current_exception();
       }
@@ -94,12 +94,12 @@ void add_verb(Api& api, const Verb& verb, std::vector<Operation>& operations) {
   const auto ask = [&](const std::string& pattern, const std::string& summary, bool forecast) {
     with_settings(operation("POST", pattern, summary, questioning(api, [&api, &verb, forecast](const Request& request) {
                               check_parameters(request, {});
-                              return api.queue.ask(verb, object_of_body(request), *request.gone, forecast);
+                              return json_response(api.queue.ask(verb, object_of_body(request), *request.gone, forecast));
                             })));
   };
   if (verb.lane == Lane::ask) return ask("/api/v1/ask/" + verb.path_name(), verb.name + ": " + verb.help, false);
   Operation submit = operation("POST", "/api/v1/jobs/" + verb.path_name(), verb.name + ": " + verb.help,
-                               answering([&api, &verb](const Request& request) {
+                               questioning(api, [&api, &verb](const Request& request) {  // a model may have to be opened
                                  check_parameters(request, {"preview_every"});
                                  JobWishes wishes;
                                  wishes.preview_every = integer_of(request, "preview_every", 0, 0, 1000);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "doctor_text.h"
 #include "forecast_text.h"
+#include "jobs/compare_cells.h"
 #include "jobs/lora_inspect.h"
 #include "jobs/tokens.h"
 #include "jobs/train_embedding.h"
@@ -55,6 +56,14 @@ Verb verb(const char* name, const char* help, Lane lane, Actions<Options> action
   return {name, help, lane, bool(kept->forecast), [kept] { return std::make_unique<Request<Options>>(*kept); }};
 }
 
+// What the model refuses is said when it is asked for. Pictures of a file of prompts are checked when they are drawn.
+void check_picture(const GenerateOptions& options, Engine& engine) {
+  if (!options.output.prompts.empty()) return;
+  PictureOptions picture = options.picture;
+  if (!picture.seed) picture.seed = 0;
+  plan_picture(*engine.open(model_request(options.model, engine.places())), picture);
+}
+
 Verb generate_verb() {
   Actions<GenerateOptions> actions;
   actions.prepare = [](GenerateOptions& options, Fields& fields, const Running& running) {
@@ -62,6 +71,7 @@ Verb generate_verb() {
     remember_choices(fields, options.picture);
     options.typed = typed_names(fields);
     for (const char* given : {"out", "seed"}) options.typed.erase(given);  // which the studio gives
+    check_picture(options, running.engine);
   };
   actions.run = [](const GenerateOptions& options, const Running& running) {
     return cli::json_of(generate(running.engine, options, running.events, running.cancel));
@@ -74,10 +84,12 @@ Verb generate_verb() {
 
 Verb compare_verb() {
   Actions<CompareOptions> actions;
-  actions.prepare = [](CompareOptions& options, Fields& fields, const Running&) {
+  actions.prepare = [](CompareOptions& options, Fields& fields, const Running& running) {
     remember_choices(fields, options.picture);
     options.typed = typed_names(fields);
     options.typed.erase("out");
+    EventSink silence;  // what it notices is the job's to say
+    make_comparison(running.engine, options, {silence, running.cancel});
   };
   actions.run = [](const CompareOptions& options, const Running& running) {
     return cli::json_of(compare(running.engine, options, running.events, running.cancel));

@@ -37,6 +37,7 @@ std::vector<BadRequest> bad_requests() {
                               "\"nonsense\":1",
                               "\"width\":1000000000",
                               "\"height\":1000000000",
+                              "\"width\":65",
                               "\"width\":-1",
                               "\"steps\":0",
                               "\"steps\":1.5",
@@ -56,7 +57,8 @@ std::vector<BadRequest> bad_requests() {
     bad.push_back({"jobs/generate", std::string("{\"prompt\":\"a\",") + setting + "}"});
   for (const char* setting :
        {"\"arms\":\"/etc/arms.toml\"", "\"arms\":\"arms.toml:minus\"", "\"axis\":[\"lora=/etc/passwd\"]",
-        "\"axis\":[\"--model=/etc/passwd\"]", "\"axis\":[\"arms=/etc/arms.toml\"]", "\"axis\":[\"cfg_scale={a={lora='x'}}\"]"})
+        "\"axis\":[\"--model=/etc/passwd\"]", "\"axis\":[\"arms=/etc/arms.toml\"]", "\"axis\":[\"cfg_scale={a={lora='x'}}\"]",
+        "\"arms\":\"nothing,nowhere\"", "\"arms\":\"article\"", "\"axis\":[\"cfg=3,3\"]", "\"width\":65"})
     bad.push_back({"jobs/compare", std::string("{\"prompt\":\"a\",") + setting + "}"});
   bad.push_back({"jobs/generate?x=1", R"({"prompt":"a"})"});
   for (const char* verb : {"jobs/nothing", "jobs/score", "jobs/train-lora", "jobs/train-embedding"}) bad.push_back({verb, "{}"});
