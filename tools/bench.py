@@ -181,6 +181,29 @@ def branch_loras(args, folder):
     print(f"  peak memory: two UNets {two.peak_bytes() / 2**20:.0f} MiB, one with LoRAs {one.peak_bytes() / 2**20:.0f} MiB")
 
 
+def adapters(args, folder):
+    """The median step of a 50-step picture with an adapter of rank 16 on attention and convolutions of all parts, against plain; both by negativa."""
+    import types
+
+    import prove_adapters
+    from diffusers import StableDiffusionXLPipeline
+
+    pipeline = StableDiffusionXLPipeline.from_pretrained(args.model)
+    made_of = types.SimpleNamespace(reference=types.SimpleNamespace(base=pipeline))
+
+    def step(*more):
+        ran = run([args.program, "generate", "-q", "--json", "-m", args.model, "-p", PROMPT, "-s", "0", "-o", str(folder / "adapter.png"), *more])
+        return json.loads(ran)["step_seconds"]
+
+    for name in ("LoCon", "LoHa", "LoKr", "DoRA"):
+        kind, options, ends = prove_adapters.LYCORIS[name]
+        modules = prove_adapters.Proof.modules(made_of, kind, {**options, "lora_dim": 16}, ends)
+        file = str(folder / "adapter.safetensors")
+        with prove_adapters.torch.no_grad():
+            prove_adapters.write({layer: prove_adapters.pieces_of(module) for layer, module in modules.items()}, prove_adapters.kohya_stem, file)
+        report(f"a step with {name}", [(step("--lora", file), step()) for _ in range(args.pairs)], names=(name, "plain"))
+
+
 def second_request(args, folder):
     """From a request to the end of its first step of two: a fresh process against an engine that is open."""
     command = [os.path.join(os.path.dirname(args.program), "negativa_bench_requests"), args.model, f"{folder}/request.png"]
@@ -270,7 +293,7 @@ def main():
     os.environ["HF_HUB_OFFLINE"] = "1"
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
-    benches = [picture_process, many_pictures, train_step, branch_loras, second_request] + ([full_size_step, full_size_train_step] if args.full_size else [])
+    benches = [picture_process, many_pictures, train_step, branch_loras, adapters, second_request] + ([full_size_step, full_size_train_step] if args.full_size else [])
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:
