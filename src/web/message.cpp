@@ -27,8 +27,18 @@ Response json_response(const Json& json, int status) {
 
 namespace {
 
-// "[steps in request] got …" and "[--cfg-scale] got …": the setting's name.
+// Of a setting that there is none of: its name, where the message has it whole and as it is.
+std::string unknown_field_of(std::string_view quoted) {
+  const auto end = quoted.find('"', 1);
+  if (!quoted.starts_with('"') || end == std::string_view::npos) return "";
+  const std::string_view name = quoted.substr(1, end - 1);
+  return name.find('\\') == std::string_view::npos ? std::string(name) : "";
+}
+
+// "[steps in request] got …", "[--cfg-scale] got …" and "[request] has the unknown setting "stepz"": the setting's name.
 std::string field_of(std::string_view message) {
+  constexpr std::string_view unknown = "[request] has the unknown setting ";
+  if (message.starts_with(unknown)) return unknown_field_of(message.substr(unknown.size()));
   if (!message.starts_with('[')) return "";
   const auto end = message.find(']');
   if (end == std::string_view::npos) return "";

@@ -138,6 +138,10 @@ TEST_F(StudioApi, BadRequestsGetOneLineAndMakeNoJob) {
     EXPECT_EQ(message.find((studio().place() / "library").string()), std::string::npos) << message;
   }
   EXPECT_EQ(studio().get("jobs")["jobs"].size(), before);
+  for (const auto& [field, setting] : {std::pair{"steps", "\"steps\":0"}, {"nonsense", "\"nonsense\":1"}}) {
+    const Answer answer = studio().post("jobs/generate", std::string("{\"prompt\":\"a\",") + setting + "}");
+    EXPECT_EQ(parse_json(answer.body, field)["error"]["field"], field);
+  }
 }
 
 TEST_F(StudioApi, EveryAddressAsksForTheToken) {
