@@ -20,8 +20,22 @@ Tensor with_magnitude(const Tensor& weight, const Magnitude& magnitude) {
 
 Tensor LayerChange::of_weight(const Tensor& weight) const {
   if (pieces.empty()) return {};
-  const Tensor change = kind->change(*this, weight).mul(scale);
+  Tensor change = kind->change(*this, weight);
+  if (scale != 1) change = change * scale;
   return magnitude ? with_magnitude(weight + change, *magnitude) - weight : change;
+}
+
+int64_t LayerChange::outputs_a_part() const {
+  if (!kind->of_outputs || (magnitude && magnitude->per_input)) return 0;
+  return kind->outputs_a_part ? kind->outputs_a_part(*this) : 1;
+}
+
+Tensor LayerChange::of_outputs(const Tensor& rows, int64_t first) const {
+  if (pieces.empty()) return {};
+  LayerChange part = *this;
+  part.pieces = kind->of_outputs(*this, first, rows.size(0));
+  if (magnitude) part.magnitude->values = magnitude->values.narrow(0, first, rows.size(0));
+  return part.of_weight(rows);
 }
 
 Tensor LayerChange::of_bias(const Tensor& of_layer) const { return bias.defined() ? bias.to(of_layer.options()) : Tensor(); }

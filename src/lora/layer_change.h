@@ -33,6 +33,8 @@ class LayerChange : public nn::WeightChange {
 
   Tensor of_weight(const Tensor& weight) const override;
   Tensor of_bias(const Tensor& bias) const override;
+  int64_t outputs_a_part() const override;
+  Tensor of_outputs(const Tensor& rows, int64_t first) const override;
   // Whether it is another change for another weight.
   bool needs_weight() const;
   // As a person knows it: "DoRA", "LoHa with DoRA".
@@ -50,6 +52,9 @@ struct AdapterKind {
   std::string (*fault)(const PieceShapes&, const LoraTarget&);
   int64_t (*rank)(const PieceShapes&);                         // alpha / rank is the scale; 0: it has none
   Tensor (*change)(const LayerChange&, const Tensor& weight);  // at scale 1, in the weight's shape and dtype
+  // The tensors of `count` outputs from `first` on alone; nullptr: the change is made as a whole.
+  Pieces (*of_outputs)(const LayerChange&, int64_t first, int64_t count) = nullptr;
+  int64_t (*outputs_a_part)(const LayerChange&) = nullptr;  // `first` and `count` are multiples of it; nullptr: of 1
   // Why the tensors' values cannot be those of the layer, where shapes do not tell; nullptr: they always do.
   std::string (*value_fault)(const LayerChange&) = nullptr;
 };

@@ -5,8 +5,7 @@
 namespace negativa::nn {
 
 void Adapters::add(const std::string& layer, AdapterTerm term) {
-  const bool is_convolution = term.down.defined() && term.down.dim() == 4;
-  if (!changed_ && (term.change || is_convolution)) changed_ = std::make_shared<ChangedLayers>();
+  if (!changed_) changed_ = std::make_shared<ChangedLayers>();
   layers_[layer].push_back(std::move(term));
 }
 

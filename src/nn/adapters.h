@@ -19,6 +19,10 @@ class WeightChange {
   virtual Tensor of_weight(const Tensor& weight) const = 0;
   // b' - b likewise.
   virtual Tensor of_bias(const Tensor& bias) const = 0;
+  // How many outputs (rows of the weight) of_outputs makes at a time, or a multiple of it; 0: of_weight alone can make them.
+  virtual int64_t outputs_a_part() const { return 0; }
+  // of_weight's rows from `first` on, of those rows of the weight.
+  virtual Tensor of_outputs(const Tensor& rows, int64_t first) const = 0;
 };
 
 struct AdapterTerm {

@@ -1,5 +1,7 @@
 #include "nn/changed_layer.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
 #include "nn/cpu_kernels.h"
@@ -33,33 +35,37 @@ Tensor product(const AdapterTerm& term, const Tensor& weight) {
   return at::mm(matrix(term.up), matrix(term.down)).view(weight.sizes());
 }
 
-Tensor changed_weight(const Tensor& weight, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales) {
-  Tensor changed = weight.clone();
+using ChangeOf = std::function<Tensor(const AdapterTerm&)>;
+
+Tensor with_added(const Tensor& weight, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales,
+                  const ChangeOf& change_of) {
+  Tensor changed;
   for (size_t i = 0; i < terms.size(); ++i) {
     if (scales[i] == 0) continue;
-    const Tensor change = terms[i]->change ? terms[i]->change->of_weight(weight) : product(*terms[i], weight);
-    if (change.defined()) changed.add_(change, scales[i]);
+    const Tensor change = change_of(*terms[i]);
+    if (!change.defined()) continue;
+    if (changed.defined())
+      changed.add_(change, scales[i]);
+    else
+      changed = at::add(weight, change, scales[i]);
   }
-  return changed;
+  return changed.defined() ? changed : weight.clone();
 }
 
 Tensor changed_bias(const Tensor& bias, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales) {
-  Tensor changed = bias.clone();
-  for (size_t i = 0; i < terms.size(); ++i) {
-    if (scales[i] == 0 || !terms[i]->change) continue;
-    if (const Tensor change = terms[i]->change->of_bias(bias); change.defined()) changed.add_(change, scales[i]);
-  }
-  return changed;
+  return with_added(bias, terms, scales,
+                    [&](const AdapterTerm& term) { return term.change ? term.change->of_bias(bias) : Tensor(); });
 }
 
+// The weight's rows from `first` on.
 template <class Layer>
-Tensor wide_weight(const Layer& layer) {
-  Tensor weight = layer.weight.to(wide(layer.weight.scalar_type()));
+Tensor wide_rows(const Layer& layer, int64_t first, int64_t count) {
+  Tensor weight = layer.weight.narrow(0, first, count).to(wide(layer.weight.scalar_type()));
   if constexpr (requires { layer.weight_scale; })
     if (layer.weight_scale.defined()) {
       Shape per_row(weight.dim(), 1);
       per_row[0] = -1;
-      weight = weight * layer.weight_scale.to(weight.options()).view(per_row);
+      weight = weight * layer.weight_scale.narrow(0, first, count).to(weight.options()).view(per_row);
     }
   return weight;
 }
@@ -78,21 +84,65 @@ void pack(GroupNorm&) {}
 void pack(LayerNorm&) {}
 
 template <class Layer>
+bool is_small(const Layer& layer) {
+  if constexpr (requires { layer.packed; }) return layer.packed.defined();
+  return true;  // a norm
+}
+
+// A wide weight is changed in parts that stay in the cache: as a whole, each of the steps that make it would go through memory.
+constexpr int64_t numbers_a_part = int64_t{1} << 17;
+
+// Outputs of the layer whose weights are made at a time.
+template <class Layer>
+int64_t outputs_a_part(const Layer& layer, const std::vector<const AdapterTerm*>& terms) {
+  const int64_t outputs = layer.weight.size(0);
+  if (is_small(layer) || !layer.weight.is_cpu()) return outputs;
+  int64_t unit = 1;
+  for (const auto* term : terms) {
+    const int64_t mine = term->change ? term->change->outputs_a_part() : 0;
+    if (mine == 0 || (mine != 1 && unit != 1 && mine != unit)) return outputs;
+    unit = std::max(unit, mine);
+  }
+  const int64_t units = std::max(int64_t{1}, numbers_a_part * outputs / (layer.weight.numel() * unit));
+  return std::min(outputs, units * unit);
+}
+
+template <class Layer>
+Tensor changed_weight(const Layer& layer, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales,
+                      const Tensor& x, ChangedLayers& kept) {
+  const int64_t outputs = layer.weight.size(0), part = outputs_a_part(layer, terms);
+  if (part == outputs) {
+    const Tensor weight = wide_rows(layer, 0, outputs);
+    const auto change_of = [&](const AdapterTerm& term) {
+      return term.change ? term.change->of_weight(weight) : product(term, weight);
+    };
+    return with_added(weight, terms, scales, change_of).to(x.options());
+  }
+  Tensor changed = kept.memory_like(layer.weight, x);
+  const bool inference = c10::InferenceMode::is_enabled();  // of this thread, and of no other
+  at::parallel_for(0, (outputs + part - 1) / part, 1, [&](int64_t begin, int64_t end) {
+    const c10::InferenceMode mode(inference);
+    for (int64_t first = begin * part; first < std::min(end * part, outputs); first += part) {
+      const int64_t count = std::min(part, outputs - first);
+      const Tensor rows = wide_rows(layer, first, count);
+      changed.narrow(0, first, count).copy_(with_added(rows, terms, scales, [&](const AdapterTerm& term) {
+        return term.change->of_outputs(rows, first);
+      }));
+    }
+  });
+  return changed;
+}
+
+template <class Layer>
 Layer changed(const Layer& layer, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales,
-              const Tensor& x) {
+              const Tensor& x, ChangedLayers& kept) {
   Layer result = layer;
-  result.weight = changed_weight(wide_weight(layer), terms, scales).to(x.options());
+  result.weight = changed_weight(layer, terms, scales, x, kept);
   if constexpr (requires { layer.weight_scale; }) result.weight_scale = Tensor();
   if (layer.bias.defined())
     result.bias = changed_bias(layer.bias.to(wide(layer.bias.scalar_type())), terms, scales).to(x.options());
   pack(result);
   return result;
-}
-
-template <class Layer>
-bool is_small(const Layer& layer) {
-  if constexpr (requires { layer.packed; }) return layer.packed.defined();
-  return true;  // a norm
 }
 
 std::string key_of(const std::string& name, const std::vector<float>& scales, const Tensor& x) {
@@ -109,7 +159,7 @@ Tensor forward_with(const Layer& layer, const Adapters& adapters, const std::vec
   const auto key = key_of(layer.name, scales, x);
   if (const auto kept = adapters.changed()->find(key, layer.weight); kept.has_value())
     return forward(*std::any_cast<std::shared_ptr<const Layer>>(kept));
-  const auto made = std::make_shared<const Layer>(changed(layer, terms, scales, x));
+  const auto made = std::make_shared<const Layer>(changed(layer, terms, scales, x, *adapters.changed()));
   adapters.changed()->keep(key, layer.weight, made, is_small(layer) ? 0 : static_cast<int64_t>(made->weight.nbytes()));
   return forward(*made);
 }
@@ -125,9 +175,19 @@ std::any ChangedLayers::find(const std::string& key, const Tensor& weight) const
   return found->second.layer;
 }
 
+Tensor ChangedLayers::memory_like(const Tensor& weight, const Tensor& x) {
+  const std::lock_guard lock(mutex_);
+  const bool will_be_kept = bytes_ + weight.numel() * x.element_size() <= limit_bytes_;
+  const bool is_held = spare_.defined() && spare_.storage().use_count() > 1;
+  if (will_be_kept || is_held || !weight.is_non_overlapping_and_dense()) return at::empty_like(weight, x.options());
+  if (!spare_.defined() || spare_.scalar_type() != x.scalar_type() || spare_.numel() < weight.numel())
+    spare_ = at::empty({weight.numel()}, x.options());
+  return spare_.as_strided(weight.sizes(), weight.strides());
+}
+
 void ChangedLayers::keep(const std::string& key, const Tensor& weight, std::any layer, int64_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (bytes_ + bytes > limit_bytes) return;
+  if (bytes_ + bytes > limit_bytes_) return;
   const auto [entry, is_new] =
       entries_.insert_or_assign(key, Entry{decltype(Entry::made_of)(weight.getIntrusivePtr()), std::move(layer)});
   if (is_new) bytes_ += bytes;

@@ -14,11 +14,15 @@ namespace negativa::nn {
 class ChangedLayers {
  public:
   static constexpr int64_t limit_bytes = int64_t{2} << 30;
+  explicit ChangedLayers(int64_t limit = limit_bytes) : limit_bytes_(limit) {}
 
   // Absent: not kept.
   std::any find(const std::string& key, const Tensor& weight) const;
   // `bytes` of it count towards the limit (0: it is kept in any case).
   void keep(const std::string& key, const Tensor& weight, std::any layer, int64_t bytes);
+  // Room for a changed weight, in x's dtype: where it will not be kept, that of the last such one if nobody holds it any more.
+  // Fresh memory costs a page fault every 4 KiB, a seventh of a step of SDXL.
+  Tensor memory_like(const Tensor& weight, const Tensor& x);
 
  private:
   struct Entry {
@@ -27,7 +31,8 @@ class ChangedLayers {
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
-  int64_t bytes_ = 0;
+  int64_t limit_bytes_, bytes_ = 0;
+  Tensor spare_;
 };
 
 // Neighbouring rows of a batch that a layer treats alike.

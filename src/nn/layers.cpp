@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include <algorithm>
 #include <array>
 
 #include "nn/cast_weight.h"
@@ -35,6 +36,15 @@ void add_term(Tensor& y, const Layer& layer, const Tensor& x, const AdapterTerm&
     if (scale[row] != 0) y.select(0, row).add_(low_rank(layer, x.select(0, row), term), scale[row]);
 }
 
+// Products beside a layer of up to that many numbers cost as much as a seventh of it, its changed weight is soon made. Where the
+// rows of a batch have other scales the changed weights would split the batch, which costs more.
+constexpr int64_t small_linear = int64_t{1} << 18;
+
+Products products_of(const Linear& layer, const std::vector<AdapterTerm>& terms) {
+  const bool alike = std::all_of(terms.begin(), terms.end(), [](const auto& term) { return is_uniform(term.row_scale); });
+  return alike && layer.packed.defined() && layer.weight.numel() <= small_linear ? Products::in_weight : Products::apart;
+}
+
 }  // namespace
 
 Tensor Linear::plain(const Tensor& x, const Tensor& residual) const {
@@ -49,11 +59,12 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
   const auto& terms = adapters.at(name);
   if (wants_gradient(x, residual, terms)) return linear_with_gradient(*this, x, terms, residual);
   if (terms.empty()) return plain(x, residual);
-  Tensor y = with_changes<Linear>(*this, x, adapters, Products::apart, [&](const Linear& layer, const Rows& rows) {
+  const Products products = products_of(*this, terms);
+  Tensor y = with_changes<Linear>(*this, x, adapters, products, [&](const Linear& layer, const Rows& rows) {
     return layer.plain(rows.of(x), rows.of(residual));
   });
   for (const auto& term : terms)
-    if (!term.change) add_term(y, *this, x, term);
+    if (!term.change && products == Products::apart) add_term(y, *this, x, term);
   return y;
 }
 

@@ -2,6 +2,8 @@
 // peft 0.21.2); what no library writes alone is compared with formulas here.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "lora/merge_weights.h"
 #include "small_lora.h"
 
@@ -67,7 +69,7 @@ Tensor output(const Change& change, const Tensor& x) {
   return x.dim() == 4 ? at::group_norm(x, 16, weight, bias, 1e-5) : at::layer_norm(x, {target.out_features}, weight, bias, 1e-5);
 }
 
-Tensor randn(std::initializer_list<int64_t> shape, uint64_t seed) { return Generator(seed).randn(shape); }
+Tensor randn(const Shape& shape, uint64_t seed) { return Generator(seed).randn(shape); }
 
 const std::string square = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q",
                   stem = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q";
@@ -178,6 +180,26 @@ TEST(AdapterKinds, LayersOfOneFileMayHaveKindsAndRanksOfTheirOwn) {
   EXPECT_EQ(count_layers(lora), 5);
   EXPECT_EQ(lora.modules.at("unet").size(), 2u);
   EXPECT_EQ(lora.changes.at("unet").size(), 3u);
+}
+
+TEST(AdapterKinds, OutputsMadeInPartsAreThoseMadeAtOnce) {
+  std::set<std::string> made_in_parts;
+  for (const auto& name : case_names()) {
+    const LoraFile lora = write_and_read(file_of(name));
+    for (const auto& [component, changes] : lora.changes)
+      for (const auto& [layer, change] : changes) {
+        const Tensor weight = randn(change->target.weight_shape(), 7), whole = change->of_weight(weight);
+        const int64_t part = change->outputs_a_part(), outputs = weight.size(0);
+        if (part == 0 || !whole.defined()) continue;
+        ASSERT_EQ(outputs % part, 0) << name;
+        std::vector<Tensor> parts;
+        for (int64_t first = 0; first < outputs; first += part)
+          parts.push_back(change->of_outputs(weight.narrow(0, first, part), first));
+        ASSERT_TRUE(at::allclose(at::cat(parts), whole, 1e-5, 1e-6)) << name;
+        made_in_parts.insert(change->kind->name);
+      }
+  }
+  EXPECT_EQ(made_in_parts, (std::set<std::string>{"LoRA", "LoHa", "LoKr", "(IA)3", "GLoRA", "difference"}));
 }
 
 }  // namespace negativa

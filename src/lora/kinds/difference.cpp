@@ -18,11 +18,18 @@ int64_t rank(const PieceShapes&) { return 0; }
 
 Tensor change(const LayerChange& of, const Tensor& weight) { return piece(of, "diff", weight).view(weight.sizes()); }
 
+Pieces of_outputs(const LayerChange& of, int64_t first, int64_t count) { return narrowed(of, {"diff"}, 0, first, count); }
+
 }  // namespace
 
 const AdapterKind& difference_kind() {
-  static const AdapterKind kind{
-      .name = "difference", .pieces = {"diff"}, .marks = {"diff"}, .fault = fault, .rank = rank, .change = change};
+  static const AdapterKind kind{.name = "difference",
+                                .pieces = {"diff"},
+                                .marks = {"diff"},
+                                .fault = fault,
+                                .rank = rank,
+                                .change = change,
+                                .of_outputs = of_outputs};
   return kind;
 }
 

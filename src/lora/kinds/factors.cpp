@@ -11,6 +11,13 @@ std::pair<int64_t, int64_t> as_matrix(const Shape& shape) {
 
 Tensor as_matrix(const Tensor& tensor) { return tensor.reshape({tensor.size(0), -1}); }
 
+Pieces narrowed(const LayerChange& change, std::initializer_list<const char*> names, int64_t axis, int64_t first, int64_t count) {
+  Pieces pieces = change.pieces;
+  for (const char* name : names)
+    if (const auto found = pieces.find(name); found != pieces.end()) found->second = found->second.narrow(axis, first, count);
+  return pieces;
+}
+
 std::string missing(const PieceShapes& shapes, std::initializer_list<const char*> pieces) {
   for (const char* piece : pieces)
     if (!has(shapes, piece)) return fmt::format("{} is missing", piece);

@@ -34,6 +34,8 @@ Tensor change(const LayerChange& of, const Tensor& weight) {
   return added + at::tensordot(weight, mixed, {1}, {0}).movedim(-1, 1);
 }
 
+Pieces of_outputs(const LayerChange& of, int64_t first, int64_t count) { return narrowed(of, {"b1.weight"}, 0, first, count); }
+
 }  // namespace
 
 const AdapterKind& glora_kind() {
@@ -43,7 +45,8 @@ const AdapterKind& glora_kind() {
                                 .needs_weight = true,
                                 .fault = fault,
                                 .rank = rank,
-                                .change = change};
+                                .change = change,
+                                .of_outputs = of_outputs};
   return kind;
 }
 

@@ -32,6 +32,12 @@ Tensor change(const LayerChange& of, const Tensor& weight) {
   return weight * piece(of, "weight", weight).view(per_axis);
 }
 
+Pieces of_outputs(const LayerChange& of, int64_t first, int64_t count) {
+  Pieces pieces = of.pieces;
+  if (!is_on_input(of)) pieces.at("weight") = pieces.at("weight").flatten().narrow(0, first, count);
+  return pieces;
+}
+
 }  // namespace
 
 // `weight` alone is no mark: it ends the keys of a plain model.
@@ -43,6 +49,7 @@ const AdapterKind& ia3_kind() {
                                 .fault = fault,
                                 .rank = rank,
                                 .change = change,
+                                .of_outputs = of_outputs,
                                 .value_fault = value_fault};
   return kind;
 }

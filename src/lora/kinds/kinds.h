@@ -17,6 +17,10 @@ inline Tensor piece(const LayerChange& change, const char* name, const Tensor& w
 }
 inline bool has(const LayerChange& change, const char* piece) { return change.pieces.contains(piece); }
 
+// The pieces with these outputs of the named ones alone, which have the outputs along `axis`; a piece that is not there is passed
+// over.
+Pieces narrowed(const LayerChange& change, std::initializer_list<const char*> names, int64_t axis, int64_t first, int64_t count);
+
 // The first axis by all others: [r, in, k, k] -> {r, in k k}.
 std::pair<int64_t, int64_t> as_matrix(const Shape& shape);
 Tensor as_matrix(const Tensor& tensor);

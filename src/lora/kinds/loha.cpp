@@ -48,6 +48,10 @@ Tensor change(const LayerChange& of, const Tensor& weight) {
   return half("hada_w1_a", "hada_w1_b", "hada_t1").mul_(half("hada_w2_a", "hada_w2_b", "hada_t2"));
 }
 
+Pieces of_outputs(const LayerChange& of, int64_t first, int64_t count) {
+  return narrowed(of, {"hada_w1_a", "hada_w2_a"}, has(of, "hada_t1") ? 1 : 0, first, count);
+}
+
 }  // namespace
 
 const AdapterKind& loha_kind() {
@@ -57,7 +61,8 @@ const AdapterKind& loha_kind() {
                                 .takes_magnitude = true,
                                 .fault = fault,
                                 .rank = rank,
-                                .change = change};
+                                .change = change,
+                                .of_outputs = of_outputs};
   return kind;
 }
 

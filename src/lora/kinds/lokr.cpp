@@ -75,13 +75,31 @@ Tensor change(const LayerChange& of, const Tensor& weight) {
       .view(weight.sizes());
 }
 
+// Outputs are all those of the second factor for each of the first's.
+int64_t outputs_a_part(const LayerChange& of) {
+  if (has(of, "lokr_w2")) return of.pieces.at("lokr_w2").size(0);
+  return of.pieces.at("lokr_w2_a").size(has(of, "lokr_t2") ? 1 : 0);
+}
+
+Pieces of_outputs(const LayerChange& of, int64_t first, int64_t count) {
+  const int64_t part = outputs_a_part(of);
+  return narrowed(of, {"lokr_w1", "lokr_w1_a"}, 0, first / part, count / part);
+}
+
 }  // namespace
 
 const AdapterKind& lokr_kind() {
   static const std::vector<std::string> pieces = {"lokr_w1",   "lokr_w1_a", "lokr_w1_b", "lokr_w2",
                                                   "lokr_w2_a", "lokr_w2_b", "lokr_t2"};
-  static const AdapterKind kind{
-      .name = "LoKr", .pieces = pieces, .marks = pieces, .takes_magnitude = true, .fault = fault, .rank = rank, .change = change};
+  static const AdapterKind kind{.name = "LoKr",
+                                .pieces = pieces,
+                                .marks = pieces,
+                                .takes_magnitude = true,
+                                .fault = fault,
+                                .rank = rank,
+                                .change = change,
+                                .of_outputs = of_outputs,
+                                .outputs_a_part = outputs_a_part};
   return kind;
 }
 

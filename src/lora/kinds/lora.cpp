@@ -44,6 +44,8 @@ Tensor change(const LayerChange& of, const Tensor& weight) {
   return at::mm(up, down).view(weight.sizes());
 }
 
+Pieces of_outputs(const LayerChange& of, int64_t first, int64_t count) { return narrowed(of, {"lora_up"}, 0, first, count); }
+
 }  // namespace
 
 const AdapterKind& lora_kind() {
@@ -53,7 +55,8 @@ const AdapterKind& lora_kind() {
                                 .takes_magnitude = true,
                                 .fault = fault,
                                 .rank = rank,
-                                .change = change};
+                                .change = change,
+                                .of_outputs = of_outputs};
   return kind;
 }
 
