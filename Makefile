@@ -14,6 +14,7 @@ make check      what takes longer than make test may: 4,000 simulations of the s
                 two threads that draw 40 pictures each on one engine, a model of half SDXL's width beside the miniature;
                 every test under the address and undefined-behaviour sanitizers, those of rooms with threads under the thread sanitizer
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
+make fuzz       the readers of adapter files on files that libFuzzer makes, 30 minutes (FUZZ_SECONDS) on one core; needs clang
 make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size
 make goldens    remakes the tests' numbers from the reference libraries
 make format     clang-format on every source file
@@ -27,7 +28,7 @@ THREADED := pipeline train engine jobs
 empty :=
 one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
 
-.PHONY: help setup configure build test test-threads check demo experiment reference prove bench goldens format clean distclean
+.PHONY: help setup configure build test test-threads check demo experiment reference prove fuzz bench goldens format clean distclean
 
 help:
 	$(info $(HELP))
@@ -72,6 +73,12 @@ reference: setup
 prove: build reference
 	@$(REFERENCE) tools/prove.py
 
+fuzz: setup
+	@command -v clang++ >/dev/null || { echo 'fuzz: needs clang; as root, run: apt-get install clang' >&2; exit 1; }
+	@$(MAKE) --no-print-directory configure PRESET=fuzz
+	@cmake --build build/fuzz -j $$(tools/jobs.sh) --target fuzz_lora_file
+	@tools/fuzz.sh lora_file $${FUZZ_SECONDS:-1800}
+
 bench: build reference
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_branches negativa_bench_requests
 	@$(REFERENCE) tools/bench.py $(BENCH)
@@ -84,7 +91,7 @@ format:
 	@tools/format.sh
 
 clean:
-	@rm -rf build/release build/dev build/asan build/tsan build/demo build/*.log
+	@rm -rf build/release build/dev build/asan build/tsan build/fuzz build/demo build/*.log
 
 distclean:
 	@rm -rf build

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/names.h"
+#include "nn/changed_layer.h"
+
 namespace negativa {
 
 namespace {
@@ -16,7 +19,7 @@ nn::AdapterTerm product(const LoraModule& module) {
 }
 
 nn::Adapters attach(const std::vector<ActiveLora>& loras, const std::string& component, const std::vector<RowBranch>& rows) {
-  nn::Adapters adapters;
+  nn::Adapters adapters(component == names::unet ? nn::ChangedLayers::limit_bytes : 0);
   const auto add = [&](const ActiveLora& lora, const std::string& layer, nn::AdapterTerm term, double scale) {
     for (const auto row : rows)
       term.row_scale.push_back(acts_on(lora, row) ? static_cast<float>(lora.weight.of(component) * scale) : 0.f);

@@ -4,6 +4,8 @@
 
 namespace negativa::nn {
 
+Adapters::Adapters(int64_t kept_bytes) : changed_(std::make_shared<ChangedLayers>(kept_bytes)) {}
+
 void Adapters::add(const std::string& layer, AdapterTerm term) {
   if (!changed_) changed_ = std::make_shared<ChangedLayers>();
   layers_[layer].push_back(std::move(term));

@@ -37,6 +37,9 @@ class Adapters {
   bool gradient_checkpointing =
       false;  // attention and feed-forward keep their inputs alone and run again when the gradient comes back
 
+  Adapters() = default;
+  // Changed weights of wide layers are kept from call to call up to `kept_bytes` together; 0: of a part that runs once.
+  explicit Adapters(int64_t kept_bytes);
   void add(const std::string& layer, AdapterTerm term);
   // Terms of the layer of that full name ("mid_block.attentions.0.proj_in"); empty: none.
   const std::vector<AdapterTerm>& at(const std::string& layer) const;
@@ -52,7 +55,7 @@ class Adapters {
 
  private:
   std::unordered_map<std::string, std::vector<AdapterTerm>> layers_;
-  std::shared_ptr<ChangedLayers> changed_;  // shared with what rows() and of() give
+  std::shared_ptr<ChangedLayers> changed_;  // made by the first term; shared with what rows() and of() give
 };
 
 }  // namespace negativa::nn

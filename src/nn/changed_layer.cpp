@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "nn/cpu_kernels.h"
 
@@ -134,8 +135,8 @@ Tensor changed_weight(const Layer& layer, const std::vector<const AdapterTerm*>&
 }
 
 template <class Layer>
-Layer changed(const Layer& layer, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales,
-              const Tensor& x, ChangedLayers& kept) {
+Layer changed(const Layer& layer, const std::vector<const AdapterTerm*>& terms, const std::vector<float>& scales, const Tensor& x,
+              ChangedLayers& kept) {
   Layer result = layer;
   result.weight = changed_weight(layer, terms, scales, x, kept);
   if constexpr (requires { layer.weight_scale; }) result.weight_scale = Tensor();
@@ -144,6 +145,8 @@ Layer changed(const Layer& layer, const std::vector<const AdapterTerm*>& terms, 
   pack(result);
   return result;
 }
+
+std::atomic<int64_t> kept_bytes = 0;  // of wide layers, by all ChangedLayers
 
 std::string key_of(const std::string& name, const std::vector<float>& scales, const Tensor& x) {
   std::string key = name + fmt::format(" {} ", static_cast<int>(x.scalar_type()));
@@ -166,6 +169,8 @@ Tensor forward_with(const Layer& layer, const Adapters& adapters, const std::vec
 
 }  // namespace
 
+ChangedLayers::~ChangedLayers() { kept_bytes -= bytes_; }
+
 std::any ChangedLayers::find(const std::string& key, const Tensor& weight) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);
@@ -177,7 +182,7 @@ std::any ChangedLayers::find(const std::string& key, const Tensor& weight) const
 
 Tensor ChangedLayers::memory_like(const Tensor& weight, const Tensor& x) {
   const std::lock_guard lock(mutex_);
-  const bool will_be_kept = bytes_ + weight.numel() * x.element_size() <= limit_bytes_;
+  const bool will_be_kept = kept_bytes + weight.numel() * x.element_size() <= limit_;
   const bool is_held = spare_.defined() && spare_.storage().use_count() > 1;
   if (will_be_kept || is_held || !weight.is_non_overlapping_and_dense()) return at::empty_like(weight, x.options());
   if (!spare_.defined() || spare_.scalar_type() != x.scalar_type() || spare_.numel() < weight.numel())
@@ -187,10 +192,35 @@ Tensor ChangedLayers::memory_like(const Tensor& weight, const Tensor& x) {
 
 void ChangedLayers::keep(const std::string& key, const Tensor& weight, std::any layer, int64_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (bytes_ + bytes > limit_bytes_) return;
+  if (bytes > 0 && kept_bytes.fetch_add(bytes) + bytes > limit_) {
+    kept_bytes -= bytes;
+    return;
+  }
   const auto [entry, is_new] =
       entries_.insert_or_assign(key, Entry{decltype(Entry::made_of)(weight.getIntrusivePtr()), std::move(layer)});
-  if (is_new) bytes_ += bytes;
+  if (is_new)
+    bytes_ += bytes;
+  else
+    kept_bytes -= bytes;  // it takes the place of one that was counted
+}
+
+ChangedBytes changed_bytes(const Adapters& adapters, const std::map<std::string, Shape>& weights, int64_t element_bytes) {
+  ChangedBytes bytes;
+  for (const auto& [name, terms] : adapters.layers()) {
+    const auto weight = weights.find(name + ".weight");
+    const bool is_changed = std::any_of(terms.begin(), terms.end(), [](const auto& term) { return term.change != nullptr; });
+    if (weight == weights.end()) continue;
+    const int64_t elements = c10::multiply_integers(weight->second);
+    const bool takes_products = elements <= (weight->second.size() == 4 ? small_weight : small_linear);
+    if (!is_changed && !takes_products) continue;
+    if (cpu::worth_packing(at::empty(weight->second, at::kMeta)))
+      bytes.small += 2 * elements * element_bytes;  // the weight, and as the kernels read it
+    else {
+      bytes.wide += elements * element_bytes;
+      bytes.widest = std::max(bytes.widest, elements * element_bytes);
+    }
+  }
+  return bytes;
 }
 
 bool is_uniform(const std::vector<float>& scale) {

@@ -36,10 +36,6 @@ void add_term(Tensor& y, const Layer& layer, const Tensor& x, const AdapterTerm&
     if (scale[row] != 0) y.select(0, row).add_(low_rank(layer, x.select(0, row), term), scale[row]);
 }
 
-// Products beside a layer of up to that many numbers cost as much as a seventh of it, its changed weight is soon made. Where the
-// rows of a batch have other scales the changed weights would split the batch, which costs more.
-constexpr int64_t small_linear = int64_t{1} << 18;
-
 Products products_of(const Linear& layer, const std::vector<AdapterTerm>& terms) {
   const bool alike = std::all_of(terms.begin(), terms.end(), [](const auto& term) { return is_uniform(term.row_scale); });
   return alike && layer.packed.defined() && layer.weight.numel() <= small_linear ? Products::in_weight : Products::apart;
@@ -76,10 +72,6 @@ Tensor Conv2d::plain(const Tensor& x, const Tensor& residual) const {
   const Tensor y = at::conv2d(x, cast_weight(weight, weight_scale, x), as(bias, x), {stride, stride}, {padding, padding});
   return residual.defined() ? y + residual : y;
 }
-
-// Of a convolution up to that many numbers the products would cost too much beside the layer itself, and its changed weight is
-// soon made: on the miniature rank 16 apart takes a fifth of a step. SDXL's wide ones take 3 % with rank 16.
-constexpr int64_t small_weight = int64_t{1} << 20;
 
 Tensor Conv2d::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
   const auto& terms = adapters.at(name);

@@ -4,9 +4,10 @@
 
 #include <chrono>
 #include <limits>
+#include <set>
 
 #include "core/memory.h"
-#include "nn/layers.h"
+#include "nn/changed_layer.h"
 #include "pipeline/stages.h"
 #include "text/text_models.h"
 
@@ -57,6 +58,22 @@ int64_t packed_bytes(const Models& models, const Weights& weights, int64_t held_
   return is_fp32 && models.request().device.is_cpu() ? nn::packed_bytes(weights) : 0;
 }
 
+// What LoRAs and other adapters make of the UNet's weights, in all pictures together.
+int64_t changed_bytes(const Weights& weights, const std::vector<Plan>& plans, int64_t element_bytes) {
+  std::map<std::string, Shape> shapes;
+  for (const auto& [key, source] : weights) shapes[key] = source.shape();
+  std::set<std::shared_ptr<const PictureAdapters>> counted;
+  nn::ChangedBytes all;
+  for (const auto& plan : plans) {
+    if (plan.adapters->unet.empty() || !counted.insert(plan.adapters).second) continue;
+    const auto bytes = nn::changed_bytes(plan.adapters->unet, shapes, element_bytes);
+    all.small += bytes.small;
+    all.wide += bytes.wide;
+    all.widest = std::max(all.widest, bytes.widest);
+  }
+  return all.small + std::min(all.wide, nn::ChangedLayers::limit_bytes + all.widest);
+}
+
 // What each part holds, with the largest activations of any of the pictures.
 std::map<std::string, PictureMemory> stages_of(const Models& models, const std::vector<Plan>& plans) {
   const int64_t element = dtype_bytes(models.request().compute);
@@ -68,6 +85,7 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
     stage.weights += held + packed_bytes(models, weights, held);
     const int64_t cast = largest_weight(weights) * element;  // one weight on its way, from the file or to a layer
     stage.activations = std::max(stage.activations, cast);
+    if (part == Part::unet) stage.weights += changed_bytes(weights, plans, element);
     if (text) continue;
     for (const auto& plan : plans) {
       const auto [height, width] = latent_size(models, plan);

@@ -28,6 +28,30 @@ TEST(Prediction, TakesTheLargestStageOfAModelThatHoldsOnePartAtATime) {
   EXPECT_GT(all.seconds(), 0);
 }
 
+TEST(Prediction, CountsTheWeightsThatAdaptersChangeOnceForAllPicturesThatShareThem) {
+  ModelRequest request;
+  request.model = test::bundled_model();
+  const Models models(request);
+  const std::string layer = "mid_block.attentions.0.proj_in";
+  const auto with_lora = [&](int64_t rank) {
+    auto adapters = std::make_shared<PictureAdapters>();
+    adapters->unet.add(layer, {at::zeros({rank, 128}), at::zeros({128, rank}), {1.f}});
+    Plan plan;
+    plan.height_px = plan.width_px = 64;
+    plan.adapters = adapters;
+    return plan;
+  };
+  Plan plain = with_lora(4);
+  plain.adapters = std::make_shared<PictureAdapters>();
+  const Plan one = with_lora(4);
+  const auto weights = [&](const std::vector<Plan>& plans) { return picture_memory(models, plans, 1).weights; };
+  const auto shape = models.weights().at(Part::unet).at(layer + ".weight").shape();
+  const int64_t changed = 2 * c10::multiply_integers(shape) * 4;
+  EXPECT_EQ(weights({one}) - weights({plain}), changed);
+  EXPECT_EQ(weights({one, plain, one}) - weights({plain}), changed);
+  EXPECT_EQ(weights({one, with_lora(8)}) - weights({plain}), 2 * changed);
+}
+
 TEST(Prediction, CountsThePredictionsThatASamplerAsksFor) {
   ModelRequest request;
   request.model = test::bundled_model();
