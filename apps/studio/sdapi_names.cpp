@@ -128,7 +128,7 @@ std::string lora_of_tag(const std::string& tag, const std::vector<SdItem>& loras
       break;
     }
   }
-  const SdItem& lora = sd_item(loras, joined(std::span(parts).first(named), ":"), "prompt in request");
+  const SdItem& lora = sd_item(loras, joined(std::span(parts).first(named), ":"), {"LoRA", "prompt in request"});
   const PartWeights weights = weights_from({parts.begin() + static_cast<std::ptrdiff_t>(named), parts.end()}, tag);
   return lora.file.reference + ":" + weights.text_of();
 }
@@ -152,7 +152,7 @@ std::vector<SdItem> sd_items(const Inventory& inventory, const std::string& kind
   return items;
 }
 
-const SdItem& sd_item(const std::vector<SdItem>& items, const std::string& given, const std::string& where) {
+const SdItem& sd_item(const std::vector<SdItem>& items, const std::string& given, const Sought& sought) {
   std::vector<std::string> tried = {given};
   if (const auto hash = given.rfind(" ["); hash != std::string::npos && given.ends_with(']'))
     tried.push_back(given.substr(0, hash));
@@ -161,12 +161,14 @@ const SdItem& sd_item(const std::vector<SdItem>& items, const std::string& given
   for (const auto& name : tried)
     for (const auto& item : items) {
       if (item.name != name && item.file.reference != name) continue;
-      check(item.file.fault.empty(), ErrorKind::input, "[{}] {} cannot be used: {}", where, json_excerpt(name), item.file.fault);
+      check(item.file.fault.empty(), ErrorKind::input, "[{}] {} cannot be used: {}", sought.where, json_excerpt(name),
+            item.file.fault);
       return item;
     }
   std::vector<std::string> names;
   for (const auto& item : items) names.push_back(item.name);
-  fail(ErrorKind::input, "[{}] there is no {} here{}", where, json_excerpt(given), nearest_of(given, names));
+  fail(ErrorKind::input, "[{}] there is no {} {} here{}", sought.where, sought.noun, json_excerpt(given),
+       nearest_of(given, names));
 }
 
 SdSampler sd_sampler(const std::string& sampler, const std::string& scheduler) {

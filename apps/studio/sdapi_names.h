@@ -16,9 +16,12 @@ struct SdItem {
 };
 std::vector<SdItem> sd_items(const Inventory& inventory, const std::string& kind);
 
+struct Sought {
+  std::string noun, where;  // "LoRA", "prompt in request": for messages
+};
 // What a client means by that name: as listed, with ".safetensors" or " [hash]" behind it, or ROOT/NAME. Throws
 // ErrorKind::input, in a line that begins with [where] and has the nearest name, and for a file that cannot be used.
-const SdItem& sd_item(const std::vector<SdItem>& items, const std::string& name, const std::string& where);
+const SdItem& sd_item(const std::vector<SdItem>& items, const std::string& name, const Sought& sought);
 
 struct SdSampler {
   std::optional<std::string> sampler, schedule;  // of `generate`; absent: the model's

@@ -59,7 +59,8 @@ void set_seeds(SdRequest& request, const Json& body) {
         "[n_iter in request] with batch_size gives {} pictures, expected at most {} a request", request.pictures, most_pictures);
   request.settings["batch_count"] = request.pictures;
   const Json& seed = sd_value(body, "seed");
-  if (seed.is_null() || seed == -1) {
+  const bool is_minus_one = json_holds<int64_t>(seed) && seed.get<int64_t>() == -1;  // "==" takes 2^64 - 1 for it
+  if (seed.is_null() || is_minus_one) {
     std::random_device device;
     request.seed = device();
   } else {
@@ -103,7 +104,8 @@ void set_model(SdRequest& request, const Json& body, const Inventory& inventory)
   if (!request.options.vae.empty()) request.settings["vae"] = request.options.vae;
   const std::string refiner = text_of(body, "refiner_checkpoint");
   if (means_none(refiner)) return;
-  request.settings["refiner"] = sd_item(sd_items(inventory, "model"), refiner, "refiner_checkpoint in request").file.reference;
+  request.settings["refiner"] =
+      sd_item(sd_items(inventory, "model"), refiner, {"model", "refiner_checkpoint in request"}).file.reference;
   const Json& start = sd_value(body, "refiner_switch_at");
   if (!start.is_null()) request.settings["refiner_start"] = start;
 }
@@ -116,11 +118,11 @@ void set_options(SdOptions& options, const Json& given, const Inventory& invento
   if (!sd_value(given, "sd_model_checkpoint").is_null()) {
     const std::string name = text_of(given, "sd_model_checkpoint");
     const std::string where = "sd_model_checkpoint in request";
-    changed.model = means_none(name) ? "" : sd_item(sd_items(inventory, "model"), name, where).file.reference;
+    changed.model = means_none(name) ? "" : sd_item(sd_items(inventory, "model"), name, {"model", where}).file.reference;
   }
   if (!sd_value(given, "sd_vae").is_null()) {
     const std::string name = text_of(given, "sd_vae");
-    changed.vae = means_none(name) ? "" : sd_item(sd_items(inventory, "vae"), name, "sd_vae in request").file.reference;
+    changed.vae = means_none(name) ? "" : sd_item(sd_items(inventory, "vae"), name, {"VAE", "sd_vae in request"}).file.reference;
   }
   if (!sd_value(given, "show_progress_every_n_steps").is_null())  // -1 is the webui's "never"
     changed.preview_every = std::max<int64_t>(0, count_of(given, "show_progress_every_n_steps", -1, 1000, 0));
