@@ -44,7 +44,8 @@ Json loras_of(const Inventory& inventory) {
 // How many vectors of which width; of a pair, those of the larger encoder.
 std::pair<int64_t, int64_t> vectors_of(const InventoryItem& file) {
   std::pair<int64_t, int64_t> vectors;
-  for (const auto& entry : SafetensorsFile::open(file.path)->entries()) {
+  const auto opened = SafetensorsFile::open(file.path);
+  for (const auto& entry : opened->entries()) {
     const int64_t count = entry.shape.size() == 2 ? entry.shape[0] : 1;
     if (!entry.shape.empty() && entry.shape.back() > vectors.second) vectors = {count, entry.shape.back()};
   }

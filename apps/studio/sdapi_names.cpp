@@ -213,7 +213,7 @@ std::vector<std::string> take_lora_tags(std::string& prompt, const std::vector<S
   size_t at = 0;
   while (true) {
     const auto begin = std::min(prompt.find("<lora:", at), prompt.find("<lyco:", at));
-    const auto end = begin == std::string::npos ? begin : prompt.find('>', begin + 7);
+    const auto end = begin == std::string::npos ? begin : prompt.find('>', begin + 6);
     if (end == std::string::npos) break;
     taken.push_back(lora_of_tag(prompt.substr(begin, end + 1 - begin), loras) + branch);
     rest += prompt.substr(at, begin - at);
