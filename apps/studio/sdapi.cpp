@@ -75,10 +75,10 @@ void SdApi::watch() {
     const auto open = open_;
     lock.unlock();
     std::vector<uint64_t> done;
-    for (const auto& [id, request] : open) {
+    for (const auto& [id, gone] : open) {
       const auto record = api_.library.jobs().find(id);
       const bool waits = record && (record->state == JobState::queued || record->state == JobState::held);
-      if (waits && !request->gone->cancelled()) continue;
+      if (waits && !gone->cancelled()) continue;
       done.push_back(id);
       try {
         if (waits) api_.queue.cancel(id);
@@ -111,7 +111,7 @@ void SdApi::draw(const std::shared_ptr<const Request>& request, const web::Reply
 void SdApi::submit(const std::shared_ptr<const Request>& request, const web::Reply& reply) {
   SdOptions options;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(options_mutex_);
     options = options_;
   }
   const auto asked = std::make_shared<const SdRequest>(sd_request(sd_object(request->body), options, api_.inventory));
@@ -121,10 +121,13 @@ void SdApi::submit(const std::shared_ptr<const Request>& request, const web::Rep
   wishes.preview_every = asked->options.preview_every;
   wishes.on_end = [this, asked, reply](const JobRecord& record) { reply(answer_of(*asked, record)); };
   const uint64_t id = api_.queue.submit(*find_verb("generate"), asked->settings, wishes);
+  if (asked->keeps_options) {
+    const std::lock_guard lock(options_mutex_);
+    options_ = asked->options;
+  }
   {
     const std::lock_guard lock(mutex_);
-    open_[id] = request;
-    if (asked->keeps_options) options_ = asked->options;
+    open_[id] = request->gone;
   }
   changed_.notify_all();
 }
@@ -187,7 +190,7 @@ Response SdApi::interrupt() {
 
 Response SdApi::take_options(const Request& request) {
   const Json body = sd_object(request.body);
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(options_mutex_);
   set_options(options_, body, api_.inventory);
   Response response = json_response(Json());
   if (const auto names = not_honoured(body, sd_option_fields()); !names.empty())
@@ -204,7 +207,7 @@ void SdApi::add_routes(web::Router& router) {
   add(router, "GET", "progress", guarded([this](const Request& request) { return progress(request); }));
   add(router, "POST", "interrupt", guarded([this](const Request&) { return interrupt(); }), small_body_bytes);
   add(router, "GET", "options", guarded([this](const Request&) {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(options_mutex_);
         return json_response(json_of(options_, api_.inventory, default_model_));
       }));
   add(router, "POST", "options", guarded([this](const Request& request) { return take_options(request); }), small_body_bytes);

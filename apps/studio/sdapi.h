@@ -37,10 +37,11 @@ class SdApi {
 
   Api& api_;
   const std::string default_model_;
-  mutable std::mutex mutex_;
+  mutable std::mutex options_mutex_;
   SdOptions options_;
-  size_t arriving_ = 0;                                           // requests that will be jobs
-  std::map<uint64_t, std::shared_ptr<const web::Request>> open_;  // who asked for which job
+  mutable std::mutex mutex_;                                     // of what follows
+  size_t arriving_ = 0;                                          // requests that will be jobs
+  std::map<uint64_t, std::shared_ptr<const CancelToken>> open_;  // jobs, and whether their clients are gone
   std::set<uint64_t> interrupted_;
   bool stops_ = false;
   std::condition_variable changed_;
