@@ -115,6 +115,8 @@ void set_model(SdRequest& request, const Json& body, const Inventory& inventory)
 void set_options(SdOptions& options, const Json& given, const Inventory& inventory) {
   check_types(given, sd_option_fields());
   SdOptions changed = options;
+  if (!sd_value(given, "show_progress_every_n_steps").is_null())  // -1 is the webui's "never"
+    changed.preview_every = std::max<int64_t>(0, count_of(given, "show_progress_every_n_steps", -1, 1000, 0));
   if (!sd_value(given, "sd_model_checkpoint").is_null()) {
     const std::string name = text_of(given, "sd_model_checkpoint");
     const std::string where = "sd_model_checkpoint in request";
@@ -124,8 +126,6 @@ void set_options(SdOptions& options, const Json& given, const Inventory& invento
     const std::string name = text_of(given, "sd_vae");
     changed.vae = means_none(name) ? "" : sd_item(sd_items(inventory, "vae"), name, {"VAE", "sd_vae in request"}).file.reference;
   }
-  if (!sd_value(given, "show_progress_every_n_steps").is_null())  // -1 is the webui's "never"
-    changed.preview_every = std::max<int64_t>(0, count_of(given, "show_progress_every_n_steps", -1, 1000, 0));
   options = changed;
 }
 
