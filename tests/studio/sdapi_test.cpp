@@ -6,8 +6,7 @@
 #include <thread>
 
 #include "base/files.h"
-#include "studio_program.h"
-#include "web/base64.h"
+#include "sdapi_client.h"
 
 namespace negativa::test {
 
@@ -42,49 +41,48 @@ constexpr Address addresses[] = {{"POST", "txt2img"},
                                  {"POST", "refresh-embeddings"},
                                  {"POST", "refresh-loras"}};
 
-// A client with the token, and answers that it has had.
-class SdClient {
- public:
-  explicit SdClient(const StudioProgram& studio)
-      : http_(studio.port()), port_(studio.port()), bearer_("Authorization: Bearer " + studio.tools_token()) {}
-
-  Answer get(const std::string& name) { return http_.get("/sdapi/v1/" + name, {bearer_}); }
-  Json list(const std::string& name) {
-    const Answer answer = get(name);
-    EXPECT_EQ(answer.status, 200) << name << ": " << answer.body;
-    return parse_json(answer.body, name);
+void expect_in_no_file(const std::string& text, const fs::path& folder) {
+  size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    EXPECT_EQ(read_file(entry.path()).find(text), std::string::npos) << entry.path();
   }
-  Answer post(const std::string& name, const std::string& body) {
-    return http_.send("POST", "/sdapi/v1/" + name, {bearer_, "Content-Type: application/json"}, body);
-  }
-  Answer draw(const Json& body) { return post("txt2img", body.dump()); }
-  // A connection of its own, on which the answer is still to come.
-  std::unique_ptr<RawClient> ask_on_its_own(const Json& body) const {
-    auto client = std::make_unique<RawClient>(port_);
-    const std::string text = body.dump();
-    client->send("POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
-                 std::to_string(text.size()) + "\r\n" + bearer_ + "\r\n\r\n" + text);
-    return client;
-  }
-  Json progress_when(const std::function<bool(const Json&)>& done) {
-    Json progress;
-    for (int i = 0; i < 1000 && !done(progress = list("progress")); ++i) std::this_thread::sleep_for(5ms);
-    return progress;
-  }
-
- private:
-  HttpClient http_;
-  uint16_t port_;
-  std::string bearer_;
-};
-
-Json info_of(const Answer& answer) {
-  EXPECT_EQ(answer.status, 200) << answer.body;
-  return answer.status == 200 ? parse_json(parse_json(answer.body, "answer")["info"].get<std::string>(), "info") : Json();
+  EXPECT_GT(files, 5u);
 }
 
-std::string image_of(const Answer& answer, size_t i = 0) {
-  return web::bytes_from_base64(parse_json(answer.body, "answer")["images"].at(i).get<std::string>()).value();
+std::vector<std::string> bad_bodies() {
+  const std::string deep = std::string(65, '[') + std::string(65, ']');
+  std::vector<std::string> bad = {"{", "[]", "null", "", deep, "{\"x\":" + deep + "}", "{\"prompt\":\"\xff\"}"};
+  for (const char* fields : {R"("prompt":1)",
+                             R"("steps":0)",
+                             R"("steps":"4")",
+                             R"("steps":4.5)",
+                             R"("seed":-2)",
+                             R"("seed":1.5)",
+                             R"("seed":18446744073709551616)",
+                             R"("seed":18446744073709551615,"n_iter":2)",
+                             R"("width":65)",
+                             R"("width":1000000000)",
+                             R"("n_iter":0)",
+                             R"("n_iter":11,"batch_size":10)",
+                             R"("batch_size":-1)",
+                             R"("cfg_scale":"high")",
+                             R"("cfg_scale":1e999)",
+                             R"("enable_hr":1)",
+                             R"("sampler_name":"Eulr a")",
+                             R"("sampler_index":"UniPC")",
+                             R"("scheduler":"x")",
+                             R"("prompt":"<lora:wrnog:1>")",
+                             R"("prompt":"<lora:../wrong:1>")",
+                             R"("negative_prompt":"<lora:wrong:x>")",
+                             R"("script_name":"x/y/z plot")",
+                             R"("override_settings":[])",
+                             R"("override_settings":{"sd_model_checkpoint":"/etc/passwd"})",
+                             R"("override_settings":{"sd_vae":5})",
+                             R"("refiner_checkpoint":"nothing")"})
+    bad.push_back(std::string("{") + fields + "}");
+  return bad;
 }
 
 class SdApiTest : public ::testing::Test {
@@ -225,52 +223,13 @@ TEST_F(SdApiTest, WhatIsNotHonouredIsNamedAndNoValueOfItIsKept) {
     for (const auto& [header, value] : each.headers) EXPECT_EQ(value.find(secret), std::string::npos) << header;
   }
   EXPECT_EQ(studio().get("jobs").dump().find(secret), std::string::npos);
-  size_t files = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(studio().place() / "")) {
-    if (!entry.is_regular_file()) continue;
-    ++files;
-    EXPECT_EQ(read_file(entry.path()).find(secret), std::string::npos) << entry.path();
-  }
-  EXPECT_GT(files, 5u);
+  expect_in_no_file(secret, studio().place() / "");
   EXPECT_NE(studio().place().read("stderr").find("/sdapi/v1"), std::string::npos);
 }
 
 TEST_F(SdApiTest, BadRequestsGetOneLineAndMakeNoJob) {
   const size_t before = studio().get("jobs")["jobs"].size();
-  const std::string deep = std::string(65, '[') + std::string(65, ']');
-  for (const std::string& body : {std::string("{"),
-                                  std::string("[]"),
-                                  std::string("null"),
-                                  deep,
-                                  "{\"x\":" + deep + "}",
-                                  std::string("{\"prompt\":\"\xff\"}"),
-                                  std::string(R"({"prompt":1})"),
-                                  std::string(R"({"steps":0})"),
-                                  std::string(R"({"steps":"4"})"),
-                                  std::string(R"({"steps":4.5})"),
-                                  std::string(R"({"seed":-2})"),
-                                  std::string(R"({"seed":1.5})"),
-                                  std::string(R"({"seed":18446744073709551616})"),
-                                  std::string(R"({"seed":18446744073709551615,"n_iter":2})"),
-                                  std::string(R"({"width":65})"),
-                                  std::string(R"({"width":1000000000})"),
-                                  std::string(R"({"n_iter":0})"),
-                                  std::string(R"({"n_iter":11,"batch_size":10})"),
-                                  std::string(R"({"batch_size":-1})"),
-                                  std::string(R"({"cfg_scale":"high"})"),
-                                  std::string(R"({"cfg_scale":1e999})"),
-                                  std::string(R"({"enable_hr":1})"),
-                                  std::string(R"({"sampler_name":"Eulr a"})"),
-                                  std::string(R"({"sampler_index":"UniPC"})"),
-                                  std::string(R"({"scheduler":"x"})"),
-                                  std::string(R"({"prompt":"<lora:wrnog:1>"})"),
-                                  std::string(R"({"prompt":"<lora:../wrong:1>"})"),
-                                  std::string(R"({"negative_prompt":"<lora:wrong:x>"})"),
-                                  std::string(R"({"script_name":"x/y/z plot"})"),
-                                  std::string(R"({"override_settings":[]})"),
-                                  std::string(R"({"override_settings":{"sd_model_checkpoint":"/etc/passwd"}})"),
-                                  std::string(R"({"override_settings":{"sd_vae":5}})"),
-                                  std::string(R"({"refiner_checkpoint":"nothing"})")}) {
+  for (const std::string& body : bad_bodies()) {
     const Answer answer = client().post("txt2img", body);
     EXPECT_EQ(answer.status, 400) << body << ": " << answer.body;
     const Json error = parse_json(answer.body, body);
@@ -302,7 +261,7 @@ TEST_F(SdApiTest, OptionsPostedBackAreTaken) {
   const Answer unknown = client().post("options", R"({"show_progress_every_n_steps":3,"sd_model_checkpoint":"emoji-x"})");
   EXPECT_EQ(unknown.status, 400);
   EXPECT_NE(unknown.body.find("did you mean emoji-xl?"), std::string::npos);
-  EXPECT_EQ(client().get("options").body, options.body);  // all of it or nothing
+  EXPECT_EQ(client().get("options").body, options.body) << "all of it or nothing";
   EXPECT_EQ(
       client()
           .post("options", R"({"show_progress_every_n_steps":-1,"sd_model_checkpoint":"emoji-xl.safetensors [0123456789]"})")
