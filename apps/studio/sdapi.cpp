@@ -94,28 +94,33 @@ void SdApi::watch() {
 void SdApi::draw(const std::shared_ptr<const Request>& request, const web::Reply& reply) {
   {
     const std::lock_guard lock(mutex_);
-    if (api_.queue.waiting(origin) + arriving_ >= most_waiting) return reply(busy());
+    if (arriving_ + waiting() >= most_waiting) return reply(busy());
     ++arriving_;
   }
   boost::asio::post(api_.questions, [this, request, reply] {  // a model may have to be opened
+    uint64_t id = 0;
     try {
-      submit(request, reply);
+      id = submit(*request, reply);
     } catch (...) {
       reply(sd_error_of_current_exception());
     }
-    const std::lock_guard lock(mutex_);
-    --arriving_;
+    {
+      const std::lock_guard lock(mutex_);  // both at once: no request is counted twice
+      --arriving_;
+      if (id != 0) open_[id] = request->gone;
+    }
+    changed_.notify_all();
   });
 }
 
-void SdApi::submit(const std::shared_ptr<const Request>& request, const web::Reply& reply) {
+uint64_t SdApi::submit(const Request& request, const web::Reply& reply) {
   SdOptions options;
   {
     const std::lock_guard lock(options_mutex_);
     options = options_;
   }
-  const auto asked = std::make_shared<const SdRequest>(sd_request(sd_object(request->body), options, api_.inventory));
-  if (request->gone->cancelled()) return;
+  const auto asked = std::make_shared<const SdRequest>(sd_request(sd_object(request.body), options, api_.inventory));
+  if (request.gone->cancelled()) return 0;
   JobWishes wishes;
   wishes.origin = origin;
   wishes.preview_every = asked->options.preview_every;
@@ -125,11 +130,13 @@ void SdApi::submit(const std::shared_ptr<const Request>& request, const web::Rep
     const std::lock_guard lock(options_mutex_);
     options_ = asked->options;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    open_[id] = request->gone;
-  }
-  changed_.notify_all();
+  return id;
+}
+
+size_t SdApi::waiting() const {
+  size_t count = 0;
+  for (const auto& record : api_.library.jobs().open()) count += record.state != JobState::running && open_.contains(record.id);
+  return count;
 }
 
 Response SdApi::answer_of(const SdRequest& asked, const JobRecord& record) {
@@ -158,7 +165,6 @@ Response SdApi::progress(const Request& request) const {
   const double seconds = job ? double(now_ms() - job->began_ms) / 1000 : 0;
   const std::string preview =
       job && (skip == request.target.query.end() || ascii_lower(skip->second) != "true") ? api_.queue.preview_png(job->id) : "";
-  const size_t open = api_.queue.waiting(origin) + (job ? 1 : 0);
   const std::lock_guard lock(mutex_);
   return json_response({{"progress", share},
                         {"eta_relative", share > 0 ? seconds / share - seconds : 0},
@@ -166,7 +172,7 @@ Response SdApi::progress(const Request& request) const {
                          {{"skipped", false},
                           {"interrupted", job && interrupted_.contains(job->id)},
                           {"job", job ? "job " + std::to_string(job->id) : ""},
-                          {"job_count", open},
+                          {"job_count", arriving_ + waiting() + (job ? 1 : 0)},
                           {"job_no", 0},
                           {"sampling_step", steps ? steps->done : 0},
                           {"sampling_steps", steps ? steps->total : 0}}},

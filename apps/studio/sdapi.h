@@ -26,7 +26,9 @@ class SdApi {
 
  private:
   void draw(const std::shared_ptr<const web::Request>& request, const web::Reply& reply);
-  void submit(const std::shared_ptr<const web::Request>& request, const web::Reply& reply);
+  // The job's number; 0: the client is gone. Throws what is wrong with the request.
+  uint64_t submit(const web::Request& request, const web::Reply& reply);
+  size_t waiting() const;  // of this API's jobs; called with mutex_ held
   web::Response answer_of(const SdRequest& asked, const JobRecord& record);
   std::optional<JobRecord> running() const;  // of this API's jobs
   web::Response progress(const web::Request& request) const;
