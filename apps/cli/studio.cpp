@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "environment.h"
 #include "host.h"
+#include "library/names.h"
 #include "options.h"
 #include "stderr.h"
 #include "verbs.h"
@@ -70,7 +71,7 @@ int run_studio(const Arguments& args) {
   std::fflush(stdout);
   if (options.api)
     notice("programs of the webui: http://127.0.0.1:{}/sdapi/v1; their token is the tools_token in {}", studio.port(),
-           (settings.library / "access.json").string());
+           (settings.library / library_names::access).string());
   if (options.open) open_browser(studio.url());
   while (!interrupt_token().cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   return 0;
