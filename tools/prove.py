@@ -4,7 +4,7 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The webui's API: prove_sdapi.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -23,6 +23,7 @@ import prove_lora_origins
 import prove_page
 import prove_program
 import prove_ranks
+import prove_sdapi
 import prove_train
 from prove_table import PICTURE_LIMIT, Row, picture_distance, relative, report
 from reference_pipeline import Reference
@@ -127,8 +128,10 @@ def cases_of(args, folder):
     ranks = ranks if "experiment".startswith(args.only) or args.only.startswith("experiment") else []
     page = [("page", lambda: [Row(*row) for row in prove_page.rows(args.program, folder)])]
     page = page if "page".startswith(args.only) or args.only.startswith("page") else []
+    sdapi = [("webuiapi", lambda: [Row(*row) for row in prove_sdapi.rows(args.program, folder)])]
+    sdapi = sdapi if "webuiapi".startswith(args.only) or args.only.startswith("webuiapi") else []
     model = prove_train.TrainingModel(args.model)
-    return pictures + files + adapters + judged + ranks + page + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
+    return pictures + files + adapters + judged + ranks + page + sdapi + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
 
 
 def main():

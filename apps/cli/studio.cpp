@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "environment.h"
 #include "host.h"
+#include "library/names.h"
 #include "options.h"
 #include "stderr.h"
 #include "verbs.h"
@@ -24,7 +25,7 @@ namespace {
 
 struct StudioOptions {
   int port = 7861;
-  bool open = false, hold = false, new_token = false;
+  bool open = false, hold = false, api = false, new_token = false;
   Path library;
   std::vector<std::string> folder, host_name;
 
@@ -36,6 +37,7 @@ struct StudioOptions {
     v("host_name", self.host_name,
       "name under which clients reach this studio besides localhost, as from a container; may be repeated");
     v("hold", self.hold, "jobs wait until you let them go");
+    v("api", self.api, "lets programs of AUTOMATIC1111's webui in: /sdapi/v1, with a token that is kept in the library's folder");
     v("new_token", self.new_token, "browsers and programs that were let in before have to be let in again");
   }
 };
@@ -61,11 +63,15 @@ int run_studio(const Arguments& args) {
   settings.host_names = options.host_name;
   settings.port = static_cast<uint16_t>(options.port);
   settings.hold = options.hold;
+  settings.api = options.api;
   settings.new_token = options.new_token;
   Engine engine({.places = places_of_environment(), .while_loading = [] { return std::make_shared<LargeBlocks>(); }});
   studio::Studio studio(engine, settings, [](const std::string& line) { notice("{}", line); });
   std::printf("%s\n", studio.url().c_str());
   std::fflush(stdout);
+  if (options.api)
+    notice("programs of the webui: http://127.0.0.1:{}/sdapi/v1; their token is the tools_token in {}", studio.port(),
+           (settings.library / library_names::access).string());
   if (options.open) open_browser(studio.url());
   while (!interrupt_token().cancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   return 0;

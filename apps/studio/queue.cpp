@@ -234,12 +234,6 @@ void Queue::release_all() {
   changed_.notify_all();
 }
 
-size_t Queue::waiting(const std::string& origin) const {
-  size_t count = 0;
-  for (const auto& record : parts_.library.jobs().open()) count += record.origin == origin && record.state == JobState::queued;
-  return count;
-}
-
 std::optional<Progress> Queue::progress(uint64_t id) const {
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(id);

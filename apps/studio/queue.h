@@ -48,7 +48,6 @@ class Queue {
   void hold_all();
   void release_all();
   bool holds() const { return holds_; }
-  size_t waiting(const std::string& origin) const;
   std::optional<Progress> progress(uint64_t id) const;  // of one that runs
   std::string preview_png(uint64_t id) const;           // the latest; empty: there is none
 

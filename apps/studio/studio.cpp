@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "io/models_folder.h"
 #include "library/names.h"
 #include "page.h"
 #include "web/secret.h"
@@ -31,17 +32,18 @@ Studio::Studio(Engine& engine, const StudioSettings& settings, const Library::No
   api_ = std::make_unique<Api>(library_, *queue_, roots_, inventory_, questions_);
   add_page();
   add_api(router_, *api_);
+  if (settings.api) add_sdapi(engine);
   const LibraryAccess access = library_.access(settings.new_token, web::random_secret);
   web::ServerSettings server;
   server.port = settings.port;
-  server.gate = {"negativa-" + library_.id(), access.cookie, token_, "", settings.host_names};
+  server.gate = {"negativa-" + library_.id(), access.cookie, token_, settings.api ? access.tools_token : "", settings.host_names};
   server.uploads = library_.uploads();
   server_ = std::make_unique<web::Server>(server, router_, events_);
 }
 
 // Whoever may still answer ends before the server does.
 Studio::~Studio() {
-  queue_->stop();
+  queue_->stop();  // tells those who wait
   questions_.join();
   server_.reset();
 }
@@ -61,6 +63,12 @@ void Studio::add_roots(const Engine& engine, const StudioSettings& settings) {
   roots_.hide(library_.folder());
   roots_.hide(engine.places().cache);
   roots_.hide(engine.places().models);
+}
+
+void Studio::add_sdapi(const Engine& engine) {
+  const auto& places = engine.places();
+  sdapi_ = std::make_unique<SdApi>(*api_, places.bundled ? roots_.reference_of(default_model(places)) : "");
+  sdapi_->add_routes(router_);
 }
 
 void Studio::add_page() {

@@ -1,6 +1,6 @@
 #pragma once
 // A running studio: library, queue and server together.
-#include "api.h"
+#include "sdapi.h"
 #include "web/server.h"
 
 namespace negativa::studio {
@@ -12,6 +12,7 @@ struct StudioSettings {
   uint16_t port = 0;                           // 0: a free one
   bool hold = false;                           // jobs wait until a person lets them go
   bool new_token = false;                      // whoever was let in before is not any more
+  bool api = false;                            // programs of the webui are let in: /sdapi/v1
 };
 
 class Studio {
@@ -29,6 +30,7 @@ class Studio {
  private:
   void add_roots(const Engine& engine, const StudioSettings& settings);
   void add_page();
+  void add_sdapi(const Engine& engine);
 
   Library library_;
   Roots roots_;
@@ -37,6 +39,7 @@ class Studio {
   Inventory inventory_;
   boost::asio::thread_pool questions_;
   std::unique_ptr<Api> api_;
+  std::unique_ptr<SdApi> sdapi_;  // nullptr: off
   web::Router router_;
   std::string token_;
   std::unique_ptr<web::Server> server_;

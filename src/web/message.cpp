@@ -124,6 +124,7 @@ std::string reason_phrase(int status) {
                                                      {422, "Unprocessable Content"},
                                                      {431, "Request Header Fields Too Large"},
                                                      {500, "Internal Server Error"},
+                                                     {501, "Not Implemented"},
                                                      {503, "Service Unavailable"}};
   const auto found = phrases.find(status);
   return found == phrases.end() ? "Status" : found->second;

@@ -8,30 +8,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "web/base64.h"
 
 namespace negativa::web {
-
-namespace {
-
-std::string decoded_base64(std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const auto digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return "";
-    bits = (bits << 6 | static_cast<uint32_t>(digit)) & 0xffffff;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
-  }
-  return bytes;
-}
-
-}  // namespace
 
 std::string random_secret() {
   std::array<unsigned char, 16> bytes{};
@@ -52,7 +31,7 @@ std::string secret_of_authorization(std::string_view header) {
   const std::string_view value = header.substr(space + 1);
   if (scheme == "bearer") return std::string(value);
   if (scheme != "basic") return "";
-  const std::string pair = decoded_base64(value);
+  const std::string pair = bytes_from_base64(value).value_or("");
   const auto colon = pair.find(':');
   return colon == std::string::npos ? "" : pair.substr(colon + 1);
 }

@@ -1,5 +1,6 @@
 #include "studio_program.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@ namespace negativa::test {
 
 using namespace std::chrono_literals;
 
-StudioProgram::StudioProgram() {
+StudioProgram::StudioProgram(std::vector<std::string> more) : more_(std::move(more)) {
   start();
   const Answer page = client_->get("/?token=" + token_);
   EXPECT_EQ(page.status, 200);
@@ -33,7 +34,12 @@ void StudioProgram::start() {
     ::setenv("XDG_CACHE_HOME", (place_ / "cache").c_str(), 1);
     ::setenv("NEGATIVA_MODELS", (place_ / "models").c_str(), 1);
     ::dup2(ends[1], STDOUT_FILENO);
-    ::execl(NEGATIVA_PROGRAM, "negativa", "studio", "--port", "0", "--library", (place_ / "library").c_str(), nullptr);
+    if (!more_.empty()) ::dup2(::open((place_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), STDERR_FILENO);
+    const std::string library = place_ / "library";
+    std::vector<const char*> words = {"negativa", "studio", "--port", "0", "--library", library.c_str()};
+    for (const auto& word : more_) words.push_back(word.c_str());
+    words.push_back(nullptr);
+    ::execv(NEGATIVA_PROGRAM, const_cast<char* const*>(words.data()));
     ::_exit(127);
   }
   ::close(ends[1]);
@@ -53,6 +59,13 @@ void StudioProgram::kill_and_restart() {
   exit_code_of(child_);
   start();
 }
+
+void StudioProgram::restart_with(const std::vector<std::string>& more) {
+  more_ = more;
+  kill_and_restart();
+}
+
+std::string StudioProgram::tools_token() const { return parse_json(place_.read("library/access.json"), "access")["tools_token"]; }
 
 int StudioProgram::interrupt_and_restart() {
   ::kill(child_, SIGINT);

@@ -10,12 +10,14 @@ namespace negativa::test {
 
 class StudioProgram {
  public:
-  StudioProgram();   // with its client let in
+  // With its client let in. more: further arguments; with any, what it writes to stderr goes to place() / "stderr".
+  explicit StudioProgram(std::vector<std::string> more = {});
   ~StudioProgram();  // killed
   StudioProgram(const StudioProgram&) = delete;
 
-  void kill_and_restart();      // SIGKILL; the client keeps its cookie
-  int interrupt_and_restart();  // as Ctrl-C does; returns the exit code
+  void kill_and_restart();                                  // SIGKILL; the client keeps its cookie
+  void restart_with(const std::vector<std::string>& more);  // killed; other further arguments
+  int interrupt_and_restart();                              // as Ctrl-C does; returns the exit code
 
   Answer post(const std::string& path, const std::string& body);  // path: after /api/v1/
   Json get(const std::string& path);
@@ -25,12 +27,15 @@ class StudioProgram {
   std::string events_until(const std::string& end, const std::function<void()>& meanwhile);
   Json job_when_over(uint64_t id);  // or as it is after a minute
   uint16_t port() const { return port_; }
+  std::string token() const { return token_; }  // of the printed address
+  std::string tools_token() const;              // of the library's folder
   const Workplace& place() const { return place_; }
 
  private:
   void start();
 
   Workplace place_;
+  std::vector<std::string> more_;
   pid_t child_ = -1;
   uint16_t port_ = 0;
   std::string token_, cookie_;

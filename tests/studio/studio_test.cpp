@@ -156,12 +156,22 @@ TEST_F(StudioApi, EveryAddressAsksForTheToken) {
     }
 }
 
+TEST_F(StudioApi, TheApiOfOtherProgramsIsNotThereUnlessItIsAskedFor) {
+  HttpClient program(studio().port());
+  const std::string bearer = "Authorization: Bearer " + studio().tools_token();
+  for (const char* name : {"options", "progress", "sd-models", "samplers"})
+    EXPECT_EQ(program.get(std::string("/sdapi/v1/") + name, {bearer}).status, 404) << name;
+  EXPECT_EQ(program.send("POST", "/sdapi/v1/txt2img", {bearer, "Content-Type: application/json"}, "{}").status, 404);
+}
+
 // One process a time has the library; what was running when it was killed is drawn again.
 TEST_F(StudioApi, KilledWhileItDrawsItLosesNothing) {
   const size_t pictures = studio().get("pictures")["total"];
+  const std::string tools_token = studio().tools_token();
   std::vector<uint64_t> jobs;
   for (int i = 0; i < 3; ++i) jobs.push_back(studio().submit("generate", {{"prompt", "p"}, {"seed", i}, {"steps", 6}}));
   studio().kill_and_restart();
+  EXPECT_EQ(studio().tools_token(), tools_token);
   for (const uint64_t id : jobs) EXPECT_EQ(studio().job_when_over(id)["state"], "done") << id;
   const Json gallery = studio().get("pictures");
   EXPECT_EQ(gallery["total"], pictures + jobs.size());
