@@ -24,6 +24,8 @@ if(sanitizers)
   add_compile_options(${sanitizers} -fno-omit-frame-pointer)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-Wno-maybe-uninitialized)  # GCC warns of their own code
+  else()
+    add_compile_options(-Wno-pass-failed)  # loops that only -O2 vectorizes
   endif()
   add_compile_definitions(_GLIBCXX_ASSERTIONS)  # checks indices against sizes, where the sanitizers see capacities
   add_link_options(${sanitizers})

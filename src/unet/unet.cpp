@@ -112,10 +112,10 @@ PreparedCondition UNet::prepare(const UNetCondition& condition, const Adapters& 
       sinusoidal_embedding(time_ids.flatten(), config.addition_time_embed_dim, config.flip_sin_to_cos, config.freq_shift);
   PreparedCondition prepared;
   prepared.add_embedding = add_embedding.forward(at::cat({pooled, sizes.view({batch, -1}).to(pooled.options())}, -1), adapters);
-  const auto add_transformers = [&](const std::vector<nn::Transformer2D>& attentions) {
+  const auto add_transformers = [&, &embeds = prompt_embeds](const std::vector<nn::Transformer2D>& attentions) {
     for (const auto& attention : attentions)
       for (const auto& block : attention.transformer_blocks)
-        prepared.key_values.push_back(block.attn2.key_value(prompt_embeds, adapters));
+        prepared.key_values.push_back(block.attn2.key_value(embeds, adapters));
   };
   for (const auto& down : down_blocks) add_transformers(down.attentions);
   add_transformers(mid_block.attentions);
