@@ -1,6 +1,6 @@
-// Times guided steps of a model's UNet at 512x512: `negativa_bench_unet MODEL THREADS [LORA]...`. Each line on stdin runs one step
-// and prints its seconds, so that tools/bench.py can take turns with another program. A line that is not empty counts which LoRA
-// the step has, from 1 on.
+// Times guided steps of a model's UNet at 512x512: `negativa_bench_unet MODEL THREADS [LORA]...`. Each line on stdin runs one
+// step and prints its seconds, so that tools/bench.py can take turns with another program. A line that is not empty counts which
+// LoRA the step has, from 1 on.
 #include <chrono>
 #include <iostream>
 

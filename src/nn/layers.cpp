@@ -36,9 +36,21 @@ void add_term(Tensor& y, const Layer& layer, const Tensor& x, const AdapterTerm&
     if (scale[row] != 0) y.select(0, row).add_(low_rank(layer, x.select(0, row), term), scale[row]);
 }
 
+// A weight with products in it is kept for the next step, which must not be where they are trained: validation has no gradients.
+bool can_be_kept(const std::vector<AdapterTerm>& terms) {
+  return std::none_of(terms.begin(), terms.end(), [](const auto& term) {
+    return (term.down.defined() && term.down.requires_grad()) || (term.up.defined() && term.up.requires_grad());
+  });
+}
+
 Products products_of(const Linear& layer, const std::vector<AdapterTerm>& terms) {
   const bool alike = std::all_of(terms.begin(), terms.end(), [](const auto& term) { return is_uniform(term.row_scale); });
-  return alike && layer.packed.defined() && layer.weight.numel() <= small_linear ? Products::in_weight : Products::apart;
+  const bool is_small = layer.packed.defined() && layer.weight.numel() <= small_linear;
+  return alike && is_small && can_be_kept(terms) ? Products::in_weight : Products::apart;
+}
+
+Products products_of(const Conv2d& layer, const std::vector<AdapterTerm>& terms) {
+  return layer.weight.numel() <= small_weight && can_be_kept(terms) ? Products::in_weight : Products::apart;
 }
 
 }  // namespace
@@ -77,7 +89,7 @@ Tensor Conv2d::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
   const auto& terms = adapters.at(name);
   if (wants_gradient(x, residual, terms)) return conv2d_with_gradient(*this, x, terms, residual);
   if (terms.empty()) return plain(x, residual);
-  const Products products = weight.numel() <= small_weight ? Products::in_weight : Products::apart;
+  const Products products = products_of(*this, terms);
   Tensor y = with_changes<Conv2d>(*this, x, adapters, products, [&](const Conv2d& layer, const Rows& rows) {
     return layer.plain(rows.of(x), rows.of(residual));
   });

@@ -55,6 +55,30 @@ TEST(ChangedLayer, IsTheSameMadeInPartsOrAsAWhole) {
   }
 }
 
+TEST(ChangedLayer, FollowsATrainedProductFromStepToStep) {
+  Generator generator(5);
+  Linear linear(16, 8);
+  linear.weight = generator.randn({8, 16});
+  linear.bias = at::zeros({8});
+  linear.packed = cpu::pack_linear(linear.weight);
+  linear.name = "linear";
+  Conv2d conv(16, 8);
+  conv.weight = generator.randn({8, 16, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast);
+  conv.bias = at::zeros({8});
+  conv.name = "conv";
+  const Tensor tokens = generator.randn({2, 3, 16}), picture = generator.randn({2, 16, 4, 4});
+  const Tensor down = generator.randn({2, 16}).requires_grad_(), conv_down = generator.randn({2, 16, 3, 3}).requires_grad_();
+  Adapters adapters;
+  adapters.add("linear", {down, generator.randn({8, 2}), {1.f}});
+  adapters.add("conv", {conv_down, generator.randn({8, 2, 1, 1}), {1.f}});
+  const c10::NoGradGuard validation;
+  const Tensor before = linear.forward(tokens, adapters), conv_before = conv.forward(picture, adapters);
+  down.add_(1);
+  conv_down.add_(1);
+  EXPECT_GT((linear.forward(tokens, adapters) - before).abs().max().item<float>(), 0.1f);
+  EXPECT_GT((conv.forward(picture, adapters) - conv_before).abs().max().item<float>(), 0.1f);
+}
+
 TEST(ChangedLayers, GivesTheSameMemoryAgainOnceNobodyHoldsIt) {
   const Tensor weight = at::zeros({8, 4}), x = at::zeros({1});
   ChangedLayers none(0);
