@@ -1,6 +1,7 @@
 // Wide layers whose weight an adapter changes: made in parts, and in the memory of the last one where they are not kept.
 #include "nn/changed_layer.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "core/generator.h"
