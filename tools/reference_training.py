@@ -19,7 +19,9 @@ from peft import LoraConfig
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
+WIDE_CONVOLUTIONS = ["conv_in", "conv1", "conv2", "conv", "conv_out"]  # 3x3, with --conv-rank
 TARGETS = {"attention": ATTENTION, "attention+ff": ATTENTION + ["ff.net.0.proj", "ff.net.2"]}
+TARGETS["attention+ff+conv"] = TARGETS["attention+ff"] + WIDE_CONVOLUTIONS + ["conv_shortcut"]
 TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj"]
 TEXT_ENCODER_WEIGHT_DECAY = 1e-3
 COLUMNS = ["latents", "noise", "timesteps", "prompt_embeds", "pooled_prompt_embeds", "add_time_ids", "input_ids", "input_ids_2"]
@@ -31,6 +33,9 @@ class Settings:
     rank: int = 4
     alpha: float = 4.0
     targets: str = "attention"
+    conv_rank: int = 0
+    conv_alpha: float = 0.0
+    dora: bool = False
     text_encoders: bool = False
     steps: int = 10
     batch_size: int = 1
@@ -49,6 +54,13 @@ class Settings:
     def of_recipe(cls, settings):
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in settings.items() if name in known and value is not None})
+
+    @property
+    def patterns(self):
+        """peft's rank_pattern and alpha_pattern."""
+        if not self.conv_rank:
+            return {}
+        return {"rank_pattern": dict.fromkeys(WIDE_CONVOLUTIONS, self.conv_rank), "alpha_pattern": dict.fromkeys(WIDE_CONVOLUTIONS, self.conv_alpha)}
 
     @property
     def rows_per_batch(self):
@@ -77,9 +89,10 @@ def encode(text_encoder, text_encoder_2, rows):
 
 
 class Training:
-    """Adapters on a copy of the model and their optimiser; rows come with each step. layers: {part: its adapted layers}, where not the settings say which."""
+    """Adapters on a copy of the model and their optimiser; rows come with each step. layers: {part: its adapted layers}, and patterns: peft's of rank and alpha, where not the settings say which."""
 
-    def __init__(self, model, settings, dtype, layers=None):
+    def __init__(self, model, settings, dtype, layers=None, patterns=None):
+        self.patterns = settings.patterns if patterns is None else patterns
         self.settings, self.dtype, self.scheduler = settings, dtype, model.scheduler
         self.layers = layers or {"unet": TARGETS[settings.targets], "text_encoder": TEXT_TARGETS, "text_encoder_2": TEXT_TARGETS}
         names = ["unet"] + (["text_encoder", "text_encoder_2"] if settings.text_encoders else [])
@@ -95,7 +108,8 @@ class Training:
 
     def _adapted(self, part, name):
         part = copy.deepcopy(part).requires_grad_(False)
-        part.add_adapter(LoraConfig(r=self.settings.rank, lora_alpha=self.settings.alpha, init_lora_weights="gaussian", target_modules=self.layers[name]))
+        part.add_adapter(LoraConfig(r=self.settings.rank, lora_alpha=self.settings.alpha, init_lora_weights="gaussian", target_modules=self.layers[name],
+                                    use_dora=self.settings.dora, **(self.patterns if name == "unet" else {})))
         return part.to(self.dtype).train()
 
     def _lr_scheduler(self):
@@ -188,7 +202,7 @@ class Training:
 
 def key_of(part_name, parameter_name):
     """transformers 5 dropped the level text_model from the first encoder's names; files keep it."""
-    name = parameter_name.replace(".default.", ".")
+    name = parameter_name.replace(".lora_magnitude_vector.default.weight", ".lora_magnitude_vector").replace(".default.", ".")
     if part_name != "unet" and not name.startswith("text_model."):
         name = "text_model." + name
     return f"{part_name}.{name}"

@@ -60,8 +60,9 @@ class Costs {
   int64_t training_peak(size_t cell) {
     if (plan_.run.cells[cell].stage != CellStage::lora) return 0;
     const auto& table = plan_.file.loras[plan_.trainings.at(cell).table];
-    LoraTraining training{base(table.train), table.train, {}, table.train.alpha.value_or(static_cast<double>(table.train.rank))};
+    LoraTraining training{base(table.train), resolved(table.train), {}, {}, {}};
     training.targets = lora_targets(training.files());
+    training.modules = modules_to_train(training.targets, training.options);
     return plan_memory(training).peak();
   }
 

@@ -9,6 +9,7 @@
 #include "experiment/plan_cells.h"
 #include "model/recipe_inputs.h"
 #include "train/captions.h"
+#include "train/lora_parameters.h"
 #include "train/training_run.h"
 
 namespace negativa {
@@ -228,10 +229,15 @@ PlannedCell lora_cell(const std::string& name, CellStage stage, int training) {
 
 // "wrong" and, of its checkpoints, "wrong@100": one training, each going on where the one before ended. The cell of `name`.
 size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std::string& name, int training) {
-  TrainLoraOptions options = table.train;
-  options.alpha = options.alpha.value_or(static_cast<double>(options.rank));
+  check(
+      table.train.network_weights.empty(), ErrorKind::input,
+      "[loras.{}] network_weights is not for experiments; use negativa train lora --network-weights, and the file as a LoRA here",
+      table.name);
+  TrainLoraOptions options = resolved(table.train);
   const int64_t last = options.step.steps;
   Json settings = to_json(fields_of(options));
+  settings.erase("network_weights");
+  if (!options.dora) settings.erase("dora");  // cells from before that option keep their addresses
   // Only a rate that changes on its way knows how long the way is.
   settings.erase("steps");
   if (options.step.lr_scheduler != "constant") settings["of_steps"] = last;
@@ -294,7 +300,7 @@ UsedFile outside_file(PlanInProgress& progress, const fs::path& path, bool is_lo
   const auto found = progress.files.find(path.string());
   if (found != progress.files.end()) return found->second;
   UsedFile used;
-  used.outside = is_lora ? lora_input(path, progress.hashing()) : recipe_input("embedding", path, progress.hashing());
+  used.outside = is_lora ? lora_input(path, progress.hashing()) : embedding_input(path, progress.hashing());
   used.address = used.outside.sha256;
   used.path = path;
   return progress.files[path.string()] = used;

@@ -23,7 +23,7 @@ Adapters Adapters::rows(const std::vector<int>& indices) const {
   chosen.changed_ = changed_;
   for (const auto& [layer, terms] : layers_) {
     for (const auto& term : terms) {
-      AdapterTerm kept{term.down, term.up, {}, term.change};
+      AdapterTerm kept{term.down, term.up, {}, term.change, term.magnitude};
       if (term.row_scale.size() == 1)
         kept.row_scale = term.row_scale;
       else

@@ -30,6 +30,9 @@ struct AdapterTerm {
   Tensor up;                     // [out, r]; of a convolution [out, r, 1, 1]
   std::vector<float> row_scale;  // per batch row, alpha / rank and weight already multiplied in; one entry: all rows
   std::shared_ptr<const WeightChange> change = {};  // in place of down and up
+  // Of a DoRA that is trained: m [out] of W' = m (W + s up down) / |W + s up down|, the norm of each output's row (Liu et al.
+  // 2024, arXiv:2402.09353). Such a term is its layer's only one and has one row_scale. One that is only used is a `change`.
+  Tensor magnitude = {};
 };
 
 class Adapters {

@@ -31,12 +31,21 @@ bool has_gradient(const Tensor& tensor) { return tensor.defined() && tensor.requ
 bool wants_gradient(const Tensor& x, const Tensor& residual, const std::vector<AdapterTerm>& terms) {
   if (!c10::GradMode::is_enabled()) return false;
   if (has_gradient(x) || has_gradient(residual)) return true;
+  return is_trained(terms);
+}
+
+bool is_trained(const std::vector<AdapterTerm>& terms) {
   for (const auto& term : terms)
     if (has_gradient(term.down) || has_gradient(term.up)) return true;
   return false;
 }
 
+const AdapterTerm* trained_dora(const std::vector<AdapterTerm>& terms) {
+  return terms.size() == 1 && terms.front().magnitude.defined() ? &terms.front() : nullptr;
+}
+
 Tensor with_backward(Tensor result, const std::vector<Tensor>& inputs, Backward backward) {
+  if (!c10::GradMode::is_enabled()) return result;
   const auto node = std::shared_ptr<Closure>(new Closure(std::move(backward)), torch::autograd::deleteNode);
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   torch::autograd::set_history(result, node);

@@ -16,6 +16,43 @@ void check_trainable(const std::string& layer, const AdapterTerm& term) {
         term.row_scale.size());
 }
 
+void check_alone(const std::string& layer, const std::vector<AdapterTerm>& terms) {
+  for (const auto& term : terms)
+    check(!term.magnitude.defined() || terms.size() == 1, ErrorKind::input,
+          "[{}] got a trained DoRA beside other adapters, expected it alone", layer);
+}
+
+// |W + s up down|, the norm of each output's row, in the factors' number format. To the gradient it is a constant (section 4.3 of
+// arXiv:2402.09353, and so peft: tuners/lora/dora.py).
+template <class Layer>
+Tensor row_norms(const Layer& layer, const Tensor& x, const AdapterTerm& term) {
+  const c10::NoGradGuard no_graph;
+  const Tensor down = term.down.to(x.device()).flatten(1), up = term.up.to(x.device()).flatten(1);
+  const Tensor weight = cast_weight(layer.weight, layer.weight_scale, down).flatten(1);
+  return at::linalg_vector_norm(at::addmm(weight, up, down, 1, term.row_scale.front()), 2, at::IntArrayRef{1});
+}
+
+// m z / |W + s up down| + b + residual of z = (W + s up down) x, outputs along `axis`.
+template <class Layer>
+Tensor with_magnitude(const Layer& layer, const Tensor& z, const AdapterTerm& term, const Tensor& residual, int64_t axis) {
+  Shape per_output(static_cast<size_t>(z.dim()), 1);
+  per_output[static_cast<size_t>(axis)] = -1;
+  const Tensor norms = row_norms(layer, z, term);
+  Tensor y = z * (term.magnitude.to(norms.options()) / norms).to(z.options()).view(per_output);
+  if (layer.bias.defined()) y = y + cast_weight(layer.bias, {}, z).view(per_output);
+  return residual.defined() ? y + residual : y;
+}
+
+Linear without_bias(Linear layer) {
+  layer.has_bias = false;
+  return layer;
+}
+
+Conv2d without_bias(Conv2d layer) {
+  layer.bias = at::zeros_like(layer.bias);
+  return layer;
+}
+
 // One trained or frozen low-rank term of a layer, with what its gradients need.
 struct Term {
   Tensor down, up;  // in the compute dtype
@@ -29,9 +66,10 @@ struct LinearResult {
   bool keeps_x;  // where a `down` is trained
 };
 
-LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
+LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual,
+                        bool with_bias) {
   const c10::NoGradGuard no_graph;
-  LinearResult result{layer.forward(x, Adapters::none(), residual), {}, false};
+  LinearResult result{with_bias ? layer.plain(x, residual) : without_bias(layer).plain(x), {}, false};
   Tensor rows = result.y.view({-1, result.y.size(-1)});
   for (const auto& term : terms) {
     check_trainable(layer.name, term);
@@ -80,12 +118,12 @@ Tensor as_leaf(const Tensor& tensor) {
   return tensor.defined() ? tensor.detach().requires_grad_(tensor.requires_grad()) : tensor;
 }
 
-}  // namespace
-
 // y = W x + b + residual + sum_k s_k up_k (down_k x).
 //   dx = dy W + sum_k s_k (dy up_k) down_k    d up_k = s_k dy^T (down_k x)    d down_k = s_k (dy up_k)^T x
-Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
-  auto [y, kept, keeps_x] = run_linear(layer, x, terms, residual);
+// with_bias: b is added.
+Tensor products_with_gradient(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual,
+                              bool with_bias) {
+  auto [y, kept, keeps_x] = run_linear(layer, x, terms, residual, with_bias);
   std::vector<Tensor> inputs{x};
   append(inputs, residual, terms);
   return with_backward(y, inputs,
@@ -97,13 +135,10 @@ Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vec
                        });
 }
 
-Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters,
-                           const Tensor& residual) {
-  const auto& terms = adapters.at(layer.name);
-  const bool wanted = wants_gradient({}, residual, terms) ||
-                      std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return wants_gradient(x); });
-  if (!adapters.gradient_checkpointing || !wanted) return layer.forward(body(inputs), adapters, residual);
-  auto [y, kept, keeps_x] = run_linear(layer, without_graph([&] { return body(inputs); }), terms, residual);
+// The same of x = body(inputs), which runs again.
+Tensor checkpointed_products(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body,
+                             const std::vector<AdapterTerm>& terms, const Tensor& residual, bool with_bias) {
+  auto [y, kept, keeps_x] = run_linear(layer, without_graph([&] { return body(inputs); }), terms, residual, with_bias);
   std::vector<Tensor> all = inputs;
   append(all, residual, terms);
   return with_backward(y, all, [&layer, inputs, body, kept = std::move(kept)](const Tensor& gradient, const Needed& needed) {
@@ -122,10 +157,33 @@ Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& input
   });
 }
 
+}  // namespace
+
+Tensor linear_with_gradient(const Linear& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
+  check_alone(layer.name, terms);
+  const AdapterTerm* dora = trained_dora(terms);
+  if (!dora) return products_with_gradient(layer, x, terms, residual, true);
+  return with_magnitude(layer, products_with_gradient(layer, x, terms, {}, false), *dora, residual, x.dim() - 1);
+}
+
+Tensor checkpointed_linear(const Linear& layer, const std::vector<Tensor>& inputs, const Body& body, const Adapters& adapters,
+                           const Tensor& residual) {
+  const auto& terms = adapters.at(layer.name);
+  const bool wanted = wants_gradient({}, residual, terms) ||
+                      std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return wants_gradient(x); });
+  if (!adapters.gradient_checkpointing || !wanted) return layer.forward(body(inputs), adapters, residual);
+  check_alone(layer.name, terms);
+  const AdapterTerm* dora = trained_dora(terms);
+  if (!dora) return checkpointed_products(layer, inputs, body, terms, residual, true);
+  const Tensor z = checkpointed_products(layer, inputs, body, terms, {}, false);
+  return with_magnitude(layer, z, *dora, residual, z.dim() - 1);
+}
+
 namespace {
 
-Tensor frozen_conv2d(const Conv2d& layer, const Tensor& x, const Tensor& residual) {
-  const Tensor y = without_graph([&] { return layer.plain(x, residual); });
+Tensor frozen_conv2d(const Conv2d& layer, const Tensor& x, const Tensor& residual, bool with_bias) {
+  const Tensor y = without_graph([&] { return with_bias ? layer.plain(x, residual) : without_bias(layer).plain(x, residual); });
+  if (!wants_gradient(x, residual)) return y;
   return with_backward(y, {x, residual}, [&layer, x_shape = shape_of(x)](const Tensor& gradient, const Needed& needed) {
     std::vector<Tensor> gradients(2);
     if (needed(1)) gradients[1] = gradient;
@@ -143,14 +201,16 @@ Tensor frozen_conv2d(const Conv2d& layer, const Tensor& x, const Tensor& residua
 }  // namespace
 
 Tensor conv2d_with_gradient(const Conv2d& layer, const Tensor& x, const std::vector<AdapterTerm>& terms, const Tensor& residual) {
-  Tensor y = frozen_conv2d(layer, x, residual);
+  check_alone(layer.name, terms);
+  const AdapterTerm* dora = trained_dora(terms);
+  Tensor y = frozen_conv2d(layer, x, dora ? Tensor() : residual, !dora);
   const std::array<int64_t, 2> stride{layer.stride, layer.stride}, padding{layer.padding, layer.padding};
   for (const auto& term : terms) {
     check_trainable(layer.name, term);
     const Tensor inner = at::conv2d(x, term.down.to(x.options()), {}, stride, padding);
     y = y + at::conv2d(inner, term.up.to(x.options())) * term.row_scale.front();
   }
-  return y;
+  return dora ? with_magnitude(layer, y, *dora, residual, 1) : y;
 }
 
 Tensor group_norm_with_gradient(const GroupNorm& layer, const Tensor& x, const Adapters& adapters, bool silu) {

@@ -37,20 +37,10 @@ void add_term(Tensor& y, const Layer& layer, const Tensor& x, const AdapterTerm&
 }
 
 // A weight with products in it is kept for the next step, which must not be where they are trained: validation has no gradients.
-bool can_be_kept(const std::vector<AdapterTerm>& terms) {
-  return std::none_of(terms.begin(), terms.end(), [](const auto& term) {
-    return (term.down.defined() && term.down.requires_grad()) || (term.up.defined() && term.up.requires_grad());
-  });
-}
-
 Products products_of(const Linear& layer, const std::vector<AdapterTerm>& terms) {
   const bool alike = std::all_of(terms.begin(), terms.end(), [](const auto& term) { return is_uniform(term.row_scale); });
   const bool is_small = layer.packed.defined() && layer.weight.numel() <= small_linear;
-  return alike && is_small && can_be_kept(terms) ? Products::in_weight : Products::apart;
-}
-
-Products products_of(const Conv2d& layer, const std::vector<AdapterTerm>& terms) {
-  return layer.weight.numel() <= small_weight && can_be_kept(terms) ? Products::in_weight : Products::apart;
+  return alike && is_small && !is_trained(terms) ? Products::in_weight : Products::apart;
 }
 
 }  // namespace
@@ -65,7 +55,7 @@ Tensor Linear::plain(const Tensor& x, const Tensor& residual) const {
 
 Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
   const auto& terms = adapters.at(name);
-  if (wants_gradient(x, residual, terms)) return linear_with_gradient(*this, x, terms, residual);
+  if (wants_gradient(x, residual, terms) || trained_dora(terms)) return linear_with_gradient(*this, x, terms, residual);
   if (terms.empty()) return plain(x, residual);
   const Products products = products_of(*this, terms);
   Tensor y = with_changes<Linear>(*this, x, adapters, products, [&](const Linear& layer, const Rows& rows) {
@@ -87,9 +77,10 @@ Tensor Conv2d::plain(const Tensor& x, const Tensor& residual) const {
 
 Tensor Conv2d::forward(const Tensor& x, const Adapters& adapters, const Tensor& residual) const {
   const auto& terms = adapters.at(name);
-  if (wants_gradient(x, residual, terms)) return conv2d_with_gradient(*this, x, terms, residual);
+  // What is trained is another change at every step: no weight made of it is to be kept.
+  if (wants_gradient(x, residual, terms) || is_trained(terms)) return conv2d_with_gradient(*this, x, terms, residual);
   if (terms.empty()) return plain(x, residual);
-  const Products products = products_of(*this, terms);
+  const Products products = weight.numel() <= small_weight ? Products::in_weight : Products::apart;
   Tensor y = with_changes<Conv2d>(*this, x, adapters, products, [&](const Conv2d& layer, const Rows& rows) {
     return layer.plain(rows.of(x), rows.of(residual));
   });

@@ -1,7 +1,10 @@
 #include "train/lora_run.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "lora/lora_writer.h"
+#include "model/recipe_inputs.h"
 
 namespace negativa {
 
@@ -9,8 +12,21 @@ namespace {
 
 Recipe recipe_of(const LoraTraining& training, const CancelToken& cancel) {
   TrainLoraOptions stored = training.options;
-  stored.alpha = training.alpha;
-  return training_recipe("train lora", training, stored, to_json(fields_of(stored)).dump(), cancel);
+  Json settings = to_json(fields_of(stored));
+  if (!stored.dora) settings.erase("dora");  // so that runs from before that option go on
+  Recipe recipe = training_recipe("train lora", training, stored, settings.dump(), cancel);
+  if (!training.network_weights) return recipe;
+  recipe.inputs.push_back(lora_input(stored.network_weights, {training.host.places.cache, &cancel}));
+  recipe.inputs.back().role = "network_weights";
+  return recipe;
+}
+
+// Of all modules; absent: they differ.
+template <class Number>
+std::optional<Number> common(const std::vector<TrainedModule>& modules, Number TrainedModule::*number) {
+  for (const auto& module : modules)
+    if (module.*number != modules.front().*number) return {};
+  return modules.front().*number;
 }
 
 TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64_t epochs) {
@@ -18,9 +34,13 @@ TrainingFacts facts_of(const LoraTraining& training, const Recipe& recipe, int64
   TrainingFacts facts = training_facts(training, options, recipe, epochs);
   if (!options.data.captions) facts.trigger_phrase = options.data.prompt;
   facts.is_negative = options.data.prompt == "wrong" && !options.data.captions;
-  facts.rank = options.rank;
-  facts.alpha = training.alpha;
-  facts.targets = options.targets;
+  facts.rank = training.network_weights ? common(training.modules, &TrainedModule::rank) : options.rank;
+  facts.alpha = training.network_weights ? common(training.modules, &TrainedModule::alpha) : options.alpha;
+  facts.targets = options.targets.value_or("");
+  facts.conv_rank = options.conv_rank;
+  facts.conv_alpha = options.conv_alpha;
+  facts.dora = std::any_of(training.modules.begin(), training.modules.end(),
+                           [](const TrainedModule& module) { return module.has_magnitude; });
   if (options.text_encoders)
     facts.text_encoder_learning_rate = options.text_encoder_learning_rate.value_or(default_text_encoder_learning_rate);
   return facts;

@@ -8,12 +8,25 @@ namespace {
 
 constexpr double text_encoder_weight_decay = 1e-3;  // train_dreambooth_lora_sdxl.py
 
-// "text_encoder.text_model.encoder.layers.11.": nothing leads to it, since SDXL takes the hidden states before it.
-std::string unreached_layer(const LoraParameters& parameters) {
-  std::string last;  // modules are in the order of the layers
+// Where the first encoder's last layer begins: nothing leads to it, since SDXL takes the hidden states before it. Modules are in
+// the order of the layers.
+int64_t end_of_reached(const LoraParameters& parameters) {
   for (const auto& module : parameters.modules())
-    if (module.component == "text_encoder") last = module.component + "." + module.name;
-  return last.substr(0, last.find("self_attn."));
+    if (module.component == "text_encoder" && !module.target.is_read) return module.offset;
+  return parameters.range_of("text_encoder.").second;
+}
+
+// As a file has them, or new.
+void begin(const LoraTraining& training, LoraParameters& parameters) {
+  if (training.network_weights) return parameters.load(*training.network_weights);
+  parameters.initialise(training.options.step.seed);
+  if (!training.options.dora) return;
+  std::map<std::string, Weights> parts;
+  parameters.initialise_magnitudes([&](const TrainedModule& module) {
+    auto& weights = parts[module.component];
+    if (weights.empty()) weights = training.files().weights(module.component);
+    return weights.at(module.name() + ".weight").load(training.parameter_dtype());
+  });
 }
 
 }  // namespace
@@ -24,8 +37,7 @@ std::vector<ParameterGroup> parameter_groups(const TrainLoraOptions& options, co
   std::vector<ParameterGroup> groups = {{unet, unet_end, options.step.learning_rate * lr_factor, options.step.weight_decay}};
   if (!options.text_encoders) return groups;
   const double rate = options.text_encoder_learning_rate.value_or(default_text_encoder_learning_rate) * lr_factor;
-  const int64_t first = parameters.range_of("text_encoder.").first,
-                first_end = parameters.range_of(unreached_layer(parameters)).first;
+  const int64_t first = parameters.range_of("text_encoder.").first, first_end = end_of_reached(parameters);
   const auto [second, second_end] = parameters.range_of("text_encoder_2.");
   groups.push_back({first, first_end, rate, text_encoder_weight_decay});
   groups.push_back({second, second_end, rate, text_encoder_weight_decay});
@@ -34,9 +46,8 @@ std::vector<ParameterGroup> parameter_groups(const TrainLoraOptions& options, co
 
 TrainingResult train_lora(const LoraTraining& training, RunFolder& run, const TrainHooks& hooks) {
   const auto& options = training.options;
-  LoraParameters parameters(modules_to_train(training.targets, options.targets, options.text_encoders), options.rank,
-                            training.alpha, training.parameter_dtype());
-  parameters.initialise(options.step.seed);
+  LoraParameters parameters(training.modules, training.parameter_dtype());
+  begin(training, parameters);
   const TrainingSubject subject{parameters,
                                 [&](double lr_factor) { return parameter_groups(options, parameters, lr_factor); },
                                 [&](const std::filesystem::path& path, const Trained& trained) {

@@ -9,12 +9,13 @@ namespace negativa {
 inline constexpr double default_text_encoder_learning_rate = 5e-6;  // train_dreambooth_lora_sdxl.py
 
 struct LoraTraining : Training {
-  TrainLoraOptions options;
+  TrainLoraOptions options;  // resolved; with network_weights what is the file's is not set
   LoraTargets targets;
-  double alpha = 0;
+  std::vector<TrainedModule> modules;
+  std::shared_ptr<const LoraFile> network_weights;  // what the training goes on from; nullptr: a new LoRA
 };
 
-// Throws as open_training does.
+// Throws as open_training, read_lora and network_weights.h do.
 LoraTraining plan_lora_training(const TrainLoraOptions& options, const TrainingHost& host, const DataHooks& hooks = {});
 
 // What the optimiser moves in a step whose learning rates are lr_factor times those of the options. Factors that no gradient

@@ -17,19 +17,32 @@ constexpr int64_t first_use_bytes = 32 << 20;
 
 // In tokens × width: LN1 in and out, q, k, v, attention's output twice (heads together, and as the output layer reads it), LN2 in
 // and out, q, output twice, LN3 in, both halves of GEGLU (8); with feed-forward targets the outputs of LN3 and GEGLU (1 + 4) too.
-int64_t block_elements(int64_t tokens, int64_t width, bool feed_forward) { return tokens * width * (feed_forward ? 26 : 21); }
-
-void add_resnet(KeptElements& kept, int64_t in, int64_t out, int64_t pixels) {
-  kept.resnets += pixels * (in + out);
-  kept.largest_map = std::max(kept.largest_map, pixels * std::max(in, out));
+// What magnitudes scale of a DoRA: of q, k, v and output, q and output; with feed-forward targets 8 and 1.
+int64_t block_elements(int64_t tokens, int64_t width, const Adapted& adapted) {
+  return tokens * width * ((adapted.feed_forward ? 26 : 21) + (adapted.dora ? adapted.feed_forward ? 15 : 6 : 0));
 }
 
-void add_transformer(KeptElements& kept, const UNetConfig::Block& block, int64_t pixels, bool feed_forward) {
-  const int64_t one = block_elements(pixels, block.channels, feed_forward);
-  kept.resnets += 2 * pixels * block.channels;  // its norm's input, and its residual
+// Of one adapted convolution; in_elements: of what it reads, where nothing else keeps that.
+void add_convolution(KeptElements& kept, int64_t in_elements, int64_t out_pixels, int64_t out, const Adapted& adapted) {
+  if (!adapted.convolutions) return;
+  kept.convolutions += in_elements + out_pixels * (adapted.conv_rank + (adapted.dora ? out : 0));
+}
+
+void add_resnet(KeptElements& kept, int64_t in, int64_t out, int64_t pixels, const Adapted& adapted) {
+  kept.resnets += pixels * (in + out);
+  kept.largest_map = std::max(kept.largest_map, pixels * std::max(in, out));
+  add_convolution(kept, pixels * in, pixels, out, adapted);
+  add_convolution(kept, pixels * out, pixels, out, adapted);
+  if (in != out) add_convolution(kept, 0, pixels, out, adapted);  // reads what the first norm keeps
+}
+
+void add_transformer(KeptElements& kept, const UNetConfig::Block& block, int64_t pixels, const Adapted& adapted) {
+  const int64_t one = block_elements(pixels, block.channels, adapted);
+  const int64_t not_run_again = adapted.dora ? adapted.feed_forward ? 3 : 2 : 0;  // what magnitudes scale of the outputs
+  kept.resnets += 2 * pixels * block.channels;                                    // its norm's input, and its residual
   kept.blocks += block.transformer_layers * one;
-  kept.block_inputs += block.transformer_layers * 3 * pixels * block.channels;
-  kept.key_values += block.transformer_layers * 2 * prompt_tokens * block.channels;
+  kept.block_inputs += block.transformer_layers * (3 + not_run_again) * pixels * block.channels;
+  kept.key_values += block.transformer_layers * (adapted.dora ? 4 : 2) * prompt_tokens * block.channels;
   kept.largest_section =
       std::max(kept.largest_section, 13 * pixels * block.channels);  // LN3 in and out, both halves of GEGLU and its output
   kept.largest_map = std::max(kept.largest_map, 8 * pixels * block.channels);
@@ -81,22 +94,34 @@ int64_t encoding_bytes(const Training& training, const TextMemory& text) {
 
 }  // namespace
 
-KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, bool feed_forward) {
+KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, const Adapted& adapted) {
   KeptElements kept;
   for (const auto& layer : layers_of(config)) {
     const int64_t side = side_at(latent_side, layer.level), pixels = side * side;
-    if (layer.kind == UNetLayer::Kind::resnet) add_resnet(kept, layer.in_channels, layer.out_channels, pixels);
-    if (layer.kind == UNetLayer::Kind::transformer) add_transformer(kept, config.blocks[layer.block], pixels, feed_forward);
+    const int64_t in = layer.in_channels, out = layer.out_channels;
+    using enum UNetLayer::Kind;
+    if (layer.kind == resnet) add_resnet(kept, in, out, pixels, adapted);
+    if (layer.kind == transformer) add_transformer(kept, config.blocks[layer.block], pixels, adapted);
+    if (layer.kind == downsample) add_convolution(kept, 0, pixels, out, adapted);  // a resnet keeps what it reads
+    if (layer.kind == upsample || layer.kind == conv_in || layer.kind == conv_out)
+      add_convolution(kept, pixels * in, pixels, out, adapted);
   }
   return kept;
 }
 
 MemoryRequest memory_request(const LoraTraining& training) {
   const auto& options = training.options;
-  MemoryRequest request{training, 0, options.targets == "attention+ff", options.text_encoders,
-                        options.model.gradient_checkpointing};
-  for (const auto& module : modules_to_train(training.targets, options.targets, options.text_encoders))
-    request.parameters += options.rank * (module.in_features + module.out_features);
+  MemoryRequest request{training, 0, {}, options.text_encoders, options.model.gradient_checkpointing};
+  auto& adapted = request.adapted;
+  for (const auto& module : training.modules) {
+    request.parameters += module.size();
+    adapted.dora = adapted.dora || module.has_magnitude;
+    if (module.component != "unet") continue;
+    adapted.feed_forward = adapted.feed_forward || module.name().find(".ff.net.") != std::string::npos;
+    if (!module.is_convolution()) continue;
+    adapted.convolutions = true;
+    adapted.conv_rank = std::max(adapted.conv_rank, module.rank);
+  }
   return request;
 }
 
@@ -115,15 +140,17 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
   plan.adapters =
       request.parameters * parameter * (4 + training.workers);  // values, their gradient, both moments; a gradient a worker
   const KeptElements kept =
-      kept_elements(training.unet(), training.resolution_px / training.vae_config().factor(), request.feed_forward);
-  int64_t row =
-      kept.resnets + kept.key_values + (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
+      kept_elements(training.unet(), training.resolution_px / training.vae_config().factor(), request.adapted);
+  int64_t row = kept.resnets + kept.convolutions + kept.key_values +
+                (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
   const TextMemory text = text_memory(training);
   if (request.text_in_steps) row += text.kept;
   plan.activations = row * element * training.workers;
   // The optimiser makes two tensors of its own when the activations are gone.
   plan.transient = std::max(2 * request.parameters * parameter - plan.activations,
-                            (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0)) * element);
+                            (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0) +
+                             (request.adapted.dora ? largest_weight(weights) * training.workers : 0)) *
+                                element);
   plan.encoding = plan.program + encoding_bytes(training, text);
   if (request.text_in_steps) plan.weights += text.weight_bytes;
   // No step's gradient is there meanwhile; the copy of the trained parameters that a preview draws with takes its place.

@@ -16,11 +16,18 @@ struct MemoryPlan {
   bool fits() const { return peak() <= available; }
 };
 
+// Which layers of the UNet are adapted besides attention, and how.
+struct Adapted {
+  bool feed_forward = false, convolutions = false;
+  int64_t conv_rank = 0;  // the largest
+  bool dora = false;
+};
+
 // What the prediction follows from, besides model and pictures.
 struct MemoryRequest {
   Training training;
-  int64_t parameters = 0;      // trained elements
-  bool feed_forward = false;   // adapted too
+  int64_t parameters = 0;  // trained elements
+  Adapted adapted = {};
   bool text_in_steps = false;  // TrainingSubject::text_in_steps
   bool gradient_checkpointing = false;
   int64_t preview_bytes = 0;  // what drawing one takes besides program, UNet and trained parameters; 0: none are drawn
@@ -34,11 +41,12 @@ struct KeptElements {
   int64_t block_inputs = 0;     // with gradient checkpointing: what goes into self attention, cross attention and feed-forward
   int64_t key_values = 0;       // of the prompt, for each block
   int64_t resnets = 0;          // inputs of both norms
+  int64_t convolutions = 0;     // of adapted ones inputs, their first factor's results, and what magnitudes scale
   int64_t largest_section = 0;  // attention or feed-forward of one block, live while it runs again
   int64_t largest_map = 0;      // the widest picture between layers
 };
-// latent_side: any from 1 up, odd ones included. feed_forward: adapted too.
-KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, bool feed_forward);
+// latent_side: any from 1 up, odd ones included.
+KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, const Adapted& adapted);
 
 MemoryPlan plan_memory(const MemoryRequest& request);
 inline MemoryPlan plan_memory(const LoraTraining& training) { return plan_memory(memory_request(training)); }

@@ -117,16 +117,24 @@ struct TrainOptions {
 };
 
 struct TrainLoraOptions : TrainOptions {
-  int64_t rank = 4;
-  std::optional<double> alpha, text_encoder_learning_rate;
-  std::string targets = "attention", format = "diffusers";
-  bool text_encoders = false;
+  Path network_weights;
+  std::optional<int64_t> rank, conv_rank;
+  std::optional<double> alpha, conv_alpha, text_encoder_learning_rate;
+  std::optional<std::string> targets;
+  std::string format = "diffusers";
+  bool dora = false, text_encoders = false;
 
   static void visit(auto& self, auto& v) {
     TrainDataOptions::visit(self.data, v);
-    v("rank", self.rank, range(1, 4096), "width of the low-rank factors");
+    v("network_weights", self.network_weights,
+      "LoRA file or folder to go on from (LoRA, LoCon or DoRA); layers, ranks and alphas are the file's");
+    v("rank", self.rank, range(1, 4096), "width of the low-rank factors; default: 4");
     v("alpha", self.alpha, range(1e-6, 1e6), "the adapter is scaled by alpha / rank; default: the rank");
-    v("targets", self.targets, choices({"attention", "attention+ff"}), "layers that are adapted");
+    v("targets", self.targets, choices({"attention", "attention+ff", "attention+ff+conv"}),
+      "layers that are adapted; default: attention");
+    v("conv_rank", self.conv_rank, range(1, 4096), "rank of convolutions larger than 1x1; default: --rank");
+    v("conv_alpha", self.conv_alpha, range(1e-6, 1e6), "alpha of convolutions larger than 1x1; default: their rank");
+    v("dora", self.dora, "train a magnitude of every output too (arXiv:2402.09353)");
     v("text_encoders", self.text_encoders, "adapt the text encoders' attention too");
     v("text_encoder_learning_rate", self.text_encoder_learning_rate, range(0.0, 100.0), "of the text encoders; default: 5e-6");
     TrainStepOptions::visit(self.step, v);

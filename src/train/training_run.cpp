@@ -13,9 +13,24 @@ namespace negativa {
 namespace {
 
 // Where things lie, how long, and what is looked at on the way: none of it decides a byte of the trained file.
-constexpr const char* not_in_recipe[] = {
-    "model", "vae", "data",       "class_data",       "class_count",    "validation_data",   "skip_broken", "threads", "device",
-    "dtype", "out", "save_trace", "checkpoint_every", "validate_every", "validation_prompt", "resume",      "force"};
+constexpr const char* not_in_recipe[] = {"model",
+                                         "vae",
+                                         "data",
+                                         "class_data",
+                                         "class_count",
+                                         "validation_data",
+                                         "skip_broken",
+                                         "threads",
+                                         "device",
+                                         "dtype",
+                                         "out",
+                                         "save_trace",
+                                         "checkpoint_every",
+                                         "validate_every",
+                                         "validation_prompt",
+                                         "resume",
+                                         "force",
+                                         "network_weights"};
 
 RecipeInput data_input(const std::string& role, const Dataset& dataset) {
   return {role, fmt::format("{} pictures", dataset.examples.size()), dataset.sha256()};

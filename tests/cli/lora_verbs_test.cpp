@@ -117,7 +117,7 @@ TEST(LoraVerbs, BadInputOfConvert) {
           {"[--format] got \"koya\"", {"convert", kohya, "-o", "a.safetensors", "--format", "koya"}},
           {"nope", {"convert", "nope.safetensors", "-o", "a.safetensors", "--format", "peft"}},
           {"half.safetensors", {"convert", "half.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
-          {"is a pickle", {"convert", "lora.pt", "-o", "a.safetensors", "--format", "kohya"}},
+          {"it is truncated", {"convert", "lora.pt", "-o", "a.safetensors", "--format", "kohya"}},
           {"empty.safetensors holds no tensors", {"convert", "empty.safetensors", "-o", "a.safetensors", "--format", "kohya"}},
           {"name too long", {"convert", too_long, "-o", "a.safetensors", "--format", "kohya"}},
           {"name too long", {"convert", "good.safetensors", "-o", too_long, "--format", "kohya"}},

@@ -90,6 +90,68 @@ TEST(TrainLora, ItsFileDrawsAnotherPictureAndFitsTheModel) {
   EXPECT_NE(report.find("trigger word: wrong"), std::string::npos) << report;
 }
 
+// Convolutions and DoRA: what a file of them is for, and what every training promises.
+TEST(TrainLora, ADoraOfConvolutionsResumesAccumulatesAndDraws) {
+  const Workplace place;
+  const auto dora = [&](const std::string& out, const Workplace::Arguments& more) {
+    Workplace::Arguments args{"--targets", "attention+ff+conv", "--conv-rank", "3", "--conv-alpha", "2", "--dora", "--steps",
+                              "4"};
+    args.insert(args.end(), more.begin(), more.end());
+    return train(out, args);
+  };
+  place.results(dora("a.safetensors", {"--checkpoint-every", "2"}));
+  place.results(dora("b.safetensors", {"--batch-size", "1", "--gradient-accumulation", "2"}));
+  EXPECT_EQ(numbers_of(place, "a.safetensors"), numbers_of(place, "b.safetensors"));
+  const std::string whole = hash_of(place, "a.safetensors");
+  for (const char* missing : {"a.safetensors", "a.run/run.json", "a.run/checkpoint-00000004.safetensors"})
+    std::filesystem::remove(place / missing);
+  EXPECT_EQ(Json::parse(place.results(dora("a.safetensors", {"--checkpoint-every", "2", "--json"})))["resumed_from"], 2);
+  EXPECT_EQ(hash_of(place, "a.safetensors"), whole);
+  const Json report = Json::parse(place.results({"lora", "inspect", "a.safetensors", "--json"}));
+  EXPECT_EQ(report["layers"][0]["kind"], "DoRA");
+  EXPECT_EQ(report["metadata"]["ss_network_args"],
+            R"({"algo":"lora","conv_alpha":"2.0","conv_dim":"3","dora_wd":"True","targets":"attention+ff+conv"})");
+  const auto draw = [&](const std::string& out, const std::string& weight) {
+    place.results(
+        {"generate", "-p", "a big lion", "-s", "1", "--steps", "2", "-q", "-o", out, "--lora", "a.safetensors:" + weight});
+    return picture(place / out);
+  };
+  EXPECT_NE(draw("plain.png", "0"), draw("adapted.png", "20"));
+}
+
+TEST(TrainLora, GoesOnFromAFileWhichIsAPartOfTheRun) {
+  const Workplace place;
+  place.results(train("given.safetensors", {"--format", "kohya", "--alpha", "1", "--steps", "1"}));
+  place.results(train("other.safetensors", {"--format", "kohya", "--alpha", "1", "--steps", "1", "--seed", "1"}));
+  // Its layers, rank and alpha are the file's; a rate of 0 leaves the numbers as they were.
+  const auto go_on = [](const std::string& out, const std::string& from, const Workplace::Arguments& more) {
+    Workplace::Arguments args{"train", "lora", "--data", golden("dataset").string(), "--prompt", "wrong",    "--resolution", "32",
+                              "-q",    "-o",   out,      "--network-weights",        from,       "--format", "kohya"};
+    args.insert(args.end(), more.begin(), more.end());
+    return args;
+  };
+  place.results(go_on("still.safetensors", "given.safetensors", {"--steps", "1", "--learning-rate", "0"}));
+  EXPECT_EQ(numbers_of(place, "still.safetensors"), numbers_of(place, "given.safetensors"));
+  place.results(go_on("on.safetensors", "given.safetensors", {"--steps", "3", "--rank", "2"}));
+  EXPECT_NE(numbers_of(place, "on.safetensors"), numbers_of(place, "given.safetensors"));
+  EXPECT_TRUE(Json::parse(place.results(go_on("on.safetensors", "given.safetensors", {"--steps", "3", "--json"})))["was_finished"]
+                  .get<bool>());
+  const Json metadata = Json::parse(place.results({"lora", "inspect", "on.safetensors", "--json"}))["metadata"];
+  EXPECT_EQ(metadata["ss_network_dim"], "2");
+  EXPECT_TRUE(contains(metadata["negativa.recipe"].get<std::string>(), hash_of(place, "given.safetensors")));
+  place.write("broken.safetensors", "no LoRA");
+  for (const auto& [args, expected] : std::vector<std::pair<Workplace::Arguments, std::string>>{
+           {go_on("on.safetensors", "other.safetensors", {"--steps", "3"}), "network_weights was \"given.safetensors"},
+           {go_on("x.safetensors", "given.safetensors", {"--rank", "3"}), "[--rank] got 3, but given.safetensors has 2"},
+           {go_on("x.safetensors", "nowhere.safetensors", {}), "nowhere.safetensors"},
+           {go_on("x.safetensors", "broken.safetensors", {}), "broken.safetensors"}}) {
+    const Ran ran = place.run(args);
+    EXPECT_EQ(ran.exit_code, 2) << expected;
+    EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+    EXPECT_TRUE(contains(ran.err, expected)) << ran.err;
+  }
+}
+
 TEST(TrainLora, AFolderOfPeftsIsTrainedAsAFileIs) {
   const Workplace place;
   place.results(train("file.safetensors"));

@@ -87,6 +87,100 @@ TEST(Gradient, OfConvolutionsNormsAndGegluEqualsCentralDifferences) {
   expect_gradients([&] { return geglu(x); }, {x});
 }
 
+TEST(Gradient, OfAnAdapterOfAConvolutionTakesItsStrideAndPadding) {
+  Conv2d conv(3, 4, 3, 2, 1);
+  conv.weight = numbers({4, 3, 3, 3});
+  conv.bias = numbers({4});
+  conv.name = "layer";
+  const Tensor x = leaf({1, 3, 5, 5}), residual = leaf({1, 4, 3, 3}), down = leaf({2, 3, 3, 3}), up = leaf({4, 2, 1, 1});
+  Adapters adapters;
+  adapters.add("layer", {down, up, {0.7f}});
+  expect_gradients([&] { return conv.forward(x, adapters, residual); }, {x, residual, down, up});
+}
+
+// What is trained moves at every step: a pass without gradients, as validation's, sees the numbers of now.
+TEST(Gradient, ATrainedAdapterOfAConvolutionIsNeverKeptAsAChangedWeight) {
+  Conv2d conv(3, 4);
+  conv.weight = numbers({4, 3, 3, 3});
+  conv.bias = numbers({4});
+  conv.name = "layer";
+  const Tensor x = numbers({1, 3, 5, 5}), down = leaf({2, 3, 3, 3}), up = leaf({4, 2, 1, 1});
+  Adapters adapters;
+  adapters.add("layer", {down, up, {1.0f}});
+  const c10::NoGradGuard no_graph;
+  conv.forward(x, adapters);
+  up.detach().zero_();
+  EXPECT_LT((conv.forward(x, adapters) - conv.forward(x)).abs().max().item<double>(), 1e-12);
+}
+
+// m (W + s up down) / |W + s up down| x + b + residual with the norm of each row a constant, by stock autograd.
+Tensor dora_by_formula(const Tensor& weight, const Tensor& change, const Tensor& magnitude,
+                       const std::function<Tensor(const Tensor&)>& layer) {
+  const Tensor changed = weight + change;
+  Shape per_row(weight.dim(), 1);
+  per_row[0] = -1;
+  const Tensor norm = changed.detach().flatten(1).norm(2, 1);
+  return layer(changed * (magnitude / norm).view(per_row));
+}
+
+// Values, and the gradients of all leaves.
+void expect_equal_gradients(const std::function<Tensor()>& got, const std::function<Tensor()>& expected,
+                            const std::vector<Tensor>& leaves) {
+  const Tensor mix = numbers(shape_of(expected().detach()));
+  std::vector<Tensor> gradients;
+  for (const auto& f : {expected, got}) {
+    for (const auto& leaf : leaves) Tensor(leaf).mutable_grad() = Tensor();
+    backward((f() * mix).sum());
+    for (const auto& leaf : leaves) gradients.push_back(leaf.grad());
+  }
+  EXPECT_LT((got() - expected()).abs().max().item<double>(), 1e-12);
+  for (size_t i = 0; i < leaves.size(); ++i)
+    EXPECT_LT((gradients[i] - gradients[leaves.size() + i]).abs().max().item<double>(),
+              1e-12 * (1 + gradients[i].abs().max().item<double>()))
+        << "leaf " << i;
+}
+
+TEST(Gradient, OfATrainedDoraIsThatOfItsFormulaWithTheNormsConstant) {
+  const Linear linear = make_linear(5, 4);
+  const Tensor x = leaf({1, 3, 5}), residual = leaf({1, 3, 4}), down = leaf({2, 5}), up = leaf({4, 2}), magnitude = leaf({4});
+  const AdapterTerm term{down, up, {0.5f}, {}, magnitude};
+  const auto formula = [&](const Tensor& in) {
+    return dora_by_formula(linear.weight, 0.5 * at::mm(up, down), magnitude,
+                           [&](const Tensor& weight) { return at::linear(in, weight, linear.bias) + residual; });
+  };
+  Adapters adapters, checkpointing;
+  checkpointing.gradient_checkpointing = true;
+  for (auto* each : {&adapters, &checkpointing}) each->add("layer", term);
+  const auto body = [](const std::vector<Tensor>& in) { return at::sin(in[0]); };
+  expect_equal_gradients([&] { return linear.forward(x, adapters, residual); }, [&] { return formula(x); },
+                         {x, residual, down, up, magnitude});
+  expect_equal_gradients([&] { return checkpointed_linear(linear, {x}, body, checkpointing, residual); },
+                         [&] { return formula(at::sin(x)); }, {x, residual, down, up, magnitude});
+  const c10::NoGradGuard no_graph;
+  EXPECT_LT((linear.forward(x, adapters, residual) - formula(x)).abs().max().item<double>(), 1e-12);
+  adapters.add("layer", {down, up, {1.0f}});
+  EXPECT_ANY_THROW(linear_with_gradient(linear, x, adapters.at("layer"), residual));
+}
+
+TEST(Gradient, OfATrainedDoraOfAConvolutionIsThatOfItsFormula) {
+  Conv2d conv(3, 4, 3, 2, 1);
+  conv.weight = numbers({4, 3, 3, 3});
+  conv.bias = numbers({4});
+  conv.name = "layer";
+  const Tensor x = leaf({1, 3, 5, 5}), residual = leaf({1, 4, 3, 3}), down = leaf({2, 3, 3, 3}), up = leaf({4, 2, 1, 1}),
+               magnitude = leaf({4});
+  Adapters adapters;
+  adapters.add("layer", {down, up, {0.5f}, {}, magnitude});
+  expect_equal_gradients([&] { return conv.forward(x, adapters, residual); },
+                         [&] {
+                           return dora_by_formula(conv.weight, 0.5 * at::mm(up.flatten(1), down.flatten(1)).view_as(conv.weight),
+                                                  magnitude, [&](const Tensor& weight) {
+                                                    return at::conv2d(x, weight, conv.bias, {2, 2}, {1, 1}) + residual;
+                                                  });
+                         },
+                         {x, residual, down, up, magnitude});
+}
+
 TEST(Gradient, OfALinearLayerBehindACheckpointReachesInputsResidualFactorsAndTheLeavesItsBodyCaptures) {
   const Linear linear = make_linear(5, 4);
   const Tensor x = leaf({1, 3, 5}), residual = leaf({1, 3, 4}), down = leaf({2, 5}), up = leaf({4, 2}), inside = leaf({5});

@@ -29,8 +29,7 @@ struct Step {
   LoraTraining training = plan_lora_training(options(), {test::places()});
   NoiseSchedule schedule = make_noise_schedule(training.scheduler());
   UNet unet{training.unet()};
-  LoraParameters parameters{modules_to_train(training.targets, training.options.targets, false), training.options.rank,
-                            training.alpha, training.parameter_dtype()};
+  LoraParameters parameters{training.modules, training.parameter_dtype()};
   std::vector<TrainingRow> rows;
 
   explicit Step(std::optional<DType> storage) {
@@ -83,7 +82,7 @@ TEST(Int8Training, GradientsAreThoseOfAModelWhoseFp32WeightsAreTheDequantisedOne
       EXPECT_LT(
           relative_error((int8.parameters.*factor)(module, got.gradient), (int8.parameters.*factor)(module, expected.gradient)),
           1e-6)
-          << module.name;
+          << module.name();
   EXPECT_GT(relative_error(got.gradient, whole.run().gradient), 1e-3) << "weights were not quantised";
 }
 

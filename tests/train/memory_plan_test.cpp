@@ -30,20 +30,43 @@ int64_t kept_bytes(const UNet& unet, const nn::Adapters& adapters, int64_t side)
   return live->bytes;
 }
 
-TEST(MemoryPlan, PredictsWhatAForwardPassKeepsAtOddSidesAsWellAsAtEvenOnes) {
-  set_threads(1);
-  const auto files = open_model(test::bundled_model());
-  UNet unet(UNetConfig::from_json(files.config_json("unet"), "unet"));
-  unet.load(files.weights("unet"), {});
+struct Prediction : testing::Test {
+  ModelFiles files = open_model(test::bundled_model());
+  UNet unet{UNetConfig::from_json(files.config_json("unet"), "unet")};
   LoraTargets targets;
-  targets.add("unet", nn::walk(unet));
-  const LoraParameters parameters(modules_to_train(targets, "attention", false), 1, 1, at::kFloat);
-  const auto trained = parameters.adapters(false);
-  const auto ratio = [&](int64_t side) {
-    const KeptElements kept = kept_elements(unet.config, side, false);
-    const auto predicted = static_cast<double>((kept.blocks + kept.key_values + kept.resnets) * sizeof(float));
+
+  Prediction() {
+    set_threads(1);
+    unet.load(files.weights("unet"), {});
+    targets.add("unet", nn::walk(unet));
+  }
+  // Predicted over measured.
+  double ratio(int64_t side, const TrainLoraOptions& options, const Adapted& adapted) const {
+    LoraParameters parameters(modules_to_train(targets, resolved(options)), at::kFloat);
+    parameters.flat().fill_(0.01);
+    const auto trained = parameters.adapters(false);
+    const KeptElements kept = kept_elements(unet.config, side, adapted);
+    const auto predicted =
+        static_cast<double>((kept.blocks + kept.key_values + kept.resnets + kept.convolutions) * sizeof(float));
     return predicted / static_cast<double>(kept_bytes(unet, trained.of("unet"), side));
-  };
+  }
+};
+
+TEST_F(Prediction, OfConvolutionsAndDoraCountsWhatTheyKeep) {
+  TrainLoraOptions options;
+  options.rank = 1;
+  options.conv_rank = 8;
+  options.targets = "attention+ff+conv";
+  ratio(16, options, {true, true, 8});  // as below
+  EXPECT_NEAR(ratio(16, options, {true, true, 8}), 1.1, 0.06);
+  options.dora = true;
+  EXPECT_NEAR(ratio(16, options, {true, true, 8, true}), 1.0, 0.05);
+}
+
+TEST_F(Prediction, HoldsForAForwardPassAtOddSidesAsWellAsAtEvenOnes) {
+  TrainLoraOptions options;
+  options.rank = 1;
+  const auto ratio = [&](int64_t side) { return Prediction::ratio(side, options, {}); };
   ratio(16);  // the first pass keeps weights in layouts of the kernels, for all that follow
   const double even = ratio(16);
   EXPECT_NEAR(even, 1.1, 0.05);            // rather too much than too little

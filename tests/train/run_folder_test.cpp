@@ -32,7 +32,7 @@ Recipe recipe_of(int64_t steps, const Json& more = Json::object()) {
 struct RunFolderTest : testing::Test {
   TemporaryFolder folder;
   fs::path out = folder / "a.safetensors", run = folder / "a.run";
-  LoraParameters parameters{{{"unet", "layer", 3, 2, 0}}, 1, 1, at::kFloat};
+  LoraParameters parameters{{{"unet", {"layer", 3, 2}, 1, 1}}, at::kFloat};
   AdamWState optimizer{parameters.flat()};
 
   RunFolder open(int64_t steps, const Json& more = Json::object()) { return {out, recipe_of(steps, more), false}; }

@@ -84,7 +84,7 @@ struct Trainer {
         schedule(make_noise_schedule(training.scheduler())),
         unet(training.unet()),
         text(load_text_models(training.files(), [&](const std::string&, const Weights&) { return load_options(); })),
-        parameters(modules(), training.options.rank, training.alpha, training.parameter_dtype()) {
+        parameters(modules(), training.parameter_dtype()) {
     unet.load(training.files().weights("unet"), load_options());
     for (const auto& module : parameters.modules()) {
       parameters.down(module, parameters.flat()).copy_(golden.at("initial." + key(module, "A")));
@@ -93,7 +93,7 @@ struct Trainer {
   }
 
   static std::string key(const TrainedModule& module, const char* factor) {
-    return fmt::format("{}.{}.lora_{}.weight", module.component, module.name, factor);
+    return fmt::format("{}.{}.lora_{}.weight", module.component, module.name(), factor);
   }
   nn::LoadOptions load_options() const {
     nn::LoadOptions options;
@@ -101,7 +101,7 @@ struct Trainer {
     return options;
   }
   std::vector<TrainedModule> modules() const {
-    auto modules = modules_to_train(training.targets, training.options.targets, training.options.text_encoders);
+    auto modules = training.modules;
     std::erase_if(modules, [&](const TrainedModule& module) { return !golden.has("initial." + key(module, "A")); });
     return modules;
   }

@@ -70,8 +70,7 @@ struct TrainingCourse : testing::Test {
   TrainingResult run(const std::string& name, int64_t steps = 2) {
     training.options.step.steps = steps;
     const auto& options = training.options;
-    LoraParameters parameters(modules_to_train(training.targets, options.targets, false), options.rank, training.alpha,
-                              at::kFloat);
+    LoraParameters parameters(training.modules, at::kFloat);
     parameters.initialise(options.step.seed);
     const auto groups = [&](double factor) {
       before_numbers();
