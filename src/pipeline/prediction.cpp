@@ -74,6 +74,12 @@ int64_t changed_bytes(const Weights& weights, const std::vector<Plan>& plans, in
   return all.small + std::min(all.wide, nn::ChangedLayers::limit_bytes + all.widest);
 }
 
+// Of one square where the VAE decodes in several.
+Work decode_work(const VaeConfig& config, const Tiling& tiling, int64_t height, int64_t width) {
+  if (!tiling.cuts(height, width)) return vae_decode_work(config, height, width);
+  return vae_decode_work(config, std::min(height, tiling.side), std::min(width, tiling.side));
+}
+
 // What each part holds, with the largest activations of any of the pictures.
 std::map<std::string, PictureMemory> stages_of(const Models& models, const std::vector<Plan>& plans) {
   const int64_t element = dtype_bytes(models.request().compute);
@@ -89,7 +95,7 @@ std::map<std::string, PictureMemory> stages_of(const Models& models, const std::
     if (text) continue;
     for (const auto& plan : plans) {
       const auto [height, width] = latent_size(models, plan);
-      const Work work = part == Part::vae ? vae_decode_work(models.vae_config(), height, width)
+      const Work work = part == Part::vae ? decode_work(models.vae_config(), plan.vae_tiling, height, width)
                                           : unet_work(refiner ? models.refiner_facts()->unet : models.facts().unet,
                                                       {batch_rows(plan), height, width});
       stage.activations = std::max(stage.activations, work.most_elements * element + cast);

@@ -1,5 +1,7 @@
 #include "pipeline/stages.h"
 
+#include "pipeline/latent_rgb.h"
+
 namespace negativa {
 
 namespace {
@@ -17,7 +19,7 @@ TextKey key_of(const Plan& plan, const Branch& branch) {
     names.push_back(embedding.also);
     for (const Tensor* tensor : {&embedding.clip_l, &embedding.clip_g}) vectors.push_back(tensor->unsafeGetTensorImpl());
   }
-  return {branch.prompt, branch.prompt_2, plan.weighting, plan.pooled, branch.adapters, vectors, names};
+  return {branch.prompt, branch.prompt_2, plan.weighting, plan.pooled, plan.pooled_row, branch.adapters, vectors, names};
 }
 
 PromptEmbeds encode_now(const TextModels& text, const Plan& plan, const Branch& branch, DType compute) {
@@ -26,6 +28,7 @@ PromptEmbeds encode_now(const TextModels& text, const Plan& plan, const Branch& 
   request.prompt_2 = branch.prompt_2;
   request.weighting = plan.weighting;
   request.pooled = plan.pooled;
+  request.pooled_row = plan.pooled_row;
   request.embeddings = plan.embeddings;
   request.compute = compute;
   if (branch.adapters) {
@@ -135,14 +138,10 @@ struct Share {  // of a picture's steps
 
 Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
 
-// Small enough that it costs little beside a step.
+// What x0 looks like, a pixel for each of its own: next to nothing beside a step.
 Tensor preview_of(Models& models, const Tensor& x0, const RunHooks& hooks) {
-  constexpr int64_t longest_side_px = 256;
-  const int64_t side_px = std::max(x0.size(2), x0.size(3)) * models.vae_config().factor();
-  const int64_t factor = (side_px + longest_side_px - 1) / longest_side_px;
-  const Tensor latents = factor > 1 ? at::avg_pool2d(x0, {factor, factor}) : x0;
-  bool retried = false;
-  return host(decode_finite(*models.vae(hooks.cancel), latents.to(models.request().compute), &retried));
+  const Tensor latents = x0.to(models.request().compute);
+  return latent_rgb_of(models.vae(hooks.cancel), latents.options())->image(latents);
 }
 
 void run_steps(Models& models, const UNet& unet, const Share& share, Drawing& drawing, const RunHooks& hooks) {
@@ -242,7 +241,8 @@ void denoise_with_refiner(Models& models, Drawing& drawing, const RunHooks& hook
 ImageResult decode(Models& models, Drawing& drawing, const RunHooks& hooks) {
   const DType compute = models.request().compute;
   bool retried = false;
-  const Tensor image = decode_finite(*models.vae(hooks.cancel), drawing.latents.to(compute), &retried);
+  const Tensor image =
+      decode_finite(*models.vae(hooks.cancel), drawing.latents.to(compute), &retried, drawing.plan.vae_tiling, hooks.cancel);
   if (retried && hooks.on_notice)
     hooks.on_notice(fmt::format("the VAE overflowed in {}; decoded again in fp32", dtype_name(compute)));
   ImageResult result{host(image), std::move(drawing.kept)};

@@ -32,8 +32,8 @@ Drawing begin_drawing(const Models& models, const Plan& plan);  // throws as che
 
 // Embeddings by all that decides them, so that pictures of one text share them. Holds for one model's encoders and while the
 // plans live.
-using TextKey =
-    std::tuple<std::string, std::string, Weighting, PooledFrom, const void*, std::vector<const void*>, std::vector<std::string>>;
+using TextKey = std::tuple<std::string, std::string, Weighting, PooledFrom, PooledRow, const void*, std::vector<const void*>,
+                           std::vector<std::string>>;
 using EncodedTexts = std::map<TextKey, PromptEmbeds>;
 
 void encode_for_base(Models& models, Drawing& drawing, EncodedTexts& known, const RunHooks& hooks);

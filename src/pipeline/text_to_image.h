@@ -21,6 +21,7 @@ struct Plan {
   std::optional<std::string> negative_prompt, negative_prompt_2;  // absent: the model's rule for no negative prompt
   Weighting weighting = Weighting::compel;
   PooledFrom pooled = PooledFrom::raw;
+  PooledRow pooled_row = PooledRow::diffusers;
   int64_t height_px = 0, width_px = 0;
   uint64_t seed = 0;
   int64_t steps = 50;
@@ -36,6 +37,7 @@ struct Plan {
   SizePx original_size, crop_top_left, target_size;
   std::vector<Embedding> embeddings;  // textual inversion; names usable in every prompt
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
+  Tiling vae_tiling;
   std::shared_ptr<const PictureAdapters> adapters = std::make_shared<PictureAdapters>();
 };
 

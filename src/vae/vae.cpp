@@ -103,20 +103,27 @@ void Vae::check_weights(const VaeConfig& config, const Weights& weights) {
   nn::check_weights("vae", nn::walk(vae), weights);
 }
 
-LatentDistribution Vae::encode(const Tensor& image) const {
+LatentDistribution Vae::encode(const Tensor& image, const Tiling& tiling, const CancelToken* cancel) const {
   check_shape("image", image, {-1, config.in_channels, -1, -1});
   check(image.size(2) % config.factor() == 0 && image.size(3) % config.factor() == 0, ErrorKind::shape,
         "[vae] got a picture of {}x{}, expected multiples of {}", image.size(3), image.size(2), config.factor());
-  Tensor moments = encoder.forward(image);
-  if (quant_conv) moments = quant_conv->forward(moments);
+  const auto encode_square = [&](const Tensor& x) {
+    const Tensor moments = encoder.forward(x);
+    return quant_conv ? quant_conv->forward(moments) : moments;
+  };
+  const int64_t factor = config.factor();
+  const bool is_cut = tiling.cuts(image.size(2) / factor, image.size(3) / factor);
+  const Tensor moments = is_cut ? in_tiles(image, encoding_grid(tiling, factor), encode_square, cancel) : encode_square(image);
   const auto halves = moments.chunk(2, 1);
   return {halves[0], at::exp(0.5 * at::clamp(halves[1], -30.0, 20.0))};
 }
 
-Tensor Vae::decode(const Tensor& latents) const {
+Tensor Vae::decode(const Tensor& latents, const Tiling& tiling, const CancelToken* cancel) const {
   check_shape("latents", latents, {-1, config.latent_channels, -1, -1});
   const Tensor z = unscale(latents);
-  return decoder.forward(post_quant_conv ? post_quant_conv->forward(z) : z);
+  const auto decode_square = [&](const Tensor& x) { return decoder.forward(post_quant_conv ? post_quant_conv->forward(x) : x); };
+  if (!tiling.cuts(z.size(2), z.size(3))) return decode_square(z);
+  return in_tiles(z, decoding_grid(tiling, config.factor()), decode_square, cancel);
 }
 
 Tensor Vae::scale(const Tensor& z) const {
@@ -129,11 +136,11 @@ Tensor Vae::unscale(const Tensor& latents) const {
   return latents * per_channel(config.latents_std, latents) / config.scaling_factor + per_channel(config.latents_mean, latents);
 }
 
-Tensor decode_finite(const Vae& vae, const Tensor& latents, bool* retried) {
+Tensor decode_finite(const Vae& vae, const Tensor& latents, bool* retried, const Tiling& tiling, const CancelToken* cancel) {
   const bool upcast = latents.scalar_type() == at::kHalf && vae.config.force_upcast;
-  Tensor image = vae.decode(upcast ? latents.to(at::kFloat) : latents);
+  Tensor image = vae.decode(upcast ? latents.to(at::kFloat) : latents, tiling, cancel);
   *retried = image.scalar_type() != at::kFloat && !at::isfinite(image).all().item<bool>();
-  if (*retried) image = vae.decode(latents.to(at::kFloat));
+  if (*retried) image = vae.decode(latents.to(at::kFloat), tiling, cancel);
   check(at::isfinite(image).all().item<bool>(), ErrorKind::machine,
         "[vae] the decoded picture is not finite even in fp32: the latents or the VAE's weights are broken; try another --vae");
   return image;

@@ -3,6 +3,7 @@
 // Source: Rombach et al. 2022, arXiv:2112.10752; diffusers, models/autoencoders/autoencoder_kl.py and vae.py.
 #include "core/generator.h"
 #include "nn/resnet_block.h"
+#include "vae/tiles.h"
 
 namespace negativa {
 
@@ -120,9 +121,9 @@ class Vae {
   static void check_weights(const VaeConfig& config, const Weights& weights);  // what load would refuse, from headers alone
 
   // image [B,3,H,W] in [-1,1], H and W multiples of the factor.
-  LatentDistribution encode(const Tensor& image) const;
+  LatentDistribution encode(const Tensor& image, const Tiling& tiling = {}, const CancelToken* cancel = nullptr) const;
   // latents [B,C,h,w], × scaling_factor as everywhere in this program -> [B,3,h f,w f], about [-1,1], not clamped.
-  Tensor decode(const Tensor& latents) const;
+  Tensor decode(const Tensor& latents, const Tiling& tiling = {}, const CancelToken* cancel = nullptr) const;
   // × scaling_factor, shifted where the config has latents_mean and latents_std; and back.
   Tensor scale(const Tensor& z) const;
   Tensor unscale(const Tensor& latents) const;
@@ -144,6 +145,7 @@ class Vae {
 
 // Decodes in the dtype of the latents (fp32 when they are fp16 and the config says force_upcast); a picture with NaN or infinity
 // is decoded once more in fp32, and *retried tells. Throws ErrorKind::machine if that is not finite either.
-Tensor decode_finite(const Vae& vae, const Tensor& latents, bool* retried);
+Tensor decode_finite(const Vae& vae, const Tensor& latents, bool* retried, const Tiling& tiling = {},
+                     const CancelToken* cancel = nullptr);
 
 }  // namespace negativa

@@ -36,6 +36,25 @@ TEST(Vae, DecodesAndEncodesAsDiffusers) {
   EXPECT_LT(relative_error(distribution.std, at::exp(0.5 * logvar)), 1e-5);
 }
 
+TEST(Vae, DecodesAndEncodesInTilesAsDiffusers) {
+  const c10::InferenceMode inference;
+  const Vae vae = load_vae();
+  const auto file = golden("vae_emoji");
+  const Tiling tiling{16};  // diffusers: sample_size 64 of the config
+  const Tensor latents = vae.scale(file->load("tiled.latents")), decoded = file->load("tiled.decoded");
+  EXPECT_LT(relative_error(vae.decode(latents, tiling), decoded), 1e-5);
+  EXPECT_GT(relative_error(vae.decode(latents), decoded), 1e-3) << "the whole picture is another";
+  EXPECT_LT(relative_error(vae.encode(decoded, tiling).mean, file->load("tiled.moments").chunk(2, 1)[0]), 1e-5);
+  EXPECT_TRUE(at::equal(vae.decode(latents, {24}), vae.decode(latents))) << "what fits into one square is not cut";
+}
+
+TEST(Vae, DecodingInTilesEndsBetweenTwoOfThem) {
+  const c10::InferenceMode inference;
+  CancelToken cancel;
+  cancel.cancel();
+  EXPECT_THROW(load_vae().decode(at::zeros({1, 4, 24, 20}), {16}, &cancel), Error);
+}
+
 TEST(Vae, ScaleAndUnscaleAreInverse) {
   Vae plain = load_vae();
   const Tensor z = at::randn({1, 4, 8, 8});
