@@ -2,6 +2,7 @@
 
     make_full_size.py --layout folder --part base    --out FOLDER
     make_full_size.py --layout single --part refiner --out FILE.safetensors   [--components unet vae …]
+    make_full_size.py --layout single --part base    --out FILE.ckpt --sparse
 
 Both layouts of a part hold the same numbers: each is drawn from a generator seeded by its component and its name in diffusers.
 `folder` is the layout of diffusers; `single` that of the published checkpoints: SGM's UNet and VAE names, OpenCLIP's text encoder with
@@ -95,8 +96,19 @@ def own_entries(component, part):
 sparse = False  # files of zeros that take no room on the disk: for what opens a model and loads no weights
 
 
+def write_pickle(path, entries):
+    """What torch.save writes of these tensors, without their numbers, as Lightning's training checkpoints hold them."""
+    assert sparse, "a .ckpt is written with --sparse only"
+    state = {entry.name: torch.empty(entry.shape, dtype=entry.dtype) for entry in entries}  # memory that is never touched
+    with torch.serialization.skip_data():
+        torch.save({"epoch": 0, "global_step": 470000, "state_dict": state}, path)
+    print(f"{path}: {os.path.getsize(path):,} bytes")
+
+
 def write(path, entries):
-    """A safetensors file, tensor by tensor: wider types first, then by name."""
+    """A safetensors file, tensor by tensor: wider types first, then by name. Of a .ckpt see write_pickle."""
+    if path.endswith(".ckpt"):
+        return write_pickle(path, entries)
     entries = sorted(entries, key=lambda entry: (-entry.dtype.itemsize, entry.name))
     header, end = {"__metadata__": {"format": "pt"}}, 0
     for entry in entries:

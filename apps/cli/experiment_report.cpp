@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "arm_table_text.h"
-#include "base/json.h"
+#include "experiment_text.h"
 #include "host.h"
 #include "options.h"
 #include "verbs.h"
@@ -22,15 +22,6 @@ struct ReportLine {
   }
 };
 
-std::string json_with_files(const ExperimentReport& report) {
-  Json json = parse_json(json_of(report.table), "table of arms");
-  Json written = Json::array();
-  for (const auto& file : report.written) written.push_back(file.string());
-  json["written"] = written;
-  json["pictures"] = report.pictures;
-  return json.dump(2) + "\n";
-}
-
 }  // namespace
 
 int run_experiment_report(const Arguments& args) {
@@ -40,7 +31,7 @@ int run_experiment_report(const Arguments& args) {
   TerminalEvents events;
   const ExperimentReport report = experiment_report(engine(), line.report, events, interrupt_token());
   if (line.json) {
-    std::printf("%s", json_with_files(report).c_str());
+    std::printf("%s", json_of(report).c_str());
     return 0;
   }
   std::printf("%s", text_of(report.table).c_str());

@@ -97,6 +97,15 @@ std::string json_of(const ExperimentRunReport& report) {
   return json.dump(2) + "\n";
 }
 
+std::string json_of(const ExperimentReport& report) {
+  Json json = parse_json(json_of(report.table), "table of arms");
+  Json written = Json::array();
+  for (const auto& file : report.written) written.push_back(file.string());
+  json["written"] = written;
+  json["pictures"] = report.pictures;
+  return json.dump(2) + "\n";
+}
+
 namespace {
 
 std::string words_of(const TuneCandidate& candidate) {

@@ -10,6 +10,7 @@ std::string text_of(const ExperimentForecast& forecast);
 std::string json_of(const ExperimentForecast& forecast);
 std::string text_of(const ExperimentRunReport& report);  // what was made in one line, the table of arms, the page
 std::string json_of(const ExperimentRunReport& report);
+std::string json_of(const ExperimentReport& report);
 std::string text_of(const TuneResult& result);
 std::string json_of(const TuneResult& result);
 std::string text_of(const RunStatus& status);

@@ -28,6 +28,7 @@ constexpr Verb verbs[] = {
     {"compare", "nothing, the negative word, LoRA and word: side by side at the same seeds", run_compare},
     {"tokens", "how a prompt is read: ids, pieces, weights", run_tokens},
     {"model inspect", "parts, parameters, sizes, dtypes and hashes of a model", run_model_inspect},
+    {"model convert", "a model or any file of tensors as safetensors", run_model_convert},
     {"lora inspect", "what is in a LoRA file and whether it fits a model", run_lora_inspect},
     {"train lora", "learns a LoRA from a folder of pictures", run_train_lora},
     {"train embedding", "learns a word for the pictures of a folder (textual inversion)", run_train_embedding},

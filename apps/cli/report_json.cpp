@@ -61,4 +61,9 @@ Json json_of(const LoraBakeReport& report) {
           {"changed", report.baked.changed}, {"bytes", report.baked.bytes}, {"peak_memory_bytes", peak_memory_bytes()}};
 }
 
+Json json_of(const ModelConvertReport& report) {
+  return {{"out", report.out.string()}, {"model", report.model},       {"tensors", report.tensors},
+          {"bytes", report.bytes},      {"left_out", report.left_out}, {"peak_memory_bytes", peak_memory_bytes()}};
+}
+
 }  // namespace negativa::cli

@@ -5,6 +5,7 @@
 #include "jobs/generate.h"
 #include "jobs/lora_bake.h"
 #include "jobs/lora_convert.h"
+#include "jobs/model_convert.h"
 #include "train/training_run.h"
 
 namespace negativa::cli {
@@ -14,5 +15,6 @@ Json json_of(const CompareReport& report);
 Json json_of(const TrainReport& report);
 Json json_of(const LoraConvertReport& report, bool dry_run);
 Json json_of(const LoraBakeReport& report);
+Json json_of(const ModelConvertReport& report);
 
 }  // namespace negativa::cli

@@ -11,6 +11,7 @@ int run_generate(const Arguments& args);
 int run_compare(const Arguments& args);
 int run_tokens(const Arguments& args);
 int run_model_inspect(const Arguments& args);
+int run_model_convert(const Arguments& args);
 int run_lora_inspect(const Arguments& args);
 int run_lora_convert(const Arguments& args);
 int run_lora_merge(const Arguments& args);

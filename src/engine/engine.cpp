@@ -140,10 +140,10 @@ std::shared_ptr<const LoraFile> Engine::lora(const fs::path& path, const Models&
   return loras_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), identity_of(models), allow_unmatched), read);
 }
 
-std::shared_ptr<const Embedding> Engine::embedding(const fs::path& path, const std::optional<std::string>& name,
-                                                   const Models& models, const CancelToken* cancel) {
-  const auto read = [&] { return std::make_shared<const Embedding>(load_embedding(path, name, models.embedding_widths())); };
-  const auto hash = hash_or_none([&] { return cached_sha256_file(path, hashing(cancel)); });
+std::shared_ptr<const EmbeddingFile> Engine::embedding(const fs::path& path, const std::optional<std::string>& name,
+                                                       const Models& models, const CancelToken* cancel) {
+  const auto read = [&] { return std::make_shared<const EmbeddingFile>(load_embedding(path, name, models.embedding_widths())); };
+  const auto hash = hash_or_none([&] { return embedding_input(path, hashing(cancel)).sha256; });
   if (!hash) return read();
   return embeddings_.get(fmt::format("{}\n{}\n{}\n{}", *hash, last_name(path), name.value_or("\n"), identity_of(models)), read);
 }

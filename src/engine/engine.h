@@ -40,8 +40,8 @@ class Engine {
   std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path, const Models& models, bool allow_unmatched,
                                        const CancelToken* cancel);
   // Likewise; `name` absent: the file's stem. Throws as load_embedding does.
-  std::shared_ptr<const Embedding> embedding(const std::filesystem::path& path, const std::optional<std::string>& name,
-                                             const Models& models, const CancelToken* cancel);
+  std::shared_ptr<const EmbeddingFile> embedding(const std::filesystem::path& path, const std::optional<std::string>& name,
+                                                 const Models& models, const CancelToken* cancel);
 
  private:
   struct Opened {
@@ -61,7 +61,7 @@ class Engine {
   std::shared_ptr<Shelf> shelf_;
   mutable HashMemory hashes_;
   RecentlyUsed<std::shared_ptr<const LoraFile>> loras_;
-  RecentlyUsed<std::shared_ptr<const Embedding>> embeddings_;
+  RecentlyUsed<std::shared_ptr<const EmbeddingFile>> embeddings_;
   Workers workers_;
 };
 

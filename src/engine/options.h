@@ -57,13 +57,14 @@ struct PictureOptions {
   std::optional<double> refiner_cfg_scale;
   std::optional<std::string> sampler, schedule;
   std::vector<std::string> lora;
-  std::string weighting = "compel", pooled = "raw";
+  std::string weighting = "compel", pooled = "raw", pooled_row = "diffusers";
   double guidance_rescale = 0;
   std::string guidance_interval = "0:1";
   std::optional<double> negative_scale;
   std::string negative_interval = "0:1";
   double aesthetic_score = 6, negative_aesthetic_score = 2.5;
   std::optional<std::string> original_size, crop_top_left, target_size;
+  std::optional<int64_t> vae_tile;
   bool chose_steps_or_cfg = false;  // no setting: whether steps or cfg_scale are a person's choice; remember_choices() sets it
 
   static void visit(auto& self, auto& v) {
@@ -86,6 +87,10 @@ struct PictureOptions {
     v("weighting", self.weighting, choices({"compel", "none"}), "prompt weighting; none: the text as it stands");
     v("pooled", self.pooled, choices({"raw", "clean"}),
       "pooled vector from the raw text, as Compel does it, or from the words without the syntax");
+    v("pooled_row", self.pooled_row, choices({"diffusers", "end"}),
+      "row of the pooled vector in a prompt with an embedding's word: at the word, as diffusers takes it, or at the text's end, "
+      "as "
+      "the webui and ComfyUI do");
     v("guidance_rescale", self.guidance_rescale, range(0.0, 1.0),
       "mixes in guidance rescaled to the unguided standard deviation (arXiv:2305.08891)");
     v("guidance_interval", self.guidance_interval, "BEGIN:END, shares of the schedule with guidance (arXiv:2404.07724)");
@@ -98,6 +103,10 @@ struct PictureOptions {
     v("original_size", self.original_size, unit("px"), "HxW the model is told the picture had; default: its size");
     v("crop_top_left", self.crop_top_left, unit("px"), "Y,X the model is told it was cropped at; default: 0,0");
     v("target_size", self.target_size, unit("px"), "HxW the model is told to aim at; default: its size");
+    v("vae_tile", self.vae_tile, range(0, 16384), unit("px"),
+      "the VAE decodes in squares of this side, overlapping by a quarter, so that it takes memory for one; 0: the picture at "
+      "once; "
+      "default: 512 where the picture at once would not fit into memory");
   }
 };
 

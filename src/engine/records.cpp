@@ -19,10 +19,10 @@ std::string lora_record(const std::string& spec_text) {
   return fmt::format("{}:{}:{}", last_name(spec.path), spec.weight.text_of(), branch_name(spec.branch));
 }
 
-// Without a name where the file's own token acts too: NAME would be the only one.
-std::string embedding_record(const std::string& text, const Embedding& embedding) {
+// Without a name where the file's own tokens act too: NAME would be the only one.
+std::string embedding_record(const std::string& text, std::span<const Embedding> words) {
   const std::string file = last_name(parse_embedding_spec(text).path);
-  return embedding.also.empty() ? fmt::format("{}={}", file, nfc(embedding.name)) : file;
+  return words.size() == 1 && words[0].also.empty() ? fmt::format("{}={}", file, nfc(words[0].name)) : file;
 }
 
 std::string short_hash(const std::string& sha256) { return sha256.substr(0, 10); }
@@ -55,7 +55,7 @@ RunInputs run_inputs(Session& session, const std::vector<PictureOptions>& pictur
   if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), hashing));
   if (models.vae_files()) inputs.models.push_back(vae_input(*models.vae_files(), hashing));
   for (const auto& spec : session.options().embedding)
-    inputs.models.push_back(recipe_input("embedding", parse_embedding_spec(spec).path, hashing));
+    inputs.models.push_back(embedding_input(parse_embedding_spec(spec).path, hashing));
   for (const auto& picture : pictures)
     for (const auto& text : picture.lora) {
       const auto path = parse_lora_spec(text).path;
@@ -70,6 +70,7 @@ Json picture_settings(const PictureOptions& options) {
   PictureOptions copy = options;
   Json settings = to_json(fields_of(copy));
   if (!options.negative_scale) settings.erase("negative_interval");  // younger than some recipes: written where it says something
+  if (options.pooled_row == "diffusers") settings.erase("pooled_row");  // likewise
   return settings;
 }
 
@@ -82,7 +83,7 @@ Recipe picture_recipe(const Session& session, const PictureOptions& options, con
   stored_model.weights_dtype = session.weights_dtype();
   for (auto& text : stored.lora) text = lora_record(text);
   for (size_t i = 0; i < model.embedding.size(); ++i)
-    stored_model.embedding.push_back(embedding_record(model.embedding[i], session.embeddings().at(i)));
+    stored_model.embedding.push_back(embedding_record(model.embedding[i], session.words_of_embedding(i)));
   Json settings = picture_settings(stored);
   stored_model.prediction_type = model.prediction_type;
   stored_model.zero_snr = model.zero_snr;

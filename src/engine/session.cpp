@@ -5,11 +5,14 @@
 
 #include "base/file_names.h"
 #include "base/names.h"
+#include "base/text.h"
+#include "core/memory.h"
 #include "engine/bundled_words.h"
 #include "io/image_tensor.h"
 #include "io/prediction_marks.h"
 #include "lora/effect.h"
 #include "lora/notices.h"
+#include "model/work.h"
 #include "pipeline/stages.h"
 
 namespace negativa {
@@ -74,24 +77,49 @@ Session::Session(Engine& engine, const ModelOptions& options, const Caller& call
     workers_ = static_cast<int>(std::min<size_t>(static_cast<size_t>(cores), std::max<size_t>(pictures, 1)));
 }
 
-// A token that a file stores acts beside the file's own name, unless it would take a word of the vocabulary away.
+// Whether another option's pair of files holds this one, so that giving both is giving the pair.
+bool Session::is_of_a_pair(const std::filesystem::path& path) const {
+  return std::any_of(options_.embedding.begin(), options_.embedding.end(), [&](const std::string& text) {
+    const auto other = parse_embedding_spec(text).path;
+    const auto paths = embedding_paths(other);
+    return other != path && paths.size() > 1 && std::find(paths.begin(), paths.end(), path) != paths.end();
+  });
+}
+
 void Session::load_embeddings() {
   for (const auto& text : options_.embedding) {
     const EmbeddingSpec spec = parse_embedding_spec(text);
-    Embedding& embedding = embeddings_.emplace_back(*engine_.embedding(spec.path, spec.name, *models_, &caller_.cancel));
-    if (embedding.also.empty()) continue;
-    const auto is_free = [&](const char* part) {
-      return !models_->files().has(part) ||
-             is_free_name(Tokenizer::load(models_->files().tokenizer_folder(part)), embedding.also);
-    };
-    const std::string file = spec.path.filename().string();
-    if (is_free(names::tokenizer) && is_free(names::tokenizer_2)) {
-      say(fmt::format("--embedding {}: write \"{}\", as the file says, or \"{}\"", file, embedding.also, embedding.name));
-    } else {
-      say(fmt::format("--embedding {}: write \"{}\"; what the file says, \"{}\", is a word already", file, embedding.name,
-                      embedding.also));
-      embedding.also.clear();
+    if (is_of_a_pair(spec.path)) {
+      words_end_.push_back(embeddings_.size());
+      continue;
     }
+    const auto file = engine_.embedding(spec.path, spec.name, *models_, &caller_.cancel);
+    const std::string name = last_name(spec.path);
+    if (!file->notice.empty()) say(fmt::format("--embedding {} {}", name, file->notice));
+    if (file->words.size() > 1) {
+      std::vector<std::string> quoted;
+      for (const auto& word : file->words) quoted.push_back("\"" + word.name + "\"");
+      say(fmt::format("--embedding {} holds several words: {}", name, joined(quoted, ", ")));
+    }
+    for (Embedding word : file->words) {
+      if (!word.also.empty()) settle_token(name, word);
+      embeddings_.push_back(std::move(word));
+    }
+    words_end_.push_back(embeddings_.size());
+  }
+}
+
+// A token that a file stores acts beside the file's own name, unless it would take a word of the vocabulary away.
+void Session::settle_token(const std::string& file, Embedding& embedding) const {
+  const auto is_free = [&](const char* part) {
+    return !models_->files().has(part) || is_free_name(Tokenizer::load(models_->files().tokenizer_folder(part)), embedding.also);
+  };
+  if (is_free(names::tokenizer) && is_free(names::tokenizer_2)) {
+    say(fmt::format("--embedding {}: write \"{}\", as the file says, or \"{}\"", file, embedding.also, embedding.name));
+  } else {
+    say(fmt::format("--embedding {}: write \"{}\"; what the file says, \"{}\", is a word already", file, embedding.name,
+                    embedding.also));
+    embedding.also.clear();
   }
 }
 
@@ -162,12 +190,26 @@ std::shared_ptr<const PictureAdapters> Session::adapters(const std::vector<std::
   return result = picture_adapters(active, negative);
 }
 
+namespace {
+std::string tiling_line(const Models& models, const PictureOptions& asked) {
+  const PictureOptions done = resolved_picture(models, asked);
+  const int64_t tile = done.vae_tile.value_or(0);
+  if (tile > 0 && !asked.vae_tile)
+    return fmt::format("the VAE decodes in squares of {0} px, since {1}x{2} at once would not fit into memory (--vae-tile {0})",
+                       tile, *done.width, *done.height);
+  if (tile >= std::max(*done.width, *done.height))
+    return fmt::format("--vae-tile {} has no effect: the picture is {}x{}", tile, *done.width, *done.height);
+  return {};
+}
+}  // namespace
+
 std::vector<std::string> Session::notices(const PictureOptions& asked) const {
   std::vector<std::string> lines;
   const auto& scheduler = models_->facts().scheduler;
   const auto& files = models_->files();
   if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty())
     lines.push_back(scheduler.replacement);
+  if (const auto line = tiling_line(*models_, asked); !line.empty()) lines.push_back(line);
   if (asked.chose_steps_or_cfg) return lines;
   auto sign = sign_of_distilling(scheduler);
   if (sign)
@@ -181,6 +223,20 @@ std::vector<std::string> Session::notices(const PictureOptions& asked) const {
   return lines;
 }
 
+namespace {
+
+constexpr int64_t vae_tile_px = 512;
+
+// Whether the maps of the whole picture leave too little memory for the rest of it.
+bool decodes_beyond_memory(const Models& models, int64_t height_px, int64_t width_px) {
+  const int64_t factor = models.vae_config().factor();
+  const Work work = vae_decode_work(models.vae_config(), height_px / factor, width_px / factor);
+  const DType compute = models.request().vae_compute.value_or(models.request().compute);
+  return work.most_elements * dtype_bytes(compute) > available_bytes() - resident_bytes();
+}
+
+}  // namespace
+
 PictureOptions resolved_picture(const Models& models, const PictureOptions& options) {
   PictureOptions done = options;
   const int64_t side = models.facts().unet.sample_size * models.vae_config().factor();
@@ -193,6 +249,7 @@ PictureOptions resolved_picture(const Models& models, const PictureOptions& opti
   if (!done.original_size) done.original_size = size;
   if (!done.crop_top_left) done.crop_top_left = "0,0";
   if (!done.target_size) done.target_size = size;
+  if (!done.vae_tile && decodes_beyond_memory(models, *done.height, *done.width)) done.vae_tile = vae_tile_px;
   return done;
 }
 
@@ -207,6 +264,16 @@ void set_negative_row(const PictureOptions& done, Plan& plan) {
 }
 }  // namespace
 
+namespace {
+Tiling tiling_of(const Models& models, int64_t tile_px) {
+  const int64_t factor = models.vae_config().factor();
+  check(tile_px % factor == 0, ErrorKind::input, "[--vae-tile] got {}, expected a multiple of {}", tile_px, factor);
+  check(tile_px == 0 || tile_px >= 4 * factor, ErrorKind::input, "[--vae-tile] got {}, expected 0 or at least {}", tile_px,
+        4 * factor);
+  return {tile_px / factor};
+}
+}  // namespace
+
 Plan plan_picture(const Models& models, const PictureOptions& options) {
   const PictureOptions done = resolved_picture(models, options);
   check(done.seed.has_value(), ErrorKind::input, "[seed] a plan needs a seed");
@@ -217,6 +284,7 @@ Plan plan_picture(const Models& models, const PictureOptions& options) {
   if (!done.negative_prompt_2.value_or("").empty()) plan.negative_prompt_2 = done.negative_prompt_2;
   plan.weighting = done.weighting == "none" ? Weighting::none : Weighting::compel;
   plan.pooled = done.pooled == "clean" ? PooledFrom::clean : PooledFrom::raw;
+  plan.pooled_row = done.pooled_row == "end" ? PooledRow::end_token : PooledRow::diffusers;
   plan.height_px = *done.height;
   plan.width_px = *done.width;
   plan.seed = *done.seed;
@@ -232,6 +300,7 @@ Plan plan_picture(const Models& models, const PictureOptions& options) {
   plan.original_size = parse_size(*done.original_size, 'x', "--original-size");
   plan.crop_top_left = parse_size(*done.crop_top_left, ',', "--crop-top-left");
   plan.target_size = parse_size(*done.target_size, 'x', "--target-size");
+  plan.vae_tiling = tiling_of(models, done.vae_tile.value_or(0));
   plan.aesthetic_score = done.aesthetic_score;
   plan.negative_aesthetic_score = done.negative_aesthetic_score;
   check_plan(models, plan);

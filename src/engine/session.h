@@ -1,5 +1,7 @@
 #pragma once
 // One request's view of an engine: a model, what LoRAs and embeddings add to it, and the pictures that are drawn with them.
+#include <span>
+
 #include "engine/engine.h"
 #include "engine/options.h"
 #include "image/events.h"
@@ -30,6 +32,11 @@ class Session {
   int workers() const { return workers_; }
   const std::string& weights_dtype() const { return weights_dtype_; }       // Models::weights_dtype
   const std::vector<Embedding>& embeddings() const { return embeddings_; }  // in order of --embedding
+  // Of one --embedding, by its place among them; none of the second file of a pair, whose words the first has.
+  std::span<const Embedding> words_of_embedding(size_t i) const {
+    const size_t begin = i == 0 ? 0 : words_end_.at(i - 1);
+    return std::span(embeddings_).subspan(begin, words_end_.at(i) - begin);
+  }
   std::string device_name() const { return models_->request().device.is_cuda() ? "cuda" : "cpu"; }
 
   // Says once what of the file was skipped and which words it brings along. Throws as read_lora and parse_lora_spec do.
@@ -51,7 +58,9 @@ class Session {
   DrawingTimes draw(const std::vector<Plan>& plans, const std::string& stage, const OnPicture& on_picture);
 
  private:
+  bool is_of_a_pair(const std::filesystem::path& path) const;
   void load_embeddings();
+  void settle_token(const std::string& file, Embedding& embedding) const;
   void notice_loras_without_effect(const PictureOptions& options, const Plan& plan);
   void say(const std::string& text) const { caller_.events.on_notice(text); }
 
@@ -62,6 +71,7 @@ class Session {
   int threads_a_picture_ = 1, workers_ = 1;
   std::string weights_dtype_;
   std::vector<Embedding> embeddings_;
+  std::vector<size_t> words_end_;  // of embeddings_, one a file
   std::map<std::filesystem::path, std::shared_ptr<const LoraFile>> loras_;
   std::map<std::filesystem::path, std::vector<Embedding>> words_;  // of loras_
   std::map<std::string, std::shared_ptr<const PictureAdapters>> adapters_;

@@ -24,8 +24,8 @@ constexpr FileKind json_text = {"a JSON text, such as a server's error message o
                                 "look into it; download the file itself"};
 constexpr FileKind gguf = {"a GGUF file, quantised for llama.cpp, stable-diffusion.cpp and ComfyUI-GGUF",
                            "take the safetensors file it was made from"};
-constexpr FileKind pickle = {"a pickle (.ckpt, .pt, .pth, .bin), which can run code when opened and is never read",
-                             "look for a .safetensors of it, or convert it to .safetensors with a program you trust"};
+constexpr FileKind pickle = {"a pickle (.ckpt, .pt, .pth, .bin)",
+                             "convert it with negativa lora convert or negativa model convert, which run nothing of it"};
 constexpr FileKind zip = {"a ZIP archive", "unpack it and give the .safetensors in it"};
 constexpr FileKind archive = {"a packed archive", "unpack it and give the .safetensors in it"};
 constexpr FileKind jpeg = {"a JPEG picture", "the preview was downloaded instead of the file; download the file itself"};
@@ -62,8 +62,11 @@ bool begins_with_a_length(std::string_view bytes) {
 
 bool is_safetensors(std::string_view bytes) { return begins_with_a_length(bytes) && bytes.size() > 8 && bytes[8] == '{'; }
 
-// Protocols 2 to 5 begin so; no version of PyTorch writes the older ones, which are text.
-bool is_raw_pickle(std::string_view bytes) { return bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5; }
+// Protocols 2 to 5 begin so; in the older ones, which are text, torch.save begins with its magic number.
+bool is_raw_pickle(std::string_view bytes) {
+  if (bytes.starts_with("L119547037146038801333356L\n")) return true;
+  return bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
+}
 
 bool is_text_of(std::string_view bytes, std::string_view begins) {
   bytes.remove_prefix(bytes.starts_with("\xef\xbb\xbf") ? 3 : 0);
@@ -107,6 +110,11 @@ std::optional<FileKind> foreign_file_kind(const std::filesystem::path& path) {
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(static_cast<size_t>(file.gcount()));
   return foreign_file_kind(bytes, path);
+}
+
+bool may_be_pickle(const std::filesystem::path& path) {
+  const auto kind = foreign_file_kind(path);
+  return kind && kind->is == pickle.is;
 }
 
 void check_not_foreign(const std::filesystem::path& path) {

@@ -19,6 +19,9 @@ std::optional<FileKind> foreign_file_kind(std::span<const uint8_t> first_bytes, 
 // The same of a file on disk; of one that is not there or cannot be read, the name alone says it.
 std::optional<FileKind> foreign_file_kind(const std::filesystem::path& path);
 
+// A file that is to be opened as a pickle (pickle_file.h): by its first bytes, or by its name where those say nothing.
+bool may_be_pickle(const std::filesystem::path& path);
+
 // Throws ErrorKind::file_format in one line, with what to do, for a file of a foreign kind. SafetensorsFile::open asks it.
 void check_not_foreign(const std::filesystem::path& path);
 

@@ -162,11 +162,15 @@ std::vector<fs::path> ModelFiles::files() const {
 }
 
 std::vector<std::string> ModelFiles::unused_keys() const {
-  return layout == single_file ? single_file_unused_keys(*file) : std::vector<std::string>{};
+  if (layout == folder) return {};
+  auto keys = single_file_unused_keys(*file);
+  keys.insert(keys.end(), file->left_out().begin(), file->left_out().end());
+  return keys;
 }
 
 ModelFiles open_model(const fs::path& path, const Places& places) {
-  check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a model folder or a .safetensors file", path.string());
+  check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a model folder, a .safetensors file or a .ckpt",
+        path.string());
   ModelFiles model;
   model.path = path;
   model.places = places;
@@ -176,19 +180,16 @@ ModelFiles open_model(const fs::path& path, const Places& places) {
     return model;
   }
   model.layout = ModelFiles::single_file;
-  const auto extension = path.extension().string();
-  check(extension != ".ckpt" && extension != ".pt" && extension != ".bin" && extension != ".pth", ErrorKind::input,
-        "[{}] is a pickle, which can run code and is not read; convert it to .safetensors", path.string());
-  model.file = SafetensorsFile::open(path);
+  model.file = open_tensor_file(path);
   check_is_sdxl(*model.file);
   return model;
 }
 
 VaeFiles open_vae(const fs::path& given) {
   const fs::path path = stored_path(given);
-  check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a VAE's .safetensors file or folder", path.string());
+  check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a VAE's file or folder", path.string());
   if (fs::is_directory(path)) return open_vae_folder(path);
-  const auto file = SafetensorsFile::open(path);
+  const auto file = open_tensor_file(path);
   VaeFiles vae{path, fs::canonical(path).filename(), {}, path.string() + ", VAE", vae_weights(file), {path}};
   if (auto given = metadata_config_json(*file, names::vae)) {
     vae.config_json = *given;

@@ -38,9 +38,9 @@ struct ModelFiles {
   // Keys of a single file that belong to no part (EMA copies, training state): left out, and worth a line to the user.
   std::vector<std::string> unused_keys() const;
 
-  std::shared_ptr<const SafetensorsFile> file;  // single file only
-  std::map<std::string, bool> components;       // folder only: listed in model_index.json -> is not null
-  Places places;                                // where else a vocabulary may lie
+  std::shared_ptr<const TensorFile> file;  // single file only
+  std::map<std::string, bool> components;  // folder only: listed in model_index.json -> is not null
+  Places places;                           // where else a vocabulary may lie
 };
 
 // Throws ErrorKind::input (not there, or a model of another kind: one line that says which it looks like),

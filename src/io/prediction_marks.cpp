@@ -40,19 +40,19 @@ std::string type_named(const std::string& written) {
   return "";
 }
 
-bool says_true(const SafetensorsFile& file, const char* key) {
+bool says_true(const TensorFile& file, const char* key) {
   const auto found = file.metadata().find(key);
   return found != file.metadata().end() && lower_case(found->second) == "true";
 }
 
-std::vector<double> numbers_of(const SafetensorsFile& file, const char* key) {
+std::vector<double> numbers_of(const TensorFile& file, const char* key) {
   const Tensor values = file.load(key, at::kDouble).flatten();
   check(values.numel() > 0 && at::isfinite(values).all().item<bool>(), ErrorKind::file_format,
         "[{}] {} holds no numbers; the file is damaged", file.path().string(), key);
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
-std::vector<Statement> statements_of(const SafetensorsFile& file, PredictionMarks& marks) {
+std::vector<Statement> statements_of(const TensorFile& file, PredictionMarks& marks) {
   std::vector<Statement> statements;
   if (file.find(v_prediction_key)) statements.push_back({"v_prediction", std::string("tensor ") + v_prediction_key});
   if (file.find(sigma_max_key)) statements.push_back({"v_prediction", std::string("tensor ") + sigma_max_key});
@@ -70,7 +70,7 @@ std::vector<Statement> statements_of(const SafetensorsFile& file, PredictionMark
   return statements;
 }
 
-void read_edm(const SafetensorsFile& file, PredictionMarks& marks) {
+void read_edm(const TensorFile& file, PredictionMarks& marks) {
   if (file.find(sigma_max_key)) {  // CosXL: EDMEulerScheduler as its card sets it
     marks.edm = {0.002, numbers_of(file, sigma_max_key).front(), 1.0, "EDMEulerScheduler", "exponential"};
     if (file.find(sigma_min_key)) marks.edm->sigma_min = numbers_of(file, sigma_min_key).front();
@@ -85,7 +85,7 @@ void read_edm(const SafetensorsFile& file, PredictionMarks& marks) {
 constexpr const char* choice = "generate and compare take --prediction-type";
 }  // namespace
 
-PredictionMarks read_prediction_marks(const SafetensorsFile& file) {
+PredictionMarks read_prediction_marks(const TensorFile& file) {
   PredictionMarks marks;
   const auto statements = statements_of(file, marks);
   if (!statements.empty()) {
@@ -150,7 +150,7 @@ std::string plain_scheduler_config(const std::string& config_json) {
   return config.dump();
 }
 
-std::optional<std::string> sign_of_distilling(const std::string& name, const SafetensorsFile* file) {
+std::optional<std::string> sign_of_distilling(const std::string& name, const TensorFile* file) {
   std::vector<std::pair<std::string, std::string>> texts{{"its name", name}};
   for (const char* key : {"modelspec.title", "modelspec.architecture"})
     if (file && file->metadata().contains(key)) texts.emplace_back(std::string("metadata ") + key, file->metadata().at(key));

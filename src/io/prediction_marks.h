@@ -20,7 +20,7 @@ struct PredictionMarks {
 };
 
 // Throws ErrorKind::file_format for a mark that holds no number.
-PredictionMarks read_prediction_marks(const SafetensorsFile& file);
+PredictionMarks read_prediction_marks(const TensorFile& file);
 bool is_prediction_mark(std::string_view key);
 
 // scheduler_config.json for it, with the keys of our own that schedule/scheduler_config.h reads.
@@ -31,6 +31,6 @@ std::string scheduler_config_json(const PredictionMarks& marks);
 std::string plain_scheduler_config(const std::string& config_json);
 
 // What name or metadata say of a model that was distilled to few steps: "its name says turbo". file: nullptr for a folder.
-std::optional<std::string> sign_of_distilling(const std::string& name, const SafetensorsFile* file);
+std::optional<std::string> sign_of_distilling(const std::string& name, const TensorFile* file);
 
 }  // namespace negativa

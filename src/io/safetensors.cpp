@@ -25,14 +25,13 @@ uint64_t header_length(const std::string& file, const MappedFile& bytes) {
 }
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path), file_(path) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : TensorFile(path), file_(path) {
   const auto length = header_length(path.string(), file_);
   data_begin_ = length_bytes + length;
   const std::string_view json(reinterpret_cast<const char*>(file_.data()) + length_bytes, length);
   auto header = parse_safetensors_header(path.string(), json, file_.size() - data_begin_);
-  entries_ = std::move(header.entries);
   metadata_ = std::move(header.metadata);
-  for (size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
+  set_entries(std::move(header.entries));
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
@@ -40,30 +39,12 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesyst
   return std::shared_ptr<const SafetensorsFile>(new SafetensorsFile(path));
 }
 
-const TensorEntry* SafetensorsFile::find(std::string_view name) const {
-  const auto found = index_.find(name);
-  return found == index_.end() ? nullptr : &entries_[found->second];
-}
-
-Tensor SafetensorsFile::load(std::string_view name, std::optional<DType> dtype) const {
-  const auto* entry = find(name);
-  check(entry, ErrorKind::missing_key, "[{}] has no tensor \"{}\" among its {}; is it the right file?", path_.string(), name,
-        entries_.size());
-  return load(*entry, dtype);
-}
-
-Tensor SafetensorsFile::load(const TensorEntry& entry, std::optional<DType> dtype) const {
-  return load_bytes(entry.begin, entry.end, entry.shape, entry.dtype, dtype.value_or(entry.dtype));
-}
-
-Tensor SafetensorsFile::load_rows(const TensorEntry& entry, int64_t begin, int64_t end, std::optional<DType> dtype) const {
-  check(!entry.shape.empty() && 0 <= begin && begin <= end && end <= entry.shape[0], ErrorKind::shape,
-        "[{}: {}] has shape {}, expected rows {} to {}", path_.string(), entry.name, to_string(entry.shape), begin, end);
+Tensor SafetensorsFile::load_entry(const TensorEntry& entry, const std::optional<Rows>& rows, DType wanted) const {
+  if (!rows) return load_bytes(entry.begin, entry.end, entry.shape, entry.dtype, wanted);
   auto shape = entry.shape;
   const auto row_bytes = shape[0] == 0 ? 0 : (entry.end - entry.begin) / static_cast<uint64_t>(shape[0]);
-  shape[0] = end - begin;
-  return load_bytes(entry.begin + begin * row_bytes, entry.begin + end * row_bytes, shape, entry.dtype,
-                    dtype.value_or(entry.dtype));
+  shape[0] = rows->end - rows->begin;
+  return load_bytes(entry.begin + rows->begin * row_bytes, entry.begin + rows->end * row_bytes, shape, entry.dtype, wanted);
 }
 
 Tensor SafetensorsFile::load_bytes(uint64_t begin, uint64_t end, const Shape& shape, DType stored, DType wanted) const {

@@ -30,18 +30,18 @@ constexpr PartPrefix part_prefixes[] = {
     {"text_encoder_2", refiner_text_prefix},
 };
 
-bool has_prefix(const SafetensorsFile& file, const std::string& prefix) {
+bool has_prefix(const TensorFile& file, const std::string& prefix) {
   return std::any_of(file.entries().begin(), file.entries().end(),
                      [&](const auto& entry) { return entry.name.starts_with(prefix); });
 }
 
-std::optional<std::string> prefix_of(const SafetensorsFile& file, const std::string& part) {
+std::optional<std::string> prefix_of(const TensorFile& file, const std::string& part) {
   for (const auto& known : part_prefixes)
     if (part == known.part && has_prefix(file, known.prefix)) return known.prefix;
   return {};
 }
 
-std::vector<std::string> names_under(const SafetensorsFile& file, const std::string& prefix) {
+std::vector<std::string> names_under(const TensorFile& file, const std::string& prefix) {
   std::vector<std::string> names;
   for (const auto& entry : file.entries())
     if (entry.name.starts_with(prefix)) names.push_back(entry.name.substr(prefix.size()));
@@ -52,7 +52,7 @@ std::vector<std::string> names_under(const SafetensorsFile& file, const std::str
 // Training state that VAE files carry along.
 bool is_vae_training_state(const std::string& name) { return name.starts_with("loss.") || name.starts_with("model_ema."); }
 
-TensorSource source_of(const std::shared_ptr<const SafetensorsFile>& file, const std::string& key, const KeyPair& pair) {
+TensorSource source_of(const std::shared_ptr<const TensorFile>& file, const std::string& key, const KeyPair& pair) {
   TensorSource source{.file = file, .key = key, .transpose = pair.transpose, .squeeze = pair.squeeze};
   if (pair.third < 0) return source;
   const auto& shape = file->find(key)->shape;
@@ -89,7 +89,7 @@ bool is_left_out(const std::string& part, const std::string& name) {
   return name == "logit_scale" || !from_diffusers_name(part, name);
 }
 
-Weights weights_under(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part, const std::string& prefix) {
+Weights weights_under(const std::shared_ptr<const TensorFile>& file, const std::string& part, const std::string& prefix) {
   const auto names = names_under(*file, prefix);
   const auto translate = translation(part, names);
   Weights weights;
@@ -128,7 +128,7 @@ const Guess guesses[] = {
     {{"text_model.", "resblocks."}, "a text encoder alone"},
 };
 
-std::string guess(const SafetensorsFile& file) {
+std::string guess(const TensorFile& file) {
   if (file.entries().empty()) return "an empty file";
   for (const auto& candidate : guesses)
     for (const char* sign : candidate.signs)
@@ -138,23 +138,23 @@ std::string guess(const SafetensorsFile& file) {
 }
 }  // namespace
 
-void check_is_sdxl(const SafetensorsFile& file) {
+void check_is_sdxl(const TensorFile& file) {
   // The size conditioning (label_emb) is what tells SDXL's UNet from its predecessors'.
   check(file.find("model.diffusion_model.label_emb.0.0.weight"), ErrorKind::input,
         "[{}] is not an SDXL base or refiner model in one file: it looks like {}", file.path().string(), guess(file));
 }
 
-bool is_sgm_refiner(const SafetensorsFile& file) { return has_prefix(file, refiner_text_prefix); }
+bool is_sgm_refiner(const TensorFile& file) { return has_prefix(file, refiner_text_prefix); }
 
-bool single_file_has(const SafetensorsFile& file, const std::string& part) { return prefix_of(file, part).has_value(); }
+bool single_file_has(const TensorFile& file, const std::string& part) { return prefix_of(file, part).has_value(); }
 
-Weights single_file_weights(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part) {
+Weights single_file_weights(const std::shared_ptr<const TensorFile>& file, const std::string& part) {
   const auto prefix = prefix_of(*file, part);
   check(prefix.has_value(), ErrorKind::missing_key, "[{}] holds no {}", file->path().string(), part);
   return weights_under(file, part, *prefix);
 }
 
-std::optional<std::string> metadata_config_json(const SafetensorsFile& file, const std::string& part) {
+std::optional<std::string> metadata_config_json(const TensorFile& file, const std::string& part) {
   const auto text = file.metadata().find("negativa.config");
   if (text == file.metadata().end()) return {};
   const auto configs = parse_json(text->second, file.path().string() + ": negativa.config");
@@ -163,7 +163,7 @@ std::optional<std::string> metadata_config_json(const SafetensorsFile& file, con
   return found->dump();
 }
 
-std::string single_file_config_json(const std::shared_ptr<const SafetensorsFile>& file, const std::string& part) {
+std::string single_file_config_json(const std::shared_ptr<const TensorFile>& file, const std::string& part) {
   if (auto given = metadata_config_json(*file, part)) return *given;
   if (part == "model_index") return model_index_json(is_sgm_refiner(*file));
   const auto marks = read_prediction_marks(*file);
@@ -174,7 +174,7 @@ std::string single_file_config_json(const std::shared_ptr<const SafetensorsFile>
   return text_config_json(part, weights);
 }
 
-std::vector<std::string> single_file_unused_keys(const SafetensorsFile& file) {
+std::vector<std::string> single_file_unused_keys(const TensorFile& file) {
   std::vector<std::string> used_prefixes, unused;
   for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2"})
     if (const auto prefix = prefix_of(file, part)) used_prefixes.push_back(*prefix);
@@ -187,7 +187,7 @@ std::vector<std::string> single_file_unused_keys(const SafetensorsFile& file) {
   return unused;
 }
 
-Weights vae_weights(const std::shared_ptr<const SafetensorsFile>& file) {
+Weights vae_weights(const std::shared_ptr<const TensorFile>& file) {
   for (const std::string prefix : {"first_stage_model.", "vae.", ""})
     if (file->find(prefix + "decoder.conv_in.weight")) return weights_under(file, "vae", prefix);
   fail(ErrorKind::input, "[{}] holds no VAE of Stable Diffusion: it looks like {}", file->path().string(), guess(*file));

@@ -50,20 +50,29 @@ class Resolver {
         if (auto files = shards(index)) return *files;
     }
     const auto others = other_variants();
+    if (const auto pickled = pickled_name(); others.empty() && incomplete_.empty() && pickled) return {{folder_ / *pickled}, {}};
     if (others.size() == 1) return {{folder_ / others[0]}, {}};
     check(others.empty(), ErrorKind::missing_key, "[{}] holds {}, and nothing tells which to take; rename one to {}{}",
           folder_.string(), joined(others, ", "), stem_, extension);
     check(incomplete_.empty(), ErrorKind::missing_key, "[{}] lists {}, which is not there; download it", incomplete_,
           missing_shard_);
     for (const auto& name : names_)
-      check(!name.ends_with(".bin") && !name.ends_with(".ckpt") && !name.ends_with(".pt"), ErrorKind::missing_key,
-            "[{}] holds no {}{}, only the pickled {}, which is not read; download the safetensors files", folder_.string(), stem_,
-            extension, name);
+      check(!name.ends_with(".bin") && !name.ends_with(".bin.index.json"), ErrorKind::missing_key,
+            "[{}] holds no {}{}, only {}, pickled in several files, which is not read; download the safetensors files",
+            folder_.string(), stem_, extension, name);
     fail(ErrorKind::missing_key, "[{}] holds no weights, expected {}{}; is the download complete?", folder_.string(), stem_,
          extension);
   }
 
  private:
+  // What torch.save wrote before safetensors; transformers calls it by another name.
+  std::optional<std::string> pickled_name() const {
+    const std::string stem = stem_ == "model" ? "pytorch_model" : stem_;
+    for (const char* variant : {"", ".fp16"})
+      if (has(stem + variant + ".bin")) return stem + variant + ".bin";
+    return {};
+  }
+
   bool has(const std::string& name) const { return std::binary_search(names_.begin(), names_.end(), name); }
 
   std::optional<WeightFiles> shards(const std::string& index) {
@@ -117,7 +126,7 @@ std::optional<fs::path> find_part_folder(const fs::path& folder, const std::stri
 Weights read_part(const std::string& part, const WeightFiles& files) {
   Weights weights;
   for (const auto& path : files.shards) {
-    const auto file = SafetensorsFile::open(path);
+    const auto file = open_tensor_file(path);
     for (const auto& entry : file->entries()) {
       const auto name = from_diffusers_name(part, entry.name);
       if (!name) continue;

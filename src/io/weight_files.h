@@ -13,6 +13,7 @@ struct WeightFiles {
 //   1. STEM.safetensors                       2. shards listed in STEM.safetensors.index.json
 //   3. STEM.fp16.safetensors                  4. shards in STEM.safetensors.index.fp16.json or STEM.fp16.safetensors.index.json
 //   5. STEM.<variant>.safetensors, if there is just one other variant
+//   6. what torch.save wrote: STEM.bin, STEM.fp16.bin, of transformers pytorch_model.bin (one file only)
 // Full precision comes first because storage can be chosen later; an index whose shards are not all there is passed over, since
 // downloads of one variant fetch every JSON file. Throws ErrorKind::missing_key, naming what is there instead.
 WeightFiles find_weight_files(const std::filesystem::path& folder, const std::string& stem);

@@ -7,7 +7,7 @@ namespace negativa {
 
 // Where one of our tensors is found in a file, and what is to be done to it on the way in.
 struct TensorSource {
-  std::shared_ptr<const SafetensorsFile> file;
+  std::shared_ptr<const TensorFile> file;
   std::string key;        // name in the file
   int64_t row_begin = 0;  // rows [row_begin, row_end) of the first axis; row_end -1: all (OpenCLIP's fused in_proj: thirds)
   int64_t row_end = -1;

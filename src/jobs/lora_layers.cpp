@@ -28,7 +28,7 @@ Fit fit_of(const LoraTargets& targets, const std::vector<Path>& files) {
   Fit fit;
   for (const auto& path : files)
     for (const auto& weights : lora_weights_paths(path)) {
-      const auto file = SafetensorsFile::open(weights);
+      const auto file = open_tensor_file(weights);
       const int64_t unfit = count_unfit_keys(*file, index);
       fit.unfit += unfit;
       fit.fitting += static_cast<int64_t>(file->entries().size()) - unfit;

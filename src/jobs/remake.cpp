@@ -22,7 +22,7 @@ std::string hash_of(const std::string& role, const fs::path& path, const Places&
   const Hashing hashing{places.cache, cancel};
   if (role == "model" || role == "refiner") return model_input(role, open_model(path, places), hashing).sha256;
   if (role == "vae") return vae_input(open_vae(path), hashing).sha256;
-  return lora_input(path, hashing).sha256;  // embeddings too: one file, and no pickle
+  return (role == "embedding" ? embedding_input : lora_input)(path, hashing).sha256;
 }
 
 // Looks for the file or folder a recipe names.

@@ -31,8 +31,7 @@ TrainingForecast forecast_now(Engine& engine, const TrainLoraOptions& options, c
   MemoryRequest memory = memory_request(training);
   memory.preview_bytes = preview_bytes(engine, options);
   TrainingForecast forecast = forecast_training(memory, options);
-  forecast.adapted_layers =
-      static_cast<int64_t>(modules_to_train(training.targets, options.targets, options.text_encoders).size());
+  forecast.adapted_layers = static_cast<int64_t>(training.modules.size());
   return forecast;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file_names.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "pipeline/stages.h"
@@ -24,6 +25,7 @@ struct Facts {
   bool zero_negative = false;  // no negative prompt is an embedding of zeros
   bool takes_score = false;    // a model that draws is told an aesthetic score instead of a target size
   bool takes_target = true;
+  bool has_words = false;  // an embedding has vectors for the second encoder, which gives the pooled vector
 
   bool guided() const { return base_guided || refiner_guided; }
   bool negative() const { return base_negative || refiner_negative; }
@@ -73,6 +75,8 @@ Facts facts_of(const Models& models, const Known& known, const AskedPicture& pic
   facts.refiner_draws = course.split.refiner.size() > 0;
   add_guidance(picture, course, facts);
   facts.two_encoders = known.two_encoders;
+  facts.has_words = std::any_of(picture.plan.embeddings.begin(), picture.plan.embeddings.end(),
+                                [](const Embedding& embedding) { return embedding.clip_g.defined(); });
   facts.zero_negative = models.facts().zero_negative;
   const auto takes = [&](int64_t count) {
     return (facts.base_draws && known.base_time_ids == count) || (facts.refiner_draws && known.refiner_time_ids == count);
@@ -152,6 +156,7 @@ const Rule rules[] = {
      [](const Facts& f) {
        return unless(f.options.weighting != "none", "with --weighting none the text is taken as it stands");
      }},
+    {"pooled_row", [](const Facts& f) { return unless(f.has_words, "there is no embedding for the second text encoder"); }},
 };
 
 bool is_given(const Field& field, const std::set<std::string>& typed) {
@@ -188,16 +193,23 @@ void add_of_picture(const Facts& facts, const std::set<std::string>& typed, Line
 // A word that stands in no text.
 void add_of_embeddings(const Session& session, const std::vector<std::string>& texts, Lines& lines) {
   const auto plain = [](const std::string& text) { return lowercase(nfc(valid_utf8(text))); };
-  for (const auto& embedding : session.embeddings()) {
-    const auto stands = [&](const std::string& name) {
-      return !name.empty() && std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
-        return plain(text).find(plain(name)) != std::string::npos;
-      });
-    };
-    const std::string names = embedding.also.empty() ? "\"" + embedding.name + "\""
-                                                     : fmt::format("neither \"{}\" nor \"{}\"", embedding.also, embedding.name);
-    if (!stands(embedding.name) && !stands(embedding.also))
-      lines.add("--embedding", embedding.also.empty() ? names + " is in no prompt" : names + " is in a prompt");
+  const auto stands = [&](const std::string& name) {
+    return !name.empty() && std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
+      return plain(text).find(plain(name)) != std::string::npos;
+    });
+  };
+  for (size_t i = 0; i < session.options().embedding.size(); ++i) {
+    const auto words = session.words_of_embedding(i);
+    if (words.empty()) continue;
+    if (std::any_of(words.begin(), words.end(), [&](const auto& word) { return stands(word.name) || stands(word.also); }))
+      continue;
+    const auto& first = words.front();
+    if (words.size() > 1)
+      lines.add("--embedding", fmt::format("none of the words of {} is in a prompt", last_name(session.options().embedding[i])));
+    else if (first.also.empty())
+      lines.add("--embedding", "\"" + first.name + "\" is in no prompt");
+    else
+      lines.add("--embedding", fmt::format("neither \"{}\" nor \"{}\" is in a prompt", first.also, first.name));
   }
 }
 
@@ -267,7 +279,12 @@ std::vector<std::string> without_effect(const TrainLoraOptions& options) {
   Lines lines;
   add_of_training(options, lines);
   if (options.text_encoder_learning_rate)
-    lines.add("--text-encoder-learning-rate", unless(options.text_encoders, "there is no --text-encoders"));
+    lines.add("--text-encoder-learning-rate",
+              unless(options.text_encoders || !options.network_weights.empty(), "there is no --text-encoders"));
+  const bool convolutions = options.targets == "attention+ff+conv" || !options.network_weights.empty();
+  for (const auto& [flag, is_given] :
+       {std::pair{"--conv-rank", options.conv_rank.has_value()}, {"--conv-alpha", options.conv_alpha.has_value()}})
+    if (is_given) lines.add(flag, unless(convolutions, "there is no --targets attention+ff+conv"));
   return lines.take();
 }
 

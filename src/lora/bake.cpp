@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/names.h"
+#include "io/file_kind.h"
 #include "io/keys/diffusers_names.h"
 #include "io/model_config.h"
 #include "io/prediction_marks.h"
@@ -44,7 +45,7 @@ struct BakedFile {
   fs::path name;  // in the new folder
   std::map<std::string, BakedTensor> tensors;
   Metadata metadata;
-  fs::path original;  // of the same bytes when nothing is to be changed; empty: a part of a single file
+  fs::path original;  // of the same bytes when nothing is to be changed; empty: a part of a single file, or a pickle
 
   int changed() const {
     int count = 0;
@@ -115,11 +116,11 @@ std::vector<BakedFile> folder_part(const ModelFiles& model, const BakeRequest& r
   const auto files = model.weight_files(part);
   std::vector<BakedFile> result;
   for (const auto& shard : files.shards) {
-    const auto file = SafetensorsFile::open(shard);
+    const auto file = open_tensor_file(shard);
     auto& baked = result.emplace_back();
     baked.part = part;
     baked.name = fs::path(part) / (files.shards.size() == 1 ? fs::path(file_name(part)) : shard.filename());
-    baked.original = shard;
+    if (!may_be_pickle(shard)) baked.original = shard;
     baked.metadata = file->metadata();
     for (const auto& entry : file->entries()) {
       const auto name = from_diffusers_name(part, entry.name);

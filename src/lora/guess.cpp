@@ -53,8 +53,7 @@ bool is_embedding(const std::string& key) {
 }
 
 // Features the first down matrix reads whose key has one of `middles` in it; 0: none.
-int64_t width_read_by(const SafetensorsFile& file, std::initializer_list<std::string_view> middles,
-                      std::string_view prefix = {}) {
+int64_t width_read_by(const TensorFile& file, std::initializer_list<std::string_view> middles, std::string_view prefix = {}) {
   for (const auto& entry : file.entries()) {
     const auto parts = lora_key_parts(entry.name);
     if (!parts || parts->side != LoraSide::down || entry.shape.size() < 2 || !entry.name.starts_with(prefix)) continue;
@@ -73,7 +72,7 @@ int64_t cross_attention_width(const LoraTargets& targets) {
 }
 
 // The UNet's cross-attention width, or with text encoders alone their width, names the family.
-std::string guess_by_width(const SafetensorsFile& file, const LoraTargets& targets) {
+std::string guess_by_width(const TensorFile& file, const LoraTargets& targets) {
   const auto ours = cross_attention_width(targets);
   const auto width = width_read_by(
       file, {"attn2_to_k", "attn2.to_k", "attn2.processor.to_k", "attn2_to_v", "attn2.to_v", "attn2.processor.to_v"});
@@ -94,7 +93,7 @@ std::string guess_by_width(const SafetensorsFile& file, const LoraTargets& targe
 }
 
 // A part of a pipeline saved by itself has our own key names.
-bool is_model_part(const SafetensorsFile& file, const LoraTargets& targets) {
+bool is_model_part(const TensorFile& file, const LoraTargets& targets) {
   for (const auto& [component, layers] : targets.components)
     for (const auto& layer : layers)
       if (file.find(layer.name + ".weight")) return true;
@@ -103,7 +102,7 @@ bool is_model_part(const SafetensorsFile& file, const LoraTargets& targets) {
 
 }  // namespace
 
-std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& targets) {
+std::string guess_purpose(const TensorFile& file, const LoraTargets& targets) {
   const auto& entries = file.entries();
   for (const auto& sign : signs)
     for (const auto& entry : entries)
@@ -116,7 +115,7 @@ std::string guess_purpose(const SafetensorsFile& file, const LoraTargets& target
   return {};
 }
 
-std::string remark_on(const SafetensorsFile& file) {
+std::string remark_on(const TensorFile& file) {
   const auto& entries = file.entries();
   const auto is_kohya = [](const TensorEntry& entry) {
     return entry.name.starts_with("lora_unet_") || entry.name.starts_with("lora_te");

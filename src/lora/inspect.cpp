@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "io/file_kind.h"
 #include "lora/guess.h"
 #include "lora/key_index.h"
 #include "lora/merge_weights.h"
@@ -72,7 +73,7 @@ bool is_pair(const RawPieces& pieces) {
 
 // Without a model the file's own spellings stand for the layers; an alpha kept in metadata is unknown here, so it counts as the
 // rank.
-void describe(const SafetensorsFile& file, LoraReport& report) {
+void describe(const TensorFile& file, LoraReport& report) {
   std::map<std::string, RawPieces> pieces;
   std::map<LoraDialect, int> dialects;
   for (const auto& entry : file.entries()) {
@@ -129,9 +130,9 @@ void find_trigger(LoraReport& report) {
   report.trigger_source.clear();
 }
 
-void hash(const std::filesystem::path& path, const SafetensorsFile& file, LoraReport& report, const CancelToken* cancel) {
+void hash(const std::filesystem::path& path, const TensorFile& file, LoraReport& report, const CancelToken* cancel) {
   report.sha256 = sha256_file(path, cancel);
-  report.data_sha256 = file.data_sha256(cancel);
+  report.data_sha256 = may_be_pickle(path) ? report.sha256 : file.data_sha256(cancel);  // of a pickle the whole file
   const MappedFile mapped(path);
   const auto bytes = mapped.bytes();
   const size_t begin = std::min<size_t>(0x100000, bytes.size()), length = std::min<size_t>(0x10000, bytes.size() - begin);
@@ -147,7 +148,7 @@ LoraReport inspect_lora(const std::filesystem::path& path, const LoraTargets* ta
   const auto& weights = files[0];
   check(files.size() == 1, ErrorKind::input, "[lora inspect] {} has several files; inspect one of them, as {}", path.string(),
         weights.parent_path().string());
-  const auto file = SafetensorsFile::open(weights);
+  const auto file = open_tensor_file(weights);
   report.name = weights.filename().string();
   report.metadata = file->metadata();
   if (targets)

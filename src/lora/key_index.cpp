@@ -155,7 +155,7 @@ std::string LayerPieces::fault() const {
   return {};
 }
 
-SortedKeys sort_keys(const SafetensorsFile& file, const LoraKeyIndex& index) {
+SortedKeys sort_keys(const TensorFile& file, const LoraKeyIndex& index) {
   SortedKeys sorted;
   Stems stems;
   for (const auto& entry : file.entries()) {
@@ -180,7 +180,7 @@ SortedKeys sort_keys(const SafetensorsFile& file, const LoraKeyIndex& index) {
   return sorted;
 }
 
-int64_t count_unfit_keys(const SafetensorsFile& file, const LoraKeyIndex& index) {
+int64_t count_unfit_keys(const TensorFile& file, const LoraKeyIndex& index) {
   const auto sorted = sort_keys(file, index);
   int64_t unfit = static_cast<int64_t>(sorted.unfit.size());
   for (const auto& layer : sorted.layers)

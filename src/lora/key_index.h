@@ -59,10 +59,10 @@ struct SortedKeys {
   std::map<LoraDialect, int> dialects;    // -> keys
   std::vector<std::string> superseded;    // layers whose tensors under SGM's names do not count, since diffusers' are there too
 };
-SortedKeys sort_keys(const SafetensorsFile& file, const LoraKeyIndex& index);
+SortedKeys sort_keys(const TensorFile& file, const LoraKeyIndex& index);
 
 // Keys of the file that fit no layer, by name or by shape; 0: the file is for such a model.
-int64_t count_unfit_keys(const SafetensorsFile& file, const LoraKeyIndex& index);
+int64_t count_unfit_keys(const TensorFile& file, const LoraKeyIndex& index);
 
 // The shape as a matrix: [r,in,1,1], a linear layer stored as a 1x1 convolution, is [r,in].
 Shape matrix_shape(const Shape& shape);

@@ -18,6 +18,7 @@ namespace {
 
 // What diffusers' save_lora_weights calls its file.
 constexpr const char* diffusers_weights = "pytorch_lora_weights.safetensors";
+constexpr const char *peft_pickle = "adapter_model.bin", *diffusers_pickle = "pytorch_lora_weights.bin";
 constexpr const char* components[] = {names::unet, names::text_encoder, names::text_encoder_2};
 
 // "a, b, c and 12 more"
@@ -30,7 +31,8 @@ std::string some_of(const std::vector<std::string>& names) {
 
 std::filesystem::path config_beside(const std::filesystem::path& weights) {
   const auto config = weights.parent_path() / names::peft_config;
-  return weights.filename() == names::peft_weights && std::filesystem::exists(config) ? config : std::filesystem::path();
+  const bool is_pefts = weights.filename() == names::peft_weights || weights.filename() == peft_pickle;
+  return is_pefts && std::filesystem::exists(config) ? config : std::filesystem::path();
 }
 
 // The one safetensors file of a folder in which none has a name that libraries give.
@@ -50,7 +52,7 @@ bool is_magnitude(const std::string& key) {
 }
 
 // What the file's keys are, before its tensors are read.
-SortedKeys sort_into(LoraFile& lora, const SafetensorsFile& file, const LoraTargets& targets) {
+SortedKeys sort_into(LoraFile& lora, const TensorFile& file, const LoraTargets& targets) {
   auto sorted = sort_keys(file, LoraKeyIndex(targets));
   auto& coverage = lora.coverage;
   for (const auto* entry : sorted.unfit)
@@ -66,7 +68,7 @@ SortedKeys sort_into(LoraFile& lora, const SafetensorsFile& file, const LoraTarg
 LoraFile survey_file(const std::filesystem::path& path, const LoraTargets& targets) {
   LoraFile lora;
   lora.path = path;
-  const auto file = SafetensorsFile::open(lora.path);
+  const auto file = open_tensor_file(lora.path);
   lora.metadata = file->metadata();
   const auto sorted = sort_into(lora, *file, targets);
   lora.embeddings = bundled_embeddings(*file, lora.coverage);
@@ -171,10 +173,13 @@ std::vector<std::filesystem::path> lora_weights_paths(const std::filesystem::pat
       if (std::filesystem::exists(path / name)) return {path / name};
     std::vector<std::filesystem::path> several;
     for (const char* component : components)
-      if (std::filesystem::exists(path / component / names::peft_weights))
-        several.push_back(path / component / names::peft_weights);
-    for (const char* pickle : {"adapter_model.bin", "pytorch_lora_weights.bin"})
-      if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};  // so that opening says what it is
+      for (const char* name : {names::peft_weights, peft_pickle})
+        if (std::filesystem::exists(path / component / name)) {
+          several.push_back(path / component / name);
+          break;
+        }
+    for (const char* pickle : {peft_pickle, diffusers_pickle})
+      if (several.empty() && std::filesystem::exists(path / pickle)) return {path / pickle};
     return several.empty() ? std::vector{only_file(path)} : several;
   }
   return {path};

@@ -12,7 +12,7 @@ constexpr std::string_view bundle = "bundle_emb.";
 
 // One layer on its way from the file.
 struct Reading {
-  const SafetensorsFile& file;
+  const TensorFile& file;
   const LayerPieces& found;
   const AdapterKind& kind;
   const AdapterConfig* config;  // nullptr: none
@@ -195,8 +195,7 @@ BundledKey bundled_key(const TensorEntry& entry) {
 
 }  // namespace
 
-void load_layers(const SafetensorsFile& file, const std::vector<LayerPieces>& layers, const AdapterConfigs& configs,
-                 LoraFile& lora) {
+void load_layers(const TensorFile& file, const std::vector<LayerPieces>& layers, const AdapterConfigs& configs, LoraFile& lora) {
   for (const auto& found : layers) {
     std::string fault = fault_of(found);
     if (fault.empty()) fault = load_layer({file, found, *found.kind(), configs.of(found.component)}, lora);
@@ -206,7 +205,7 @@ void load_layers(const SafetensorsFile& file, const std::vector<LayerPieces>& la
 
 bool is_bundled(const std::string& key) { return key.starts_with(bundle); }
 
-std::vector<BundledEmbedding> bundled_embeddings(const SafetensorsFile& file, LoraCoverage& coverage) {
+std::vector<BundledEmbedding> bundled_embeddings(const TensorFile& file, LoraCoverage& coverage) {
   std::map<std::string, BundledEmbedding> words;
   for (const auto& entry : file.entries()) {
     if (!is_bundled(entry.name)) continue;

@@ -44,6 +44,19 @@ std::string tag_frequency(const TrainingFacts& facts) {
   return Json({{"1_" + facts.output_name, tags}}).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// As kohya's --network_args, whose values are texts.
+std::string network_args(const TrainingFacts& facts) {
+  Json args = Json::object();
+  if (!facts.targets.empty()) args["targets"] = facts.targets;
+  if (facts.conv_rank) args["conv_dim"] = python(*facts.conv_rank);
+  if (facts.conv_alpha) args["conv_alpha"] = python(*facts.conv_alpha);
+  if (facts.dora) {
+    args["algo"] = "lora";
+    args["dora_wd"] = "True";
+  }
+  return args.dump();
+}
+
 void add_training(const TrainingFacts& facts, Metadata& fields) {
   fields["ss_learning_rate"] = python(facts.learning_rate);
   fields["ss_unet_lr"] = python(facts.learning_rate);
@@ -91,11 +104,11 @@ void add_identity(const TrainingFacts& facts, int64_t time, Metadata& fields) {
   if (!facts.base_model_sha256.empty()) fields["ss_new_sd_model_hash"] = facts.base_model_sha256;
   fields["ss_v2"] = "False";
   fields["ss_base_model_version"] = "sdxl_base_v1-0";
-  fields["ss_network_module"] = "networks.lora";
-  fields["ss_network_dim"] = python(facts.rank);
-  fields["ss_network_alpha"] = python(facts.alpha);
+  fields["ss_network_module"] = facts.dora ? "lycoris.kohya" : "networks.lora";
+  if (facts.rank) fields["ss_network_dim"] = python(*facts.rank);
+  if (facts.alpha) fields["ss_network_alpha"] = python(*facts.alpha);
   fields["ss_network_dropout"] = "None";
-  fields["ss_network_args"] = facts.targets.empty() ? "{}" : Json({{"targets", facts.targets}}).dump();
+  fields["ss_network_args"] = network_args(facts);
 }
 
 void add_specification(const TrainingFacts& facts, const char* kind, int64_t time, Metadata& fields) {

@@ -19,9 +19,10 @@ struct TrainingFacts {
   bool is_negative = false;       // usage_hint then sends the trigger phrase to the negative prompt
   std::string comment;
 
-  int64_t rank = 4;
-  double alpha = 4;
-  std::string targets;                               // "attention"
+  std::optional<int64_t> rank = 4, conv_rank;        // conv_rank: of convolutions larger than 1x1
+  std::optional<double> alpha = 4, conv_alpha;       // rank or alpha absent: layers differ
+  bool dora = false;                                 // some layers at the least
+  std::string targets;                               // "attention"; empty: those of a file
   double learning_rate = 1e-4;                       // of the UNet
   std::optional<double> text_encoder_learning_rate;  // absent: text encoders were not trained
   std::string lr_scheduler = "constant";

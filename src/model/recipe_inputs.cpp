@@ -3,6 +3,7 @@
 #include "base/file_names.h"
 #include "base/text.h"
 #include "lora/lora_file.h"
+#include "text/embedding_file.h"
 
 namespace negativa {
 
@@ -29,6 +30,12 @@ RecipeInput model_input(const std::string& role, const ModelFiles& files, const 
 RecipeInput vae_input(const VaeFiles& vae, const Hashing& hashing) {
   return {"vae", nfc(vae.name),
           vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), hashing) : hash_of_list(vae.files, hashing)};
+}
+
+RecipeInput embedding_input(const fs::path& path, const Hashing& hashing) {
+  const auto files = embedding_paths(path);
+  return {"embedding", last_name(path),
+          files.size() == 1 ? cached_sha256_file(files.front(), hashing) : hash_of_list(files, hashing)};
 }
 
 RecipeInput lora_input(const fs::path& path, const Hashing& hashing) {

@@ -1,6 +1,6 @@
 #pragma once
 // Textual inversion (Gal et al. 2022, arXiv:2208.01618): names in a prompt that stand for trained rows of the token embedding.
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 #include "text/tokenizer.h"
 
 namespace negativa {
@@ -19,13 +19,25 @@ struct EmbeddingWidths {
   int64_t clip_g = 0;
 };
 
-// Safetensors with the keys clip_l and/or clip_g; or with one tensor [d] or [k,d] of any key (diffusers' {token: tensor}, webui's
-// emb_params), which belongs to the encoder of its width. `name`: absent: the file's stem, and `also` is the token that the file
-// stores where it is another: the key of diffusers' tensor, or modelspec.trigger_phrase in the metadata. Throws
-// ErrorKind::file_format, with what to do for pickles
-// (.pt, .bin), ErrorKind::shape for vectors of another model.
-Embedding load_embedding(const std::filesystem::path& path, const std::optional<std::string>& name,
-                         const EmbeddingWidths& widths);
+struct EmbeddingFile {
+  std::vector<Embedding> words;  // at least one; those of one file that holds several, in its order
+  std::string notice;            // what is worth a line: an encoder that has no vectors; empty: nothing
+};
+
+// The files of an embedding: the path itself; of diffusers' pair the two, where `path` is learned_embeds.EXT with
+// learned_embeds_2.EXT beside it, or the folder that holds them. Throws ErrorKind::input for a folder without them.
+std::vector<std::filesystem::path> embedding_paths(const std::filesystem::path& path);
+
+// Safetensors or what torch.save wrote (.pt, .bin), in one of these forms:
+//   clip_l and/or clip_g                 [k,d] of each encoder
+//   text_encoders_0 and/or _1            pivotal tuning's: one vector a word, <s0>, <s1> …; the name stands for all of them in a
+//   row string_to_param.*, emb_params        the webui's, of the encoder of its width; the token is `name` of a .pt {token: [d]
+//   or [k,d]}, one or more   diffusers', of the encoder of its width; a pair's two files have the same tokens
+// One word is called `name`, absent: the stem, and `also` is the token that the file stores where it is another: the tensor's
+// key, a .pt's name, or modelspec.trigger_phrase in the metadata. Several words are called by their tokens. Throws
+// ErrorKind::file_format, ErrorKind::input for a name given to several words, ErrorKind::shape for vectors of another model.
+EmbeddingFile load_embedding(const std::filesystem::path& path, const std::optional<std::string>& name,
+                             const EmbeddingWidths& widths);
 
 // A tokenizer that knows the names, and the rows its new ids stand for, in their order. The model itself stays as it is.
 struct AddedEmbeddings {

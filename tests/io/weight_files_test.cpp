@@ -49,8 +49,14 @@ TEST(WeightFiles, PassesOverAnIndexWhoseShardsAreNotThere) {
   EXPECT_NE(message.find(two), std::string::npos) << message;
 }
 
+TEST(WeightFiles, TakesWhatTorchSavedOnlyWhereNothingElseIsThere) {
+  EXPECT_EQ(chosen_from({"diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.bin"}), " diffusion_pytorch_model.bin");
+  EXPECT_EQ(chosen_from({"diffusion_pytorch_model.fp16.bin"}), " diffusion_pytorch_model.fp16.bin");
+  EXPECT_EQ(chosen_from({"diffusion_pytorch_model.bin", fp16}), " " + fp16);
+}
+
 TEST(WeightFiles, SaysWhatIsThereWhenNothingFits) {
-  EXPECT_NE(error_of(ErrorKind::missing_key, [] { chosen_from({"diffusion_pytorch_model.bin"}); }).find("pickled"),
+  EXPECT_NE(error_of(ErrorKind::missing_key, [] { chosen_from({"diffusion_pytorch_model.bin.index.json"}); }).find("pickled"),
             std::string::npos);
   EXPECT_NE(error_of(ErrorKind::missing_key, [] { chosen_from({}); }).find(full), std::string::npos);
   const auto two_variants = [] {

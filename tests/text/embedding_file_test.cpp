@@ -17,6 +17,12 @@ class EmbeddingFile : public testing::Test {
     write_safetensors(folder / "toy.safetensors", tensors);
     return folder / "toy.safetensors";
   }
+  Embedding only(const std::filesystem::path& path, const std::optional<std::string>& name,
+                 const EmbeddingWidths& expected) const {
+    auto words = load_embedding(path, name, expected).words;
+    EXPECT_EQ(words.size(), 1u);
+    return words.front();
+  }
   // "" where it is read, the message otherwise.
   std::string refusal(const std::map<std::string, Tensor>& tensors, const EmbeddingWidths& expected) const {
     try {
@@ -32,21 +38,20 @@ class EmbeddingFile : public testing::Test {
 };
 
 TEST_F(EmbeddingFile, ReadsBothEncodersAndIsNamedByItsStem) {
-  const auto embedding =
-      load_embedding(written({{"clip_l", at::rand({2, 64})}, {"clip_g", at::rand({2, 96}).to(at::kHalf)}}), {}, widths);
+  const auto embedding = only(written({{"clip_l", at::rand({2, 64})}, {"clip_g", at::rand({2, 96}).to(at::kHalf)}}), {}, widths);
   EXPECT_EQ(embedding.name, "toy");
   EXPECT_EQ(shape_of(embedding.clip_l), (Shape{2, 64}));
   EXPECT_EQ(embedding.clip_g.scalar_type(), at::kFloat);
-  const auto refiner = load_embedding(folder / "toy.safetensors", "<x>", {std::nullopt, 96});
+  const auto refiner = only(folder / "toy.safetensors", "<x>", {std::nullopt, 96});
   EXPECT_EQ(refiner.name, "<x>");
   EXPECT_FALSE(refiner.clip_l.defined());
 }
 
 TEST_F(EmbeddingFile, GivesASingleTensorToTheEncoderOfItsWidth) {
-  const auto first = load_embedding(written({{"<cat-toy>", at::rand({64})}}), {}, widths);
+  const auto first = only(written({{"<cat-toy>", at::rand({64})}}), {}, widths);
   EXPECT_EQ(shape_of(first.clip_l), (Shape{1, 64}));
   EXPECT_FALSE(first.clip_g.defined());
-  EXPECT_TRUE(load_embedding(written({{"emb_params", at::rand({3, 96})}}), {}, widths).clip_g.defined());
+  EXPECT_TRUE(only(written({{"emb_params", at::rand({3, 96})}}), {}, widths).clip_g.defined());
 }
 
 TEST_F(EmbeddingFile, KeepsTheTokenThatItStoresBesideItsStem) {
@@ -54,7 +59,7 @@ TEST_F(EmbeddingFile, KeepsTheTokenThatItStoresBesideItsStem) {
   const auto also = [&](const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {},
                         const std::optional<std::string>& name = {}) {
     write_safetensors(folder / "toy.safetensors", tensors, metadata);
-    const auto embedding = load_embedding(folder / "toy.safetensors", name, widths);
+    const auto embedding = only(folder / "toy.safetensors", name, widths);
     EXPECT_EQ(embedding.name, name.value_or("toy"));
     return embedding.also;
   };
@@ -78,7 +83,7 @@ TEST_F(EmbeddingFile, AFreeNameTakesNoWordAway) {
 TEST_F(EmbeddingFile, SaysWhatItCannotUse) {
   EXPECT_NE(refusal({{"clip_l", at::rand({2, 32})}}, widths).find("32 wide, expected 64"), std::string::npos);
   EXPECT_NE(refusal({{"x", at::rand({2, 32})}}, widths).find("expected 64 or 96"), std::string::npos);
-  EXPECT_NE(refusal({{"x", at::rand({2, 64})}, {"y", at::rand({2, 64})}}, widths).find("--lora"), std::string::npos);
+  EXPECT_NE(refusal({{"x", at::rand({2, 64})}, {"a,b", at::rand({2, 64})}}, widths).find("--lora"), std::string::npos);
   EXPECT_NE(refusal({{"clip_l", at::rand({2, 2, 32})}}, widths).find("[2, 2, 32]"), std::string::npos);
   EXPECT_NE(refusal({{"x", at::rand({64})}}, {64, 64}).find("clip_l or clip_g"), std::string::npos);
   EXPECT_NE(refusal({{"clip_l", at::rand({2, 64})}, {"clip_l_out", at::rand({2, 64})}}, widths)
@@ -92,12 +97,62 @@ TEST_F(EmbeddingFile, SaysWhatItCannotUse) {
                                   {"model.diffusion_model.out.2.bias", "a model goes to -m"},
                                   {"decoder.conv_in.bias", "a VAE goes to --vae"}})
     EXPECT_NE(refusal({{key, at::rand({2, 64})}, {"other", at::rand({2, 64})}}, widths).find(what), std::string::npos) << key;
-  try {
-    load_embedding(folder / "toy.pt", {}, widths);
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("pickle"), std::string::npos);
+}
+
+TEST_F(EmbeddingFile, ReadsDiffusersPairFromEitherFileAndFromTheFolder) {
+  const auto l = at::rand({2, 64}), g = at::rand({2, 96});
+  for (const char* extension : {".safetensors"}) {
+    write_safetensors(folder / (std::string("learned_embeds") + extension), {{"<toy>", l}});
+    write_safetensors(folder / (std::string("learned_embeds_2") + extension), {{"<toy>", g}});
   }
+  for (const auto& path : {folder / "learned_embeds.safetensors", folder, folder / ""}) {
+    const auto word = only(path, {}, widths);
+    EXPECT_EQ(word.also, "<toy>") << path;
+    EXPECT_EQ(word.name, path.extension() == ".safetensors" ? "learned_embeds" : folder.filename().string());
+    EXPECT_TRUE(at::equal(word.clip_l, l) && at::equal(word.clip_g, g)) << path;
+  }
+  EXPECT_FALSE(only(folder / "learned_embeds_2.safetensors", {}, widths).clip_l.defined());
+  EXPECT_EQ(embedding_paths(folder).size(), 2u);
+  std::filesystem::remove(folder / "learned_embeds.safetensors");
+  EXPECT_THROW(embedding_paths(folder), Error);
+}
+
+TEST_F(EmbeddingFile, TakesAWordOfStableDiffusion1ForTheFirstEncoderAndSaysSo) {
+  const auto file = load_embedding(source_path("tests/golden/pickles/word_sd1.pt"), {}, widths);
+  ASSERT_EQ(file.words.size(), 1u);
+  EXPECT_EQ(file.words[0].name, "word_sd1");
+  EXPECT_EQ(file.words[0].also, "bad_hands");
+  EXPECT_EQ(shape_of(file.words[0].clip_l), (Shape{2, 64}));
+  EXPECT_FALSE(file.words[0].clip_g.defined());
+  EXPECT_NE(file.notice.find("first text encoder alone"), std::string::npos) << file.notice;
+  EXPECT_EQ(load_embedding(written({{"clip_l", at::rand({2, 64})}, {"clip_g", at::rand({2, 96})}}), {}, widths).notice, "");
+}
+
+TEST_F(EmbeddingFile, GivesEachWordOfPivotalTuningItsVectorAndTheNameAllOfThem) {
+  const auto l = at::rand({2, 64}), g = at::rand({2, 96});
+  const auto path = written({{"text_encoders_0", l}, {"text_encoders_1", g}});
+  const auto words = load_embedding(path, {}, widths).words;
+  ASSERT_EQ(words.size(), 3u);
+  EXPECT_EQ(words[0].name, "toy");
+  EXPECT_TRUE(at::equal(words[0].clip_g, g));
+  EXPECT_EQ(words[2].name, "<s1>");
+  EXPECT_TRUE(at::equal(words[2].clip_l, l.slice(0, 1, 2)) && at::equal(words[2].clip_g, g.slice(0, 1, 2)));
+  EXPECT_EQ(only(path, "mine", widths).name, "mine");
+  EXPECT_NE(
+      refusal({{"text_encoders_0", at::rand({2, 64})}, {"text_encoders_1", at::rand({3, 96})}}, widths).find("expected as many"),
+      std::string::npos);
+}
+
+TEST_F(EmbeddingFile, CallsSeveralWordsOfOneFileByTheirTokens) {
+  const auto path = written({{"<cat>", at::rand({64})}, {"<dog>", at::rand({3, 64})}, {"<owl>", at::rand({96})}});
+  const auto words = load_embedding(path, {}, widths).words;
+  ASSERT_EQ(words.size(), 3u);
+  std::map<std::string, const Embedding*> by_name;
+  for (const auto& word : words) by_name[word.name] = &word;
+  EXPECT_EQ(shape_of(by_name.at("<cat>")->clip_l), (Shape{1, 64}));
+  EXPECT_EQ(shape_of(by_name.at("<dog>")->clip_l), (Shape{3, 64}));
+  EXPECT_EQ(shape_of(by_name.at("<owl>")->clip_g), (Shape{1, 96}));
+  EXPECT_THROW(load_embedding(path, "one", widths), Error);
 }
 
 TEST_F(EmbeddingFile, AddsNamesToACopyOfTheTokenizer) {
