@@ -10,11 +10,12 @@ make demo       installs what is needed, builds, shows a first picture, runs the
 make test       installs what is needed, builds, runs every test
 make build      the program at build/release/negativa
 make experiment the full grid, experiments/wrong/emoji.toml, into runs/emoji: about an hour; stopped at any moment it goes on
-make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments,
+make check      what takes longer than make test may: 4,000 simulations of the statistics a cell, trainings interrupted at 100 random moments, the studio killed at 50,
                 two threads that draw 40 pictures each on one engine, a model of half SDXL's width beside the miniature;
                 every test under the address and undefined-behaviour sanitizers, those of rooms with threads under the thread sanitizer
 make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
-make fuzz       the readers of adapter files on files that libFuzzer makes, 30 minutes (FUZZ_SECONDS) on one core; needs clang
+make fuzz       the readers of adapter files and of pickles on files that libFuzzer makes, 30 minutes (FUZZ_SECONDS) each on one core; needs clang
+make studio-test the studio's page in Chromium: draws, trains, compares, restarts, with keyboard, axe and hostile texts; part of make prove
 make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size
 make goldens    remakes the tests' numbers from the reference libraries
 make format     clang-format on every source file
@@ -28,7 +29,7 @@ THREADED := pipeline train engine jobs
 empty :=
 one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
 
-.PHONY: help setup configure build test test-threads check demo experiment reference prove fuzz bench goldens format clean distclean
+.PHONY: help setup configure build test test-threads check demo experiment reference prove studio-test fuzz bench goldens format clean distclean
 
 help:
 	$(info $(HELP))
@@ -53,10 +54,11 @@ test-threads: configure
 	@tools/test.sh $(BUILD) -L '$(call one_of,$(THREADED))'
 
 check: configure
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_library test_stats
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_library test_stats test_studio
 	@CHECK_SIMULATIONS=$${CHECK_SIMULATIONS:-4000} $(BUILD)/test_stats --gtest_filter='Simulation.*'
 	@CHECK_KILLS=$${CHECK_KILLS:-100} $(BUILD)/test_cli --gtest_filter='KillTraining.*'
 	@CHECK_KILLS=$${CHECK_KILLS:-50} $(BUILD)/test_library --gtest_filter='KilledLibrary.*'
+	@CHECK_KILLS=$${CHECK_KILLS:-50} $(BUILD)/test_studio --gtest_filter='KilledStudio.*'
 	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=$${CHECK_WIDTH:-160} $(BUILD)/test_engine --gtest_filter='Engine*'
 	@$(MAKE) --no-print-directory test PRESET=asan
 	@CHECK_PICTURES=$${CHECK_PICTURES:-40} CHECK_WIDTH=72 $(MAKE) --no-print-directory test-threads PRESET=tsan
@@ -71,13 +73,18 @@ reference: setup
 	@tools/reference.sh
 
 prove: build reference
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_vae
 	@$(REFERENCE) tools/prove.py
+
+studio-test: build reference
+	@$(REFERENCE) tools/studio_test.py
 
 fuzz: setup
 	@command -v clang++ >/dev/null || { echo 'fuzz: needs clang; as root, run: apt-get install clang' >&2; exit 1; }
 	@$(MAKE) --no-print-directory configure PRESET=fuzz
-	@cmake --build build/fuzz -j $$(tools/jobs.sh) --target fuzz_lora_file
+	@cmake --build build/fuzz -j $$(tools/jobs.sh) --target fuzz_lora_file fuzz_pickle_file
 	@tools/fuzz.sh lora_file $${FUZZ_SECONDS:-1800}
+	@tools/fuzz.sh pickle_file $${FUZZ_SECONDS:-1800}
 
 bench: build reference
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_branches negativa_bench_requests

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import bench_studio
+
 PROMPT = "red apple on a blue background"
 
 ONE_PICTURE = """
@@ -244,6 +246,22 @@ def full_size_step(args, folder):
           f"{rate / 1e9:.0f} GFLOP/s, {rate / statistics.median(rates):.2f} of the measured matrix product")
 
 
+def full_size_adapters(args, folder):
+    """The same step with an adapter of rank 16 on every attention, feed-forward and convolution (DoRA: not the convolutions), against plain, in one process."""
+    import adapter_files  # beside this file
+
+    files = adapter_files.write_all(args.full_size, folder)
+    ours = Stepper([os.path.join(os.path.dirname(args.program), "negativa_bench_unet"), args.full_size, str(os.cpu_count()), *files.values()])
+    lines = {"": "plain", **{str(number): name for number, name in enumerate(files, 1)}}
+    for line in lines:
+        ours.step(line)  # the first step with an adapter makes what later ones find
+    rounds = [{name: ours.step(line) for line, name in lines.items()} for _ in range(args.pairs)]
+    for name in files:
+        report(f"full-size UNet step with {name}", [(seconds[name], seconds["plain"]) for seconds in rounds], names=(name, "plain"))
+    print(f"  peak memory: {ours.peak_bytes() / 2**30:.2f} GiB, each adapter's kept weights included")
+    ours.end()
+
+
 def full_size_train_step(args, folder):
     """An optimiser step of full size at 512x512 in fp32, gradient checkpointing on both sides: theirs, ours, and ours at rank 64, in turn. Memory has room for
     one of them, so each starts anew every time; its time is the median of its second and third step, of ours of the first too."""
@@ -293,7 +311,8 @@ def main():
     os.environ["HF_HUB_OFFLINE"] = "1"
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
-    benches = [picture_process, many_pictures, train_step, branch_loras, adapters, second_request] + ([full_size_step, full_size_train_step] if args.full_size else [])
+    benches = [picture_process, many_pictures, train_step, branch_loras, adapters, second_request, *bench_studio.BENCHES]
+    benches += [full_size_step, full_size_adapters, full_size_train_step] if args.full_size else []
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:

@@ -4,7 +4,7 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The webui's API: prove_sdapi.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, the webui's: prove_sdapi.py. Tiles of the VAE: prove_vae.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -21,10 +21,14 @@ import prove_judge
 import prove_lora_files
 import prove_lora_origins
 import prove_page
+import prove_pickles
 import prove_program
 import prove_ranks
 import prove_sdapi
+import prove_studio
 import prove_train
+import prove_vae
+import studio_test
 from prove_table import PICTURE_LIMIT, Row, picture_distance, relative, report
 from reference_pipeline import Reference
 
@@ -102,6 +106,16 @@ def adapter_rows(args, reference, folder):
     return rows
 
 
+def pickle_rows(args, reference, folder):
+    rows = []
+    try:
+        for case, what, measured, limit, note in prove_pickles.rows(args.program, args.model, reference, folder):
+            rows.append(Row(case, what, float(measured), limit, note))
+    except prove_program.ProgramFailed as error:
+        rows.append(Row("pickle", "the program failed", note=str(error)))
+    return rows
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "negativa"))
@@ -122,16 +136,20 @@ def cases_of(args, folder):
     files = [("LoRA files", lambda: list(lora_file_rows(args, reference, folder)))] if wants_files else []
     wants_adapters = "adapter".startswith(args.only) or args.only.startswith("adapter")
     adapters = [("adapters", lambda: adapter_rows(args, reference, folder))] if wants_adapters else []
+    wants_pickles = "pickle".startswith(args.only) or args.only.startswith("pickle")
+    pickles = [("pickles", lambda: pickle_rows(args, reference, folder))] if wants_pickles else []
     judged = [("judge", lambda: [Row(case, what, float(measured), limit) for case, what, measured, limit in prove_judge.rows(args.program, args.model, folder)])]
     judged = judged if "judge".startswith(args.only) or args.only.startswith("judge") else []
     ranks = [("experiment", lambda: [Row(*row) for row in prove_ranks.rows(args.program, folder)])]
     ranks = ranks if "experiment".startswith(args.only) or args.only.startswith("experiment") else []
     page = [("page", lambda: [Row(*row) for row in prove_page.rows(args.program, folder)])]
     page = page if "page".startswith(args.only) or args.only.startswith("page") else []
-    sdapi = [("webuiapi", lambda: [Row(*row) for row in prove_sdapi.rows(args.program, folder)])]
-    sdapi = sdapi if "webuiapi".startswith(args.only) or args.only.startswith("webuiapi") else []
+    part = lambda name, rows: [(name, lambda: [Row(*row) for row in rows()])] if name.startswith(args.only) or args.only.startswith(name) else []
+    whole = part("studio", lambda: itertools.chain(prove_studio.rows(args.program, folder), studio_test.rows(args.program, folder)))
+    whole += part("webuiapi", lambda: prove_sdapi.rows(args.program, folder))
+    whole += part("VAE", lambda: prove_vae.rows(args.program, folder))
     model = prove_train.TrainingModel(args.model)
-    return pictures + files + adapters + judged + ranks + page + sdapi + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
+    return pictures + files + adapters + pickles + judged + ranks + page + whole + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
 
 
 def main():

@@ -20,9 +20,14 @@ struct Api {
 };
 inline constexpr int most_questions = 32;
 
+// Answers `question` on a thread that may take its time; 503 where too many wait.
+web::Handler questioning(Api& api, std::function<web::Response(const web::Request&)> question);
+
 std::vector<Operation> job_operations(Api& api);
 std::vector<Operation> picture_operations(Api& api);
 std::vector<Operation> inventory_operations(Api& api);
+std::vector<Operation> training_operations(Api& api);
+std::vector<Operation> run_operations(Api& api);
 
 // Of all of them; the document is made once.
 void add_api(web::Router& router, Api& api);

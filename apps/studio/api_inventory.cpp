@@ -133,7 +133,8 @@ std::vector<Operation> inventory_operations(Api& api) {
 
 void add_api(web::Router& router, Api& api) {
   std::vector<Operation> all = job_operations(api);
-  for (auto& list : {picture_operations(api), inventory_operations(api)}) all.insert(all.end(), list.begin(), list.end());
+  for (auto& list : {picture_operations(api), inventory_operations(api), training_operations(api), run_operations(api)})
+    all.insert(all.end(), list.begin(), list.end());
   const std::string document = openapi_of(all).dump();
   for (const auto& operation : all) router.add(operation.route);
   router.add({"GET", "/api/v1/openapi.json", web::Access::studio, answering([document](const Request&) {

@@ -52,28 +52,6 @@ Handler acting(Api& api, std::function<void(uint64_t)> act) {
   });
 }
 
-// Answers `question` on a thread that may take its time.
-Handler questioning(Api& api, std::function<Response(const Request&)> question) {
-  return [&api, question = std::move(question)](const std::shared_ptr<const Request>& request, const Reply& reply) {
-    if (++api.asked > most_questions) {
-      --api.asked;
-      Response busy = web::error_response(503, "machine", "[studio] too many questions wait; ask again later");
-      busy.headers.emplace_back("Retry-After", "5");
-      return reply(busy);
-    }
-    boost::asio::post(api.questions, [&api, question, request, reply] {
-      Response answer;
-      try {
-        answer = question(*request);
-      } catch (...) {
-        answer = web::error_response_of_current_exception();
-      }
-      --api.asked;
-      reply(answer);
-    });
-  };
-}
-
 Operation operation(const char* method, std::string pattern, std::string summary, Handler handler) {
   Operation made;
   made.route.method = method;
@@ -107,7 +85,8 @@ void add_verb(Api& api, const Verb& verb, std::vector<Operation>& operations) {
                                }));
   submit.success = 201;
   submit.answer_schema = job_schema;
-  submit.parameters = {{"preview_every", "query", "a preview after every so many steps; 0: none",
+  submit.parameters = {{"preview_every", "query",
+                        "a small picture of the latents after every so many steps, while anybody looks; 0: none",
                         R"({"type": "integer", "minimum": 0, "maximum": 1000})"}};
   with_settings(std::move(submit));
   if (verb.has_forecast) ask("/api/v1/forecast/" + verb.path_name(), verb.name + ": what it would take", true);
@@ -195,7 +174,39 @@ void add_queue_addresses(Api& api, std::vector<Operation>& operations) {
   operations.push_back(events);
 }
 
+// No answer shows a path of this machine.
+Response without_paths(const Api& api, const Error& error) {
+  try {
+    throw Error(error.kind(), api.roots.without_paths(error.what()));
+  } catch (...) {
+    return web::error_response_of_current_exception();
+  }
+}
+
 }  // namespace
+
+Handler questioning(Api& api, std::function<Response(const Request&)> question) {
+  return [&api, question = std::move(question)](const std::shared_ptr<const Request>& request, const Reply& reply) {
+    if (++api.asked > most_questions) {
+      --api.asked;
+      Response busy = web::error_response(503, "machine", "[studio] too many questions wait; ask again later");
+      busy.headers.emplace_back("Retry-After", "5");
+      return reply(busy);
+    }
+    boost::asio::post(api.questions, [&api, question, request, reply] {
+      Response answer;
+      try {
+        answer = question(*request);
+      } catch (const Error& error) {
+        answer = without_paths(api, error);
+      } catch (...) {
+        answer = web::error_response_of_current_exception();
+      }
+      --api.asked;
+      reply(answer);
+    });
+  };
+}
 
 std::vector<Operation> job_operations(Api& api) {
   std::vector<Operation> operations;

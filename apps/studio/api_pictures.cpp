@@ -108,7 +108,8 @@ TextChunks text_chunks(const std::string& bytes, const std::string& name) {
 }
 
 GalleryQuery query_of(const Request& request) {
-  check_parameters(request, {"text", "model", "lora", "seed", "job", "from_ms", "to_ms", "rating", "trashed", "after", "limit"});
+  check_parameters(request,
+                   {"text", "model", "lora", "seed", "job", "from_ms", "to_ms", "rating", "trashed", "after", "offset", "limit"});
   GalleryQuery query;
   query.text = text_of(request, "text");
   query.model = text_of(request, "model");
@@ -121,6 +122,7 @@ GalleryQuery query_of(const Request& request) {
   if (request.target.query.contains("to_ms")) query.to_ms = integer_of(request, "to_ms", 0, 0, far);
   query.least_rating = integer_of(request, "rating", 0, 0, 5);
   query.trashed = integer_of(request, "trashed", 0, 0, 1) == 1;
+  query.offset = integer_of(request, "offset", 0, 0, 100000000);
   query.limit = integer_of(request, "limit", 100, 1, 500);
   return query;
 }
@@ -185,6 +187,7 @@ void add_readers(Adder adder) {
       {"rating", "query", "rated at least", R"({"type": "integer", "minimum": 0, "maximum": 5})"},
       {"trashed", "query", "1: the trash", R"({"type": "integer", "minimum": 0, "maximum": 1})"},
       {"after", "query", "a picture's name: what follows it", text},
+      {"offset", "query", "so many are skipped", R"({"type": "integer", "minimum": 0, "maximum": 100000000})"},
       {"limit", "query", "at most so many", R"({"type": "integer", "minimum": 1, "maximum": 500})"}};
   list.answer_schema =
       std::string(R"({"type": "object", "required": ["pictures", "total"], "properties": {"total": {"type": "integer"},
@@ -260,8 +263,10 @@ void add_writers(Adder adder) {
   import.success = 201;
   import.answer_schema = picture_schema;
   Operation& info =
-      adder.add("POST", "/api/v1/png-info", "the texts in a PNG that is not in the gallery",
-                [](const Request& request) { return json_response(json_of(text_chunks(request.body, "picture"))); });
+      adder.add("POST", "/api/v1/png-info", "the texts in a PNG that is not in the gallery", [](const Request& request) {
+        check(!request.body.empty(), ErrorKind::input, "[body] is empty, expected the picture's bytes");
+        return json_response(json_of(text_chunks(request.body, "picture")));
+      });
   info.route.body_bytes = largest_picture_bytes;
   info.body_type = "application/octet-stream";
 }

@@ -25,6 +25,7 @@ const std::map<std::string, FileUse>& uses() {
       {"vae", vae},
       {"lora", lora},
       {"loras", lora},
+      {"network_weights", lora},
       {"embedding", embedding},
       {"from", input},
       {"data", input},
@@ -52,6 +53,11 @@ const std::map<std::string, FileUse>& uses() {
       {"crop_top_left", none},
       {"target_size", none},
       {"metrics", none},
+      {"run", input},
+      {"toml", input},
+      {"first", input},
+      {"second", input},
+      {"keep", output},
       {"name", none},
       {"initializer", none},
       {"arms", none},  // names: check_compare_names
@@ -72,7 +78,7 @@ std::vector<std::string> folders_for(FileUse use, const Roots& roots) {
   if (use == FileUse::lora) own = {"lora"};
   if (use == FileUse::embedding) own = {"embeddings"};
   if (use == FileUse::model) own = {"files"};
-  const std::vector<std::string> of_library = {"lora", "embeddings", "files", "pictures"};
+  const std::vector<std::string> of_library = {"lora", "embeddings", "files", "pictures", "runs", "experiments"};
   for (const auto& root : roots.roots())
     if (std::find(of_library.begin(), of_library.end(), root.name) == of_library.end()) own.push_back(root.name);
   return own;
@@ -96,6 +102,7 @@ std::string plain_name(const std::string& text, const std::string& where) {
 }
 
 fs::path folder_for_output(const Verb& verb, const Field& field, const JobPlace& place) {
+  if (makes_run(verb)) return place.library.runs();    // one that is there goes on
   if (place.job == 0) return place.library.uploads();  // nothing is written there
   if (field.name == "out" && makes_lora(verb)) return place.library.loras();
   if (field.name == "out" && makes_embedding(verb)) return place.library.embeddings();
@@ -205,6 +212,15 @@ std::string Names::with_path(FileUse use, const std::string& text, const std::st
 void set_paths(const Verb& verb, Fields& fields, const Names& names, const JobPlace& place) {
   if (verb.name == "compare") check_compare_names(verb, fields);
   for (auto& field : fields) set_path(verb, field, names, place);
+}
+
+bool makes_run(const Verb& verb) { return verb.name == "experiment run" || verb.name == "experiment tune"; }
+
+void set_run_name(const Verb& verb, Json& options) {
+  if (!makes_run(verb) || (options.contains("out") && !options["out"].is_null())) return;
+  if (!options.contains("file") || !options["file"].is_string()) return;  // which is refused
+  const std::string stem = fs::path(options["file"].get<std::string>()).stem().string();
+  options["out"] = verb.name == "experiment tune" ? stem + "-tune" : stem;
 }
 
 void set_out_name(const Verb& verb, Json& options, uint64_t job) {

@@ -44,6 +44,9 @@ struct JobPlace {
 // Puts paths where the fields have names, and the job's own folders where it writes. Throws ErrorKind::input naming the setting.
 void set_paths(const Verb& verb, Fields& fields, const Names& names, const JobPlace& place);
 
+bool makes_run(const Verb& verb);  // an experiment's
+// The name of an experiment's run: its TOML's.
+void set_run_name(const Verb& verb, Json& options);
 // The name under which a job that makes a LoRA or embedding writes it; set in `options` where it is absent.
 void set_out_name(const Verb& verb, Json& options, uint64_t job);
 

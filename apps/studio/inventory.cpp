@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "io/safetensors.h"
+#include "library/names.h"
 
 namespace negativa::studio {
 
@@ -16,6 +17,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int deepest = 4;  // folders below a root
+
+// Of a run's folders those that hold pictures and records by the thousand.
+bool holds_no_weights(const std::string& name) {
+  for (const char* folder : {names::pictures_folder, names::metrics_folder, names::sets_folder, names::thumbnails_folder,
+                             names::sheets_folder, names::work_folder})
+    if (name == folder) return true;
+  return false;
+}
 
 // What a file of tensors is, by their names alone.
 std::string kind_of_entries(const std::vector<TensorEntry>& entries) {
@@ -45,7 +54,7 @@ std::string Inventory::kind_of(const fs::path& file) const {
   }
   std::string kind;
   try {
-    kind = kind_of_entries(SafetensorsFile::open(file)->entries());
+    kind = kind_of_entries(open_tensor_file(file)->entries());
   } catch (const Error&) {  // no safetensors file: nothing that can be used
   }
   const std::lock_guard lock(mutex_);
@@ -84,7 +93,7 @@ void Inventory::look_in(const Root& root, const fs::path& folder, int depth, std
         found.push_back(item(path, "model"));
       else if (fs::exists(path / names::peft_config))
         found.push_back(item(path, "lora"));
-      else if (depth < deepest && !entry.is_symlink())
+      else if (depth < deepest && !entry.is_symlink() && !(root.name == library_names::runs && holds_no_weights(name)))
         look_in(root, path, depth + 1, found);
     } else if (path.extension() == ".safetensors") {
       if (const std::string kind = kind_of(path); !kind.empty()) found.push_back(item(path, kind));

@@ -61,6 +61,8 @@ Json schema_of(const Verb& verb, const Field& field) {
     schema["maximum"] = std::numeric_limits<uint64_t>::max();
   }
   if (!field.choices.empty()) schema["enum"] = field.choices;
+  schema["type"] = Json::array({schema["type"], "null"});  // null: as if it were not there
+  if (schema.contains("enum")) schema["enum"].push_back(nullptr);
   schema["description"] = field.help + (field.unit.empty() ? "" : " (" + field.unit + ")");
   if (const std::string help = use_help(use_of(verb, field).value_or(FileUse::none)); !help.empty())
     schema["description"] = schema["description"].get<std::string>() + "; " + help;

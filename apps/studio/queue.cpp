@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "library/names.h"
 #include "web/message.h"
 
 namespace negativa::studio {
@@ -13,6 +14,7 @@ namespace negativa::studio {
 namespace {
 
 constexpr size_t kept_notices = 100;
+constexpr std::chrono::seconds preview_interest{10};  // after the last question for one
 
 std::string one_line_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -56,6 +58,7 @@ class Queue::JobEvents : public EventSink {
     add("notice", {{"text", shown}});
   }
   void on_preview(const PreviewEvent& event) override {
+    if (!is_watched()) return;
     std::string png = encode_png(event.image);
     {
       const std::lock_guard lock(queue_.mutex_);
@@ -65,7 +68,7 @@ class Queue::JobEvents : public EventSink {
   }
   void on_picture(const PictureEvent& event) override {
     Json data = {{"picture", event.picture}};
-    if (!event.file.empty()) data["name"] = queue_.parts_.library.gallery().add(gallery_name(event.file)).name;
+    if (is_gallery_picture(event.file)) data["name"] = queue_.parts_.library.gallery().add(gallery_name(event.file)).name;
     add("picture", data);
   }
   void on_loss(const LossEvent& event) override {
@@ -80,6 +83,17 @@ class Queue::JobEvents : public EventSink {
   int64_t preview_every() const override { return active_.preview_every; }
 
  private:
+  // Somebody listens, or asks for the pictures themselves.
+  bool is_watched() const {
+    if (queue_.parts_.events.has_listeners()) return true;
+    const std::lock_guard lock(queue_.mutex_);
+    return std::chrono::steady_clock::now() - active_.preview_asked < preview_interest;
+  }
+  // An experiment's pictures lie in its run.
+  bool is_gallery_picture(const std::filesystem::path& file) const {
+    const auto& folder = queue_.parts_.library.folder();
+    return !file.empty() && file.parent_path().parent_path() == folder / library_names::pictures;
+  }
   static std::string gallery_name(const std::filesystem::path& file) {
     return file.parent_path().filename().string() + "/" + file.filename().string();
   }
@@ -127,9 +141,15 @@ uint64_t Queue::submit(const Verb& verb, const Json& asked, const JobWishes& wis
   check(asked.is_object(), ErrorKind::input, "[request] got {}, expected an object of settings", json_excerpt(asked));
   Json options = asked;
   set_seed(verb, options);
+  set_run_name(verb, options);
   EventSink silence;
   const CancelToken never;
-  prepared(verb, options, {parts_.library, 0}, nullptr)->prepare({parts_.engine, silence, never});
+  Json named = options;
+  set_out_name(verb, named, 0);
+  const auto request = prepared(verb, named, {parts_.library, 0}, nullptr);
+  const Running checking{parts_.engine, silence, never, &parts_.roots};
+  request->prepare(checking);
+  if (verb.lane != Lane::draw && verb.has_forecast && !makes_run(verb)) request->forecast(checking);
   JobRecord record;
   record.verb = verb.name;
   record.origin = wishes.origin;
@@ -151,8 +171,9 @@ Json Queue::ask(const Verb& verb, const Json& options, const CancelToken& cancel
     void on_notice(const std::string& text) override { lines.push_back(text); }
   } events;
   Json given = options;
+  if (forecast) set_run_name(verb, given);
   if (forecast) set_out_name(verb, given, 0);
-  const Running running{parts_.engine, events, cancel};
+  const Running running{parts_.engine, events, cancel, &parts_.roots};
   const auto request = prepared(verb, given, {parts_.library, 0}, nullptr);
   request->prepare(running);
   const Json result = forecast ? request->forecast(running) : request->run(running);
@@ -243,7 +264,9 @@ std::optional<Progress> Queue::progress(uint64_t id) const {
 std::string Queue::preview_png(uint64_t id) const {
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(id);
-  return found == active_.end() ? "" : found->second->preview_png;
+  if (found == active_.end()) return "";
+  found->second->preview_asked = std::chrono::steady_clock::now();
+  return found->second->preview_png;
 }
 
 std::optional<JobRecord> Queue::next(Lane lane) const {
@@ -280,7 +303,7 @@ void Queue::work(const JobRecord& record) {
     active = active_.at(record.id);
   }
   JobEvents events(*this, record, *active);
-  Running running{parts_.engine, events, active->cancel};
+  Running running{parts_.engine, events, active->cancel, &parts_.roots};
   try {
     const Verb& verb = *find_verb(record.verb);
     Json options = parse_json(record.options_json, "options");

@@ -1,6 +1,7 @@
 #pragma once
 // The jobs of a studio: kept in its library, worked on in lanes, told of as events.
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <set>
 #include <thread>
@@ -60,6 +61,7 @@ class Queue {
     int64_t preview_every = 0;
     Progress progress;
     std::string preview_png;
+    std::chrono::steady_clock::time_point preview_asked = std::chrono::steady_clock::now();
     std::vector<std::string> notices;
   };
   class JobEvents;

@@ -51,10 +51,14 @@ Studio::~Studio() {
 std::string Studio::url() const { return fmt::format("http://127.0.0.1:{}/?token={}", port(), token_); }
 
 void Studio::add_roots(const Engine& engine, const StudioSettings& settings) {
-  for (const char* name : {library_names::pictures, library_names::loras, library_names::embeddings, library_names::files})
+  for (const char* name :
+       {library_names::pictures, library_names::loras, library_names::embeddings, library_names::files, library_names::runs})
     roots_.add(name, library_.folder() / name);
   roots_.add("models", engine.places().models);
-  if (engine.places().bundled) roots_.add("bundled", *engine.places().bundled);
+  if (const auto& bundled = engine.places().bundled) {
+    roots_.add("bundled", *bundled);
+    roots_.add("experiments", bundled->parent_path() / "experiments");
+  }
   for (const auto& folder : settings.folders) {
     check(fs::is_directory(folder), ErrorKind::input, "[--folder] {} is no folder", folder.string());
     const fs::path canonical = fs::canonical(folder);

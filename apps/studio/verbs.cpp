@@ -17,43 +17,21 @@
 #include "report_json.h"
 #include "score_text.h"
 #include "tokens_text.h"
+#include "verb_of.h"
 
 namespace negativa::studio {
 
 namespace {
 
-Json parsed(const std::string& json) { return Json::parse(json); }
-
-// What a verb does with its settings; `forecast` and `prepare` may be absent.
-template <class Options>
-struct Actions {
-  std::function<Json(const Options&, const Running&)> run = {};
-  std::function<Json(const Options&, const Running&)> forecast = {};
-  std::function<void(Options&, Fields&, const Running&)> prepare = {};
-};
-
-template <class Options>
-class Request : public VerbRequest {
- public:
-  explicit Request(const Actions<Options>& actions) : actions_(actions), fields_(fields_of(options_)) {}
-  Fields& fields() override { return fields_; }
-  void prepare(const Running& running) override {
-    if (actions_.prepare) actions_.prepare(options_, fields_, running);
+// Which of the two sides is at fault.
+const char* field_of_size(const Models& models, PictureOptions picture) {
+  picture.height.reset();
+  try {
+    plan_picture(models, picture);
+  } catch (const Error&) {
+    return "width";
   }
-  Json run(const Running& running) override { return actions_.run(options_, running); }
-  Json forecast(const Running& running) override { return actions_.forecast(options_, running); }
-
- private:
-  const Actions<Options>& actions_;
-  Options options_;
-  Fields fields_;
-};
-
-// The actions live as long as the program.
-template <class Options>
-Verb verb(const char* name, const char* help, Lane lane, Actions<Options> actions) {
-  const auto kept = std::make_shared<const Actions<Options>>(std::move(actions));
-  return {name, help, lane, bool(kept->forecast), [kept] { return std::make_unique<Request<Options>>(*kept); }};
+  return "height";
 }
 
 // What the model refuses is said when it is asked for. Pictures of a file of prompts are checked when they are drawn.
@@ -61,7 +39,14 @@ void check_picture(const GenerateOptions& options, Engine& engine) {
   if (!options.output.prompts.empty()) return;
   PictureOptions picture = options.picture;
   if (!picture.seed) picture.seed = 0;
-  plan_picture(*engine.open(model_request(options.model, engine.places())), picture);
+  const auto models = engine.open(model_request(options.model, engine.places()));
+  try {
+    plan_picture(*models, picture);
+  } catch (const Error& error) {
+    const std::string_view message = error.what();
+    if (!message.starts_with("[size] ")) throw;
+    fail(error.kind(), "[{} in request] {}", field_of_size(*models, picture), message.substr(7));
+  }
 }
 
 Verb generate_verb() {
@@ -105,6 +90,12 @@ Verb score_verb() {
   actions.prepare = [](const ScoreOptions& options, Fields&, const Running&) {
     check(!options.folder.empty() || options.calibrate, ErrorKind::input,
           "[folder in request] is needed, expected a folder of pictures as pictures/000001");
+    for (const auto& folder : options.folder) {
+      std::error_code error;
+      const std::filesystem::directory_iterator files(folder, error);
+      check(!error && std::any_of(begin(files), end(files), [](const auto& file) { return has_picture_name(file.path()); }),
+            ErrorKind::input, "[folder in request] {} has no pictures, expected PNG, JPEG or WebP files", folder);
+    }
   };
   actions.run = [](const ScoreOptions& options, const Running& running) {
     return parsed(cli::json_of(score(running.engine, options, running.events, running.cancel)));
@@ -216,7 +207,7 @@ const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = [] {
     std::vector<Verb> list = {generate_verb(),        compare_verb(),      score_verb(),      train_lora_verb(),
                               train_embedding_verb(), lora_convert_verb(), lora_merge_verb(), lora_bake_verb()};
-    for (auto& asking : asking_verbs()) list.push_back(std::move(asking));
+    for (auto& more : {asking_verbs(), experiment_verbs()}) list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
   return all;

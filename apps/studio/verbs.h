@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "engine/engine.h"
 #include "image/events.h"
+#include "library/roots.h"
 
 namespace negativa::studio {
 
@@ -23,6 +24,7 @@ struct Running {
   Engine& engine;
   EventSink& events;
   const CancelToken& cancel;
+  const Roots* roots = nullptr;  // what files of settings may name
   std::string config_toml = {};  // of a training: goes into its run folder, so without paths
 };
 
@@ -48,6 +50,7 @@ struct Verb {
 };
 
 const std::vector<Verb>& verbs();
+std::vector<Verb> experiment_verbs();                         // part of verbs()
 const Verb* find_verb(const std::string& name_or_path_name);  // nullptr: there is none
 
 }  // namespace negativa::studio

@@ -25,7 +25,7 @@ Database::Database(const std::filesystem::path& file) {
     sqlite3_busy_timeout(handle_, 5000);
     run("PRAGMA journal_mode = WAL");
     run("PRAGMA synchronous = NORMAL");  // files are the truth: what a power cut takes from the index is read again
-    run("PRAGMA cache_size = -4096");    // KiB
+    run("PRAGMA cache_size = -1024");    // KiB: the system keeps the file in memory, and a large gallery should cost no more here
   } catch (...) {
     sqlite3_close(handle_);
     throw;

@@ -203,8 +203,9 @@ GalleryPage Gallery::search(const GalleryQuery& query) const {
   page.total = database_->number(fmt::format("SELECT count(*) FROM {} WHERE {}", tables, where.sql), where.values);
   if (!query.after.empty()) where.add("(p.made_ns, p.name) < (SELECT made_ns, name FROM pictures WHERE name = ?)", {query.after});
   where.values.emplace_back(std::clamp<int64_t>(query.limit, 1, 500));
+  where.values.emplace_back(std::max<int64_t>(query.offset, 0));
   database_->each(
-      fmt::format("SELECT {} FROM {} WHERE {} ORDER BY p.made_ns DESC, p.name DESC LIMIT ?", columns, tables, where.sql),
+      fmt::format("SELECT {} FROM {} WHERE {} ORDER BY p.made_ns DESC, p.name DESC LIMIT ? OFFSET ?", columns, tables, where.sql),
       where.values, [&](const SqlRow& row) { page.pictures.push_back(picture_from(row)); });
   return page;
 }

@@ -29,7 +29,8 @@ struct GalleryQuery {
   std::optional<int64_t> from_ms, to_ms;
   int64_t least_rating = 0;
   bool trashed = false;
-  std::string after;  // a picture's name: what comes after it, newest first
+  std::string after;   // a picture's name: what comes after it, newest first
+  int64_t offset = 0;  // so many are skipped
   int64_t limit = 100;
 };
 

@@ -45,7 +45,8 @@ uint64_t last_number_in(const fs::path& folder) {
 
 }  // namespace
 
-Library::Library(const fs::path& folder, const fs::path& cache, const Notice& notice) {
+Library::Library(const fs::path& folder, const fs::path& cache, const Notice& notice,
+                 const std::function<bool(const fs::path&)>& can_hold_index) {
   make_folder(folder);
   folder_ = fs::canonical(folder);
   lock_ = FileLock(folder_ / library_names::lock,
@@ -54,12 +55,12 @@ Library::Library(const fs::path& folder, const fs::path& cache, const Notice& no
     notice(
         fmt::format("the library's disk has no locks ({}): see to it yourself that no second studio uses it", lock_.why_not()));
   for (const char* name : {library_names::pictures, library_names::trash, library_names::jobs, library_names::files,
-                           library_names::loras, library_names::embeddings, library_names::uploads})
+                           library_names::loras, library_names::embeddings, library_names::runs, library_names::uploads})
     make_folder(folder_ / name);
   clean();
   read_description();
   fs::path index = folder_ / library_names::index;
-  if (!can_share_memory(folder_) && !cache.empty()) {
+  if (!can_hold_index(folder_) && !cache.empty()) {
     make_folder(cache / "library" / id_);
     index = cache / "library" / id_ / library_names::index;
   }
@@ -114,6 +115,7 @@ fs::path Library::files_of(uint64_t job) const {
 
 fs::path Library::loras() const { return folder_ / library_names::loras; }
 fs::path Library::embeddings() const { return folder_ / library_names::embeddings; }
+fs::path Library::runs() const { return folder_ / library_names::runs; }
 fs::path Library::uploads() const { return folder_ / library_names::uploads; }
 
 LibraryAccess Library::access(bool renew, const std::function<std::string()>& make) const {

@@ -23,7 +23,9 @@ class Library {
   // Makes the folder where it is missing. `cache`: where the index lies if the library's own file system cannot hold one. Throws
   // ErrorKind::input: not writable, in use by another studio, of a later version of the program. On a disk without locks `notice`
   // says that a second studio would not be seen.
-  Library(const std::filesystem::path& folder, const std::filesystem::path& cache, const Notice& notice);
+  // can_hold_index: whether that folder's file system can.
+  Library(const std::filesystem::path& folder, const std::filesystem::path& cache, const Notice& notice,
+          const std::function<bool(const std::filesystem::path&)>& can_hold_index = can_share_memory);
 
   const std::filesystem::path& folder() const { return folder_; }
   const std::string& id() const { return id_; }  // eight hexadecimal digits, the same for ever
@@ -35,6 +37,7 @@ class Library {
   std::filesystem::path files_of(uint64_t job) const;
   std::filesystem::path loras() const;
   std::filesystem::path embeddings() const;
+  std::filesystem::path runs() const;
   std::filesystem::path uploads() const;
 
   // The secrets kept in the folder, mode 0600; those missing, or all with `renew`, come from `make`.

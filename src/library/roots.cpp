@@ -89,6 +89,14 @@ fs::path Roots::resolve(std::string_view reference, std::string_view where) cons
   return path;
 }
 
+void Roots::check_holds(const fs::path& path, std::string_view where) const {
+  std::error_code error;
+  const fs::path canonical = fs::weakly_canonical(path, error);
+  check(!error && holds(canonical), ErrorKind::input,
+        "[{}] names {}, which lies outside the folders of this studio; --folder adds one", where, path.filename().string());
+  if (fs::is_directory(canonical, error)) check_links(canonical, where);
+}
+
 std::string Roots::reference_of(const fs::path& path) const {
   const fs::path plain = path.lexically_normal();
   const Root* best = nullptr;

@@ -24,6 +24,8 @@ class Roots {
   // Of what is there. Throws ErrorKind::input, in a line that begins with [where]: no such root, nothing of that name, a part
   // that is "." or "..", a link (it, or anything below it) that leads out of all roots.
   std::filesystem::path resolve(std::string_view reference, std::string_view where) const;
+  // Of a path that a file of settings names: throws as resolve does where it, or a link below it, leads out of all roots.
+  void check_holds(const std::filesystem::path& path, std::string_view where) const;
   // "ROOT/a/b" of a path below a root; empty: it is below none.
   std::string reference_of(const std::filesystem::path& path) const;
 

@@ -56,18 +56,10 @@ std::string bytes_of(const std::string& hex) {
   return bytes;
 }
 
-// Nothing from elsewhere is loaded, and no script runs but the page's own, whatever a prompt may hold.
-std::string policy() {
-  const auto source = [](std::string_view text) { return "'sha256-" + base64(bytes_of(sha256_hex(text))) + "'"; };
-  return fmt::format(
-      "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data:; style-src {}; script-src {}",
-      source(style()), source(script()));
-}
-
 void write_head(Html& html, const PageRun& run) {
   html.raw("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).open("head");
   html.single("meta", {{"charset", "utf-8"}});
-  html.single("meta", {{"http-equiv", "Content-Security-Policy"}, {"content", policy()}});
+  html.single("meta", {{"http-equiv", "Content-Security-Policy"}, {"content", page_policy()}});
   html.single("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
   html.single("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
   html.single("link", {{"rel", "icon"}, {"href", "data:,"}});
@@ -145,6 +137,14 @@ Page written_page(const PageRun& run) {
 }
 
 }  // namespace
+
+// Nothing from elsewhere is loaded, and no script runs but the page's own, whatever a prompt may hold.
+std::string page_policy() {
+  const auto source = [](std::string_view text) { return "'sha256-" + base64(bytes_of(sha256_hex(text))) + "'"; };
+  return fmt::format(
+      "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data:; style-src {}; script-src {}",
+      source(style()), source(script()));
+}
 
 void begin_table(Html& html, const std::string& caption, const std::vector<std::string>& headings, const std::string& kind) {
   html.open("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", caption}});

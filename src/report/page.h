@@ -22,4 +22,7 @@ struct Page {
 Page make_page(const RunStore& store, const RunPlan& plan, const RunRecords& records, const Analysis& analysis,
                const PageOptions& options);
 
+// The Content-Security-Policy that every page of this program carries: for a server that sends one.
+std::string page_policy();
+
 }  // namespace negativa

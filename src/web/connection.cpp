@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
@@ -34,7 +35,12 @@ std::string head_text(const Response& response, uint64_t length, bool closes) {
     if (value.find_first_of("\r\n") == std::string_view::npos) text += fmt::format("{}: {}\r\n", name, value);
   };
   if (!response.content_type.empty()) add("Content-Type", response.content_type);
-  for (const auto& [name, value] : safety_headers()) add(name, value);
+  const auto is_given = [&](const auto& header) {
+    return std::any_of(response.headers.begin(), response.headers.end(),
+                       [&](const auto& own) { return own.first == header.first; });
+  };
+  for (const auto& header : safety_headers())
+    if (!is_given(header)) add(header.first, header.second);
   bool has_cache_control = false;
   for (const auto& [name, value] : response.headers) {
     add(name, value);
@@ -133,7 +139,7 @@ std::optional<Response> Connection::prepare_body() {
   if (length > route_->body_bytes)
     return error_response(413, "input", fmt::format("[body] has {} bytes, expected at most {}", length, route_->body_bytes));
   if (!route_->is_upload) return {};
-  if (length == 0) return error_response(411, "input", "[body] is empty, expected the file's bytes");
+  if (length == 0) return error_response(400, "input", "[body] is empty, expected the file's bytes");
   request_->body_file = shared_.settings.uploads / fmt::format("upload-{}", shared_.uploads++);
   upload_.open(request_->body_file, std::ios::binary | std::ios::trunc);
   if (!upload_) return error_response(500, "machine", "[upload] cannot be written; is the disk full?");

@@ -37,4 +37,9 @@ void EventLog::forget(int listener) {
   listeners_.erase(listener);
 }
 
+bool EventLog::has_listeners() const {
+  const std::lock_guard lock(mutex_);
+  return !listeners_.empty();
+}
+
 }  // namespace negativa::web

@@ -31,6 +31,7 @@ class EventLog {
   // `wake` is called after each event, from the thread that adds it, and must not call back. Returns a number for `forget`.
   int listen(std::function<void()> wake);
   void forget(int listener);
+  bool has_listeners() const;
 
  private:
   const size_t held_;

@@ -53,9 +53,8 @@ std::string field_of(std::string_view message) {
 
 int status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::device:
     case ErrorKind::machine:
-      return 500;
+      return 500;  // a device that was asked for and is not there is the request's fault
     case ErrorKind::cancelled:
       return 409;
     default:

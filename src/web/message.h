@@ -37,8 +37,8 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::filesystem::path file = {};  // sent instead of `body`
-  Headers headers = {};
-  bool closes = false;  // the connection ends with it
+  Headers headers = {};             // one of safety_headers() takes its place
+  bool closes = false;              // the connection ends with it
   bool is_event_stream = false;
 };
 

@@ -1,5 +1,7 @@
 #include "web/router.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace negativa::web {
@@ -35,6 +37,17 @@ bool matches(const Route& route, Request& request) {
   return parts.size() == segments.size();
 }
 
+// Of the pattern that was matched last.
+size_t wildcards_of(const Request& request) { return request.wildcard.size() + (request.tail.empty() ? 0 : 1); }
+
+// An address that a pattern names in full is that pattern's, and not of one in which anything may stand in its place.
+size_t fewest_wildcards(const std::vector<Route>& routes, Request& request) {
+  size_t fewest = SIZE_MAX;
+  for (const auto& route : routes)
+    if (matches(route, request)) fewest = std::min(fewest, wildcards_of(request));
+  return fewest;
+}
+
 }  // namespace
 
 Handler answering(std::function<Response(const Request&)> answer) {
@@ -48,8 +61,9 @@ void Router::add(Route route) { routes_.push_back(std::move(route)); }
 Router::Found Router::find(Request& request) const {
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::vector<std::string> allowed;
+  const auto fewest = fewest_wildcards(routes_, request);
   for (const auto& route : routes_) {
-    if (!matches(route, request)) continue;
+    if (!matches(route, request) || wildcards_of(request) > fewest) continue;
     if (route.method == method) return {&route, {}};
     allowed.push_back(route.method);
   }

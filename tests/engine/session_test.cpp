@@ -251,9 +251,13 @@ TEST(SessionDraw, ShowsPreviewsThatComeNearThePictureAndChangeNothing) {
     EXPECT_TRUE(at::equal(draw(sampler, 0, silent), image)) << sampler;
     EXPECT_TRUE(silent.previews.empty());
     ASSERT_EQ(heard.previews.size(), 4u) << sampler;
-    const auto distance = [&](const Image8& preview) { return (image_to_tensor(preview) - image).abs().mean().item<double>(); };
+    const auto distance = [&](const Image8& preview) {  // a pixel of it is the mean of a square of the picture
+      const Tensor shown = image_to_tensor(preview);
+      const Tensor means = at::adaptive_avg_pool2d(image, {shown.size(2), shown.size(3)});
+      return (shown - means).abs().mean().item<double>();
+    };
     EXPECT_LT(distance(heard.previews[2]), distance(heard.previews[0])) << sampler;
-    EXPECT_LT(distance(heard.previews[3]), 0.05) << sampler;
+    EXPECT_LT(distance(heard.previews[3]), 0.22) << sampler;  // the best linear map comes to 0.11, the mean colour to 0.45
   }
 }
 

@@ -35,6 +35,22 @@ TEST(Library, KeepsItsNameAndSecrets) {
   EXPECT_NE(library.access(false, make).cookie, renewed.cookie);  // what others could read is no secret any more
 }
 
+TEST(Library, KeepsItsIndexInTheCacheWhereItsDiskCannotHoldOne) {
+  TemporaryFolder folder;
+  const auto is_network_disk = [](const fs::path&) { return false; };
+  std::string name, id;
+  {
+    Library library(folder / "library", folder / "cache", ignore, is_network_disk);
+    id = library.id();
+    name = library.gallery().import("a.png", encode_png(Image8::filled(8, 8, white))).name;
+  }
+  EXPECT_FALSE(fs::exists(folder / "library/index.sqlite"));
+  EXPECT_TRUE(fs::exists(folder.path() / "cache/library" / id / "index.sqlite"));
+  fs::remove_all(folder / "cache");  // it is made anew from the files
+  Library library(folder / "library", folder / "cache", ignore, is_network_disk);
+  EXPECT_EQ(library.gallery().search({}).pictures.at(0).name, name);
+}
+
 TEST(Library, IsForOneStudioAtATime) {
   TemporaryFolder folder;
   const Library first(folder / "library", {}, ignore);

@@ -54,8 +54,10 @@ void StudioProgram::start() {
   client_.emplace(port_);
 }
 
+void StudioProgram::kill() { ::kill(child_, SIGKILL); }
+
 void StudioProgram::kill_and_restart() {
-  ::kill(child_, SIGKILL);
+  kill();
   exit_code_of(child_);
   start();
 }
@@ -76,6 +78,19 @@ int StudioProgram::interrupt_and_restart() {
 
 Answer StudioProgram::post(const std::string& path, const std::string& body) {
   return client_->send("POST", "/api/v1/" + path, {cookie_, "Content-Type: application/json"}, body);
+}
+
+Answer StudioProgram::send(const std::string& method, const std::string& path, const std::string& content_type,
+                           const std::string& body) {
+  std::vector<std::string> headers = {cookie_};
+  if (!content_type.empty()) headers.push_back("Content-Type: " + content_type);
+  return client_->send(method, "/api/v1/" + path, headers, body);
+}
+
+std::unique_ptr<RawClient> StudioProgram::stream(const std::string& more) {
+  auto client = std::make_unique<RawClient>(port_);
+  client->send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n" + cookie_ + "\r\n" + more + "\r\n");
+  return client;
 }
 
 Json StudioProgram::get(const std::string& path) {

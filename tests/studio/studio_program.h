@@ -17,11 +17,16 @@ class StudioProgram {
 
   void kill_and_restart();                                  // SIGKILL; the client keeps its cookie
   void restart_with(const std::vector<std::string>& more);  // killed; other further arguments
+  void kill();                                              // SIGKILL, from any thread; kill_and_restart() follows
   int interrupt_and_restart();                              // as Ctrl-C does; returns the exit code
 
   Answer post(const std::string& path, const std::string& body);  // path: after /api/v1/
+  Answer send(const std::string& method, const std::string& path, const std::string& content_type, const std::string& body);
+  // An open stream of events, as far as its answer's head; `more`: headers, each with its "\r\n".
+  std::unique_ptr<RawClient> stream(const std::string& more = "");
   Json get(const std::string& path);
   Answer get_bytes(const std::string& path) { return client_->get("/api/v1/" + path, {cookie_}); }
+  Answer remove(const std::string& path) { return client_->send("DELETE", "/api/v1/" + path, {cookie_}); }
   uint64_t submit(const std::string& verb, const Json& options);
   // A second client's stream of events, from now until `end` stands in it.
   std::string events_until(const std::string& end, const std::function<void()>& meanwhile);

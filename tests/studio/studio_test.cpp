@@ -38,6 +38,8 @@ std::vector<BadRequest> bad_requests() {
                               "\"width\":1000000000",
                               "\"height\":1000000000",
                               "\"width\":65",
+                              "\"width\":513",
+                              "\"height\":513",
                               "\"width\":-1",
                               "\"steps\":0",
                               "\"steps\":1.5",
@@ -138,7 +140,11 @@ TEST_F(StudioApi, BadRequestsGetOneLineAndMakeNoJob) {
     EXPECT_EQ(message.find((studio().place() / "library").string()), std::string::npos) << message;
   }
   EXPECT_EQ(studio().get("jobs")["jobs"].size(), before);
-  for (const auto& [field, setting] : {std::pair{"steps", "\"steps\":0"}, {"nonsense", "\"nonsense\":1"}}) {
+  for (const auto& [field, setting] : {std::pair{"steps", "\"steps\":0"},
+                                       {"nonsense", "\"nonsense\":1"},
+                                       {"width", "\"width\":513"},
+                                       {"height", "\"height\":513"},
+                                       {"model", "\"model\":\"none\""}}) {
     const Answer answer = studio().post("jobs/generate", std::string("{\"prompt\":\"a\",") + setting + "}");
     EXPECT_EQ(parse_json(answer.body, field)["error"]["field"], field);
   }
@@ -162,6 +168,44 @@ TEST_F(StudioApi, TheApiOfOtherProgramsIsNotThereUnlessItIsAskedFor) {
   for (const char* name : {"options", "progress", "sd-models", "samplers"})
     EXPECT_EQ(program.get(std::string("/sdapi/v1/") + name, {bearer}).status, 404) << name;
   EXPECT_EQ(program.send("POST", "/sdapi/v1/txt2img", {bearer, "Content-Type: application/json"}, "{}").status, 404);
+}
+
+TEST_F(StudioApi, AModelThatIsDeletedBetweenIsRefusedOrFailsItsJobInOneLine) {
+  const auto folder = studio().place() / "library/files/mine";
+  std::filesystem::copy(bundled(), folder, std::filesystem::copy_options::recursive);
+  const Json options = {{"prompt", "a"}, {"model", "files/mine"}, {"steps", 1}};
+  EXPECT_NE(studio().get("models").dump().find("files/mine"), std::string::npos);
+  EXPECT_EQ(studio().post("queue/hold", "").status, 200);
+  const uint64_t id = studio().submit("generate", options);
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(studio().post("queue/release", "").status, 200);
+  const Json job = studio().job_when_over(id);
+  EXPECT_EQ(job["state"], "failed");
+  EXPECT_EQ(job["error"]["message"], "[model in request] there is no \"files/mine\"");
+  const Answer answer = studio().post("jobs/generate", options.dump());
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(parse_json(answer.body, "answer")["error"]["field"], "model");
+}
+
+TEST_F(StudioApi, WhatATrainingOrAMeasurementCannotUseIsRefusedAtOnce) {
+  make_folder(studio().place() / "library/files/empty");
+  for (const auto& [path, body] : {BadRequest{"jobs/score", R"({"folder":["files/empty"]})"},
+                                   {"jobs/train-lora", R"({"data":"files/empty","prompt":"a"})"},
+                                   {"jobs/train-embedding", R"({"data":"files/empty"})"},
+                                   {"jobs/lora-bake", R"({"lora":["nothing"]})"}}) {
+    const Answer answer = studio().post(path, body);
+    EXPECT_EQ(answer.status, 400) << path << ": " << answer.body;
+  }
+}
+
+TEST_F(StudioApi, SixteenClientsListenAndOneFromBeforeIsToldToAskAnew) {
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 16; ++i) {
+    clients.push_back(studio().stream(i == 0 ? "Last-Event-ID: 5\r\n" : ""));
+    const std::string text = clients.back()->receive(i == 0 ? "resync\ndata: {}\n\n" : "retry: ");
+    EXPECT_NE(text.find(i == 0 ? "event: resync" : "200 OK"), std::string::npos) << text;
+  }
+  EXPECT_NE(studio().stream()->receive("}}").find("HTTP/1.1 503"), std::string::npos);
 }
 
 // One process a time has the library; what was running when it was killed is drawn again.

@@ -198,7 +198,7 @@ TEST_F(ServerTest, ClosesSlowClientsAndServesOthersMeanwhile) {
 
 TEST_F(ServerTest, WritesUploadsToAFileAndRemovesIt) {
   const size_t before = folder_.count_files();
-  EXPECT_EQ(ask(server_->port(), "POST /upload HTTP/1.1", token_ + "Expect: 100-continue\r\n", "").status, 411);
+  EXPECT_EQ(ask(server_->port(), "POST /upload HTTP/1.1", token_ + "Expect: 100-continue\r\n", "").status, 400);
   RawClient client(server_->port());
   client.send("POST /upload HTTP/1.1\r\nHost: localhost\r\n" + token_ + "Content-Length: 300000\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.receive("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");

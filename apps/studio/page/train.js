@@ -1,0 +1,113 @@
+// Train: a set of pictures, what they are called, and how long it will take before it begins.
+import {ask, asker} from './api.js';
+import {draftKeeper, keptDraft} from './drafts.js';
+import {add, duration, el, fail, gib, later, toast} from './dom.js';
+import {Form} from './forms.js';
+import {mountRuns} from './runs.js';
+import {mountSet} from './dataset.js';
+import {settingsOf, submit} from './store.js';
+
+const SHORT = ['prompt', 'captions', 'name', 'vectors', 'steps', 'rank', 'learning_rate', 'batch_size', 'validation_prompt', 'model'];
+const HIDDEN = ['data', 'out', 'save_trace'];
+const PRESETS = [
+  ['Quick look', 'A few steps, to see that everything is right', {steps: 40, learning_rate: 0.001, validate_every: 20, checkpoint_every: 20}],
+  ['A subject', 'One thing or person, from 5 to 30 pictures', {steps: 500, rank: 8, snr_gamma: 5}],
+  ['A style', 'From 20 pictures on, with captions', {steps: 1500, rank: 16, flip: true, captions: true, snr_gamma: 5}],
+  ['What wrong looks like', 'Bad pictures under one word, for the negative prompt', {steps: 300, batch_size: 4, learning_rate: 0.0004, prompt: 'wrong'}],
+];
+
+function setChooser(onset) {
+  const name = el('input', {type: 'text', list: 'set-names', placeholder: 'a name, as my-cat', id: 'set-name', autocomplete: 'off', maxLength: 100});
+  const names = el('datalist', {id: 'set-names'});
+  let shown = '';
+  const load = async () => {
+    const sets = await ask('sets');
+    names.replaceChildren(...sets.map((set) => new Option(`${set.pictures} pictures`, set.name)));
+    if (!name.value && sets.length) name.value = shown = sets[0].name;
+  };
+  name.addEventListener('change', () => {
+    if (name.value.trim() === shown) return;  // leaving the box is no change
+    shown = name.value.trim();
+    onset(shown).catch(fail);
+  });
+  const node = el('div', {class: 'field'}, el('label', {for: 'set-name'}, 'Set of pictures'), name, names,
+    el('small', {}, 'Choose one that is there, or give a new name and drop pictures.'));
+  return {node, load, get: () => name.value.trim(), set: (value) => { name.value = shown = value; }};
+}
+
+function mountForecast(node, verb, options, form) {
+  const question = asker();
+  const tell = (text, kind = '') => { node.textContent = text; node.className = 'forecast ' + kind; };
+  return later(600, async () => {
+    const values = options();
+    if (!values) return tell('');
+    try {
+      const {result} = await question(`forecast/${verb().replaceAll(' ', '-')}`, values);
+      const memory = `${gib(result.peak_gib)} of ${gib(result.available_gib)} memory`;
+      if (!result.fits) return tell(`Does not fit: needs ${memory}. ${(result.would_help ?? []).map((line) => `Would help: ${line}`).join('; ')}`, 'bad');
+      tell(`About ${duration(result.seconds)}, ${memory}`, result.seconds > 3600 ? 'slow' : '');
+    } catch (error) {
+      if (error.name !== 'AbortError' && !form().mark(error)) tell(error.message, 'bad');
+    }
+  });
+}
+
+export async function mount(root) {
+  let verb = 'train lora', form = null, listening = false;
+  const host = el('div', {class: 'host'}), forecast = el('p', {class: 'forecast', id: 'train-forecast'}), wrong = el('p', {class: 'wrong', role: 'alert'});
+  const name = el('input', {type: 'text', id: 'train-name', placeholder: 'chosen for you', maxLength: 80, autocomplete: 'off'});
+  const keep = draftKeeper('train');
+  const set = mountSet(() => listening && update());
+  const chooser = setChooser((value) => set.show(value).then(() => update()));
+  const ready = () => set.pictures().length && form.isValid() && (form.values().prompt || form.values().captions || verb === 'train embedding');
+  const options = () => ({...form.values(), data: `files/sets/${chooser.get()}`, ...(name.value.trim() ? {out: `${name.value.trim()}.safetensors`} : {})});
+  const tell = mountForecast(forecast, () => verb, () => ready() ? options() : null, () => form);
+  const update = () => {
+    keep({verb, set: chooser.get(), out: name.value, values: form.values()});
+    tell();
+  };
+  const build = (values) => {
+    form = new Form(settingsOf(verb), HIDDEN, update);
+    form.set(values);
+    const short = SHORT.filter((one) => form.node(one));
+    host.replaceChildren(...short.slice(0, 2).map((one) => form.node(one)),
+      el('div', {class: 'two'}, ...short.slice(2).map((one) => form.node(one))), el('details', {}, el('summary', {}, 'All settings'), ...form.rest(short)));
+  };
+  const kinds = el('select', {id: 'train-kind', onchange: () => { verb = kinds.value; build({}); update(); }},
+    new Option('A LoRA', 'train lora'), new Option('A word (embedding)', 'train embedding'));
+  const presets = el('div', {class: 'chips', role: 'group', 'aria-label': 'Presets'}, PRESETS.map(([title, help, values]) =>
+    el('button', {type: 'button', class: 'chip', title: help, onclick: () => {
+      const {prompt, validation_prompt, model} = form.values();
+      form.set({prompt, validation_prompt, model, ...values});
+      toast(help + '.');
+      update();
+    }}, title)));
+  const node = el('form', {class: 'panel', 'aria-label': 'What to train', noValidate: true});
+  add(node, el('div', {class: 'two'}, el('div', {class: 'field'}, el('label', {for: 'train-kind'}, 'What to learn'), kinds),
+    el('div', {class: 'field'}, el('label', {for: 'train-name'}, 'Name of the file'), name)), chooser.node, presets, host,
+  forecast, wrong, el('button', {type: 'submit', class: 'primary', 'aria-describedby': 'train-forecast'}, 'Start training'));
+  name.addEventListener('input', update);
+  node.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    wrong.textContent = '';
+    form.clearMarks();
+    if (!set.pictures().length) { wrong.textContent = 'Name a set and drop pictures first.'; return; }
+    if (!form.isValid()) return form.firstInvalid().reportValidity();
+    try {
+      await submit(verb, options(), 1);
+    } catch (error) {
+      if (!form.mark(error)) wrong.textContent = error.message;
+    }
+  });
+  const draft = await keptDraft('train');
+  verb = draft.verb ?? verb;
+  kinds.value = verb;
+  name.value = draft.out ?? '';
+  build(draft.values ?? {});
+  await chooser.load();
+  if (draft.set) chooser.set(draft.set);
+  root.append(el('div', {class: 'train'}, node, el('div', {class: 'stage'}, mountRuns().node, set.node)));
+  if (chooser.get()) await set.show(chooser.get());
+  listening = true;
+  tell();
+}

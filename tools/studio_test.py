@@ -1,0 +1,396 @@
+"""The studio's page in the system's Chromium, as a person uses it: draw, cancel, drop a picture, train, compare, merge, delete and
+restore, a restart in the middle; widths, themes, keyboard, axe, hostile texts, 20,000 pictures.
+
+    studio_test.py [--program PATH] [--write-names]
+
+--write-names keeps the names of the page's controls as tests/golden/studio_controls.txt. Screenshots: build/prove/studio.
+"""
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+import prove_page
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+NAMES = os.path.join(ROOT, "tests", "golden", "studio_controls.txt")
+SHOTS = os.path.join(ROOT, "build", "prove", "studio")
+PLACES = ["draw", "gallery", "compare", "train", "loras", "experiments"]
+SIZES = {"phone": (390, 844), "desk": (1280, 900), "wide": (2560, 1440)}
+HOSTILE = "<img src=x onerror=alert(1)>\u202e</script><b>\"'&"
+MANY = 20000
+PAINT_S, TASK_S, FIRST_PICTURE_S = 0.5, 0.1, 10.0
+# What takes long in the page, measured by the browser; the test reads it where nothing else of its own runs.
+WATCH = """window.longest = 0;
+new PerformanceObserver(list => { for (const one of list.getEntries()) longest = Math.max(longest, one.duration); }).observe({type: 'longtask', buffered: true});"""
+CONTROLS = """[...document.querySelectorAll('#bar a, #bar button, .view:not([hidden]) :is(button, input, select, textarea, a, summary)')]
+  .filter(one => one.type !== 'file' && !one.closest('[hidden]') && one.getAttribute('aria-hidden') !== 'true' && (one.checkVisibility() || one.closest('details:not([open])')))
+  .map(one => one.tagName.toLowerCase() + ' ' + (one.getAttribute('aria-label') || [...(one.labels ?? [])].map(l => l.textContent).join(' ') || one.textContent || '').trim())"""
+
+
+class Studio:
+    def __init__(self, program, library):
+        self.program, self.library, self.port = program, library, 0
+        self.start()
+
+    def start(self):
+        environment = {**os.environ, "XDG_CACHE_HOME": self.library + "-cache", "NEGATIVA_MODELS": self.library + "-models"}
+        self.process = subprocess.Popen([self.program, "studio", "--port", str(self.port), "--library", self.library], stdout=subprocess.PIPE, text=True, env=environment)
+        self.url = self.process.stdout.readline().strip()
+        self.port = urllib.parse.urlparse(self.url).port
+
+    def end(self, by=signal.SIGINT):
+        self.process.send_signal(by)
+        self.process.wait(30)
+
+
+class Page:
+    """A page of the studio with everything that it said and should not have."""
+
+    def __init__(self, opened, studio, size="desk", scheme="light"):
+        width, height = SIZES[size]
+        self.studio, self.said, self.silent, self.job = studio, [], False, 0
+        self.context = opened.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.context.set_default_timeout(60_000)
+        self.page = self.context.new_page()
+        self.page.add_init_script(WATCH)
+        for event, text in (("console", lambda m: m.text), ("pageerror", str)):
+            self.page.on(event, lambda what, text=text: self.say(text(what)))
+        self.page.on("dialog", lambda dialog: (self.say("dialog: " + dialog.message), dialog.dismiss()))
+        self.page.on("request", lambda request: None if urllib.parse.urlparse(request.url).port == studio.port or request.url.startswith("blob:") else self.say("asks elsewhere: " + request.url))
+        self.page.goto(studio.url)
+        self.page.wait_for_selector("#view-draw form")
+
+    def say(self, text):
+        if not self.silent:
+            self.said.append(text)
+            print("the page says:", text[:300], file=sys.stderr)
+
+    def go(self, place):
+        self.page.evaluate("place => { location.hash = '#/' + place; }", place)
+        self.page.wait_for_selector(f"#view-{place}:not([hidden])")
+        self.page.wait_for_timeout(600)
+
+    def ask(self, path):
+        return self.page.evaluate("path => fetch('/api/v1/' + path).then(answer => answer.json())", path)
+
+    def until(self, expression, what, seconds=60):
+        """Whether it came true; how long it took."""
+        start = time.time()  # asked again and again from here: wait_for_function would need unsafe-eval
+        while time.time() - start < seconds:
+            if self.page.evaluate(expression):
+                return time.time() - start
+            self.page.wait_for_timeout(100)
+        print(f"not within {seconds} s: {what}", file=sys.stderr)
+        return float("inf")
+
+    def number(self, place, name):
+        """The box of a number in the form of a place."""
+        return self.page.locator(f"#view-{place} [data-name={name}] input[type=number]").first
+
+    def wait_job(self, state="done"):
+        """Waits for a job after the last one that was waited for, and for its end; 0 when it ended as wanted."""
+        for _ in range(1200):
+            job = self.ask("jobs?limit=1")["jobs"][0]
+            if job["id"] > self.job and job["ended_ms"]:
+                break
+            self.page.wait_for_timeout(100)
+        self.job = job["id"]
+        if job["state"] != state:
+            print(f"job {job['id']}: {job['state']}, {job['error']}", file=sys.stderr)
+        return float(job["state"] != state)
+
+
+def first_run(seen):
+    paint = seen.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 1e9") / 1000
+    yield "first run", "seconds to the first paint", paint, PAINT_S
+    yield "first run", "the toy model is called one", float("toy model" not in seen.page.inner_text("#view-draw .welcome")), 0
+    start = time.time()
+    seen.page.get_by_role("button", name="Draw a first picture").click()
+    seen.until("document.querySelectorAll('.strip .tile').length > 0", "a first picture")
+    yield "first run", "seconds to the first picture", time.time() - start, FIRST_PICTURE_S
+    yield "first run", "the drawing failed", seen.wait_job(), 0
+
+
+def draws(seen):
+    page = seen.page
+    page.fill("#box-prompt", "a (red)1.4 apple, (leaf)0.6")
+    seen.until("document.querySelectorAll('.backdrop .up-2, .backdrop .down-2').length === 2", "weights in colour")
+    yield "draw", "weights in colour", 2.0 - page.evaluate("document.querySelectorAll('.backdrop .up-2, .backdrop .down-2').length"), 0
+    seen.number("draw", "steps").fill("8")
+    page.keyboard.press("Control+Enter")
+    yield "draw", "the drawing failed", seen.wait_job(), 0
+    recipe = json.loads({one["key"]: one["text"] for one in seen.ask("pictures/" + seen.ask("pictures?limit=1")["pictures"][0]["name"] + "/text")}["negativa"])
+    yield "draw", "what the form shows was not drawn", float(recipe["settings"]["steps"] != 8 or recipe["settings"]["prompt"] != "a (red)1.4 apple, (leaf)0.6"), 0
+    page.fill("#box-prompt", "word " * 100)
+    yield "draw", "seconds until what is cut is struck through", seen.until("document.querySelector('#view-draw .backdrop s')?.textContent.length > 50", "what is cut"), 10
+    page.fill("#box-prompt", "a lion")
+    seen.number("draw", "steps").fill("1000")
+    page.locator("#view-draw").get_by_role("button", name="Draw", exact=True).click()
+    seen.until("document.querySelector('.stage .state').textContent.includes('of 1000')", "a running drawing")
+    page.locator("#view-draw").get_by_role("button", name="Stop", exact=True).click()
+    yield "cancel", "the drawing went on", seen.wait_job("cancelled"), 0
+    page.reload()
+    page.wait_for_selector("#view-draw form")
+    yield "draft", "a form that a reload emptied", float(seen.until("document.getElementById('box-prompt').value === 'a lion'", "the draft", 10) == float("inf")), 0
+
+
+def drops(seen):
+    """A picture of ours brings its settings."""
+    name = seen.ask("pictures?limit=1")["pictures"][0]["name"]
+    seen.page.evaluate("""async name => {
+      const bytes = await (await fetch('/api/v1/pictures/' + name + '/image')).blob(), data = new DataTransfer();
+      data.items.add(new File([bytes], 'dropped.png', {type: 'image/png'}));
+      document.getElementById('view-draw').dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+    }""", name)
+    yield "drop a PNG", "seconds until its settings are there", seen.until("document.querySelector('#view-draw [data-name=steps] input[type=number]').value === '8'", "settings of the PNG", 10), 10
+
+
+def trains(seen, folder):
+    page = seen.page
+    seen.go("train")
+    page.fill("#set-name", "apples")
+    page.press("#set-name", "Tab")
+    files = []
+    for i, picture in enumerate(sorted(os.listdir(os.path.join(ROOT, "models", "emoji-xl", "reference")))[:3]):
+        files.append(shutil.copy(os.path.join(ROOT, "models", "emoji-xl", "reference", picture), os.path.join(folder, f"{i}.png")))
+    with open(os.path.join(folder, "1.txt"), "w", encoding="utf-8") as f:
+        f.write(HOSTILE)
+    page.set_input_files(".set-panel input[type=file]", [*files, f.name])
+    seen.until("document.querySelector('.set-panel').textContent.includes('1 with captions, 2 without')", "captions bound to their pictures")
+    yield "train", "captions not bound to their pictures", float("1 with captions, 2 without" not in page.inner_text(".set-panel")), 0
+    page.locator(".set textarea").first.fill("an apple")
+    seen.until("document.querySelector('.set-panel').textContent.includes('2 with captions, 1 without')", "a caption edited in place")
+    page.locator("#view-train [data-name=prompt] input").fill("wrong")
+    seen.number("train", "steps").fill("20")
+    page.fill("#train-name", "apples")
+    seen.until("document.getElementById('train-forecast').textContent.includes('memory')", "memory and time before the start")
+    yield "train", "no memory and time before the start", float("memory" not in page.inner_text("#train-forecast")), 0
+    page.get_by_role("button", name="Start training").click()
+    yield "train", "the training failed", seen.wait_job(), 0
+    seen.until("document.querySelector('.run .curve .loss')", "a curve")
+    yield "train", "no curve", 1.0 - page.evaluate("document.querySelectorAll('.run .curve .loss').length"), 0
+    page.get_by_role("button", name="Draw with it now").click()
+    seen.until("location.hash === '#/draw' && document.querySelector('.lora-row select')?.value.includes('apples')", "the LoRA in the form")
+    yield "train", "draw with it now", float("apples" not in page.locator(".lora-row select").first.input_value()), 0
+
+
+def compares(seen):
+    page = seen.page
+    seen.go("compare")
+    page.fill("#box-compare-prompt", "a fox")
+    view = page.locator("#view-compare")
+    view.get_by_role("button", name="Add a LoRA").click()
+    view.get_by_role("button", name="The article's").click()
+    view.locator("[data-name=seeds] input").fill("1")
+    view.locator("[data-name=steps] input[type=number]").fill("3")
+    view.get_by_role("button", name="Compare", exact=True).click()
+    yield "compare", "the comparison failed", seen.wait_job(), 0
+    yield "compare", "seconds until the sheet is shown", seen.until("document.querySelector('.sheets img')", "the sheet", 10), 10
+
+
+def merges(seen):
+    page = seen.page
+    seen.go("loras")
+    form = page.get_by_role("form", name="Merge LoRAs")
+    for _ in range(2):
+        form.get_by_role("button", name="Add a LoRA").click()
+    form.get_by_role("button", name="Show how they interfere").click()
+    yield "merge", "seconds until the matrix is shown", seen.until("document.querySelector('.answer .heat td')", "the matrix", 30), 30
+    form.get_by_role("button", name="Merge", exact=True).click()
+    yield "merge", "the merge failed", seen.wait_job(), 0
+
+
+def deletes(seen):
+    page = seen.page
+    before = seen.ask("pictures")["total"]
+    total = "fetch('/api/v1/pictures?limit=1').then(answer => answer.json()).then(answer => answer.total"
+    seen.go("gallery")
+    page.locator(".grid .tile").first.click()
+    page.wait_for_selector("dialog.viewer[open]")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    page.get_by_role("button", name="To the trash").click()
+    seen.until(f"{total} === {before - 1})", "a picture in the trash", 10)
+    yield "delete", "pictures that stayed", float(seen.ask("pictures")["total"] - (before - 1)), 0
+    page.keyboard.press("Escape")
+    page.check("#in-trash")
+    seen.until("document.querySelector('#view-gallery .muted').textContent === '1 picture'", "the trash")
+    page.locator(".grid .tile").first.click()
+    page.get_by_role("button", name="Restore").click()
+    seen.until(f"{total} === {before})", "the picture again", 10)
+    page.uncheck("#in-trash")
+    yield "restore", "pictures that are missing", float(before - seen.ask("pictures")["total"]), 0
+
+
+def restarts(seen):
+    """Killed while it draws, the studio is there again: the same page shows the picture."""
+    page = seen.page
+    before = seen.ask("pictures")["total"]
+    page.evaluate("""fetch('/api/v1/jobs/generate', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({prompt: 'a frog', steps: 30, seed: 5})})""")
+    page.wait_for_timeout(400)
+    seen.silent = True  # the browser says that the connection is refused
+    seen.studio.end(signal.SIGKILL)
+    page.wait_for_timeout(500)
+    seen.studio.start()
+    took = seen.until(f"fetch('/api/v1/pictures?limit=1').then(answer => answer.json()).then(answer => answer.total > {before}).catch(() => false)", "the picture after the restart")
+    seen.wait_job()
+    page.wait_for_timeout(1000)
+    seen.silent = False
+    yield "restart", "seconds until the picture is there", took, 60
+    seen.go("draw")
+    yield "restart", "the page shows it not", float(seen.until("document.querySelector('.frame img')?.alt === 'a frog'", "the picture in the page", 20) == float("inf")), 0
+
+
+def tabs(seen):
+    """A second tab hears of everything through the first: one stream of events a browser."""
+    streams, other = [], seen.context.new_page()
+    other.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/v1/events") else None)
+    other.goto(seen.studio.url)
+    other.wait_for_selector("#view-draw form")
+    seen.page.evaluate("""fetch('/api/v1/jobs/generate', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({prompt: 'an owl', steps: 2, seed: 6})})""")
+    failed, start = seen.wait_job(), time.time()
+    while other.evaluate("document.querySelector('.frame img')?.alt") != "an owl" and time.time() - start < 20:
+        other.wait_for_timeout(100)
+    yield "two tabs", "that do not both show the picture", failed + float(other.evaluate("document.querySelector('.frame img')?.alt") != "an owl"), 0
+    yield "two tabs", "streams beside the first", float(len(streams)), 0
+    other.close()
+
+
+def inert(seen):
+    page = seen.page
+    seen.go("draw")
+    page.fill("#box-prompt", HOSTILE)
+    seen.number("draw", "steps").fill("1")
+    page.locator("#view-draw").get_by_role("button", name="Draw", exact=True).click()
+    failed = seen.wait_job()
+    for place in PLACES:
+        seen.go(place)
+    page.get_by_role("button", name=re.compile("^Queue")).click()
+    page.wait_for_timeout(300)
+    yield "hostile texts", "that became markup", failed + page.evaluate("document.querySelectorAll('img[src=x], #main b, #queue b').length"), 0
+    page.keyboard.press("Escape")
+
+
+def names_of(seen):
+    lines = []
+    for place in PLACES:
+        seen.go(place)
+        lines += [f"[{place}]", *dict.fromkeys(re.sub(r"\s+", " ", line) for line in seen.page.evaluate(CONTROLS))]
+    return lines
+
+
+def names(seen, write):
+    got = names_of(seen)
+    yield "controls", "without a name", float(sum(line.strip() in ("button", "input", "select", "textarea", "a", "summary") for line in got)), 0
+    if write:
+        with open(NAMES, "w", encoding="utf-8") as f:
+            f.write("\n".join(got) + "\n")
+    with open(NAMES, encoding="utf-8") as f:
+        expected = f.read().splitlines()
+    changed = sorted(set(got) ^ set(expected))
+    for line in changed[:20]:
+        print("control that is new or gone:", line, file=sys.stderr)
+    yield "controls", "that are new or gone", float(len(changed)), 0
+
+
+def looks(opened, studio):
+    os.makedirs(SHOTS, exist_ok=True)
+    for size in SIZES:
+        for scheme in ("light", "dark"):
+            seen = Page(opened, studio, size, scheme)
+            for place in PLACES:
+                seen.go(place)
+                seen.page.wait_for_timeout(400)
+                seen.page.screenshot(path=os.path.join(SHOTS, f"{place}-{size}-{scheme}.png"))
+                case = f"{place}, {size}, {scheme}"
+                yield case, "pixels wider than the window", float(max(0, seen.page.evaluate("document.documentElement.scrollWidth - innerWidth"))), 0
+                if size != "wide":
+                    yield case, "serious faults that axe finds", axe_faults(seen.page, case), 0
+            yield f"{size}, {scheme}", "messages", float(len(seen.said)), 0
+            seen.context.close()
+
+
+def axe_faults(page, where):
+    # The browser refuses the page scripts from elsewhere, so axe goes in by the debugger.
+    page.evaluate(prove_page.axe_source() + "; window.axe = axe; undefined")
+    faults = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)))")
+    for fault in faults:
+        print(f"axe, {where}: {fault}", file=sys.stderr)
+    return float(len(faults))
+
+
+def many(opened, studio):
+    """20,000 pictures, as the gallery's address would list them."""
+    seen = Page(opened, studio)
+    one = seen.ask("pictures?limit=1")["pictures"][0]
+
+    def listed(route):
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlparse(route.request.url).query))
+        first, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
+        route.fulfill(json={"total": MANY, "pictures": [{**one, "prompt": f"picture {i}"} for i in range(first, min(MANY, first + limit))]})
+
+    seen.page.route("**/api/v1/pictures?*", listed)
+    seen.go("gallery")
+    seen.page.evaluate("longest = 0")
+    for part in range(1, 11):
+        seen.page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {part / 10})")
+        seen.page.wait_for_timeout(150)
+    seen.until("document.querySelector('.grid .tile:last-child')?.title === 'picture 19999'", "the last picture", 10)
+    yield f"{MANY} pictures", "the last one is not reached", float(seen.page.evaluate("document.querySelector('.grid .tile:last-child')?.title") != "picture 19999"), 0
+    yield f"{MANY} pictures", "in the document at once", float(seen.page.evaluate("document.querySelectorAll('.grid .tile').length")), 200
+    yield f"{MANY} pictures", "seconds of the longest task", seen.page.evaluate("longest") / 1000, TASK_S
+    seen.context.close()
+
+
+def checks(program, write_names=False):
+    with tempfile.TemporaryDirectory() as folder, prove_page.browser() as opened:
+        studio = Studio(program, os.path.join(folder, "library"))
+        with contextlib.ExitStack() as stack:
+            stack.callback(lambda: studio.end())
+            seen = Page(opened, studio)
+            yield from names(seen, write_names)
+            seen.go("draw")
+            for part in (first_run, draws, drops):
+                yield from part(seen)
+            yield from trains(seen, folder)
+            for part in (compares, merges, deletes, restarts, tabs, inert):
+                yield from part(seen)
+            yield "page", "seconds of the longest task", seen.page.evaluate("longest") / 1000, TASK_S
+            yield "page", "messages, errors, dialogs, requests to elsewhere", float(len(seen.said)), 0
+            seen.context.close()
+            yield from looks(opened, studio)
+            yield from many(opened, studio)
+
+
+def rows(program, _folder):
+    """(case, what, measured, limit), for prove.py"""
+    if not prove_page.chromium():
+        yield "studio", "chromium is not here; as root, run: apt-get install chromium", float("inf"), 0
+        return
+    for case, what, measured, limit in checks(program):
+        yield "studio, " + case, what, measured, limit
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "negativa"))
+    parser.add_argument("--write-names", action="store_true")
+    args = parser.parse_args()
+    over = 0
+    for case, what, measured, limit in checks(args.program, args.write_names):
+        over += measured > limit
+        print(f"{'ok ' if measured <= limit else 'NO '} {case}: {what} {measured:.4g} (at most {limit:.4g})", flush=True)
+    sys.exit(1 if over else 0)
+
+
+if __name__ == "__main__":
+    main()
