@@ -31,3 +31,4 @@ for i in "${!lines[@]}"; do files+=("$(printf '%s/pictures/%04d.png' $out "$i")"
 "$program" experiment run experiments/wrong/demo.toml -o $out/experiment
 echo "what changes a picture: $PWD/$out/sheet.png"
 echo "the experiment's pictures, LoRAs and numbers: $PWD/$out/experiment"
+echo "draw, train and compare in the browser: $program studio --open"
