@@ -62,6 +62,15 @@ void check_utf8(const Field& field, const std::vector<std::string>& texts) {
           "[{}] got \"{}\", which is not UTF-8; is the terminal set to another encoding?", field.long_flag(), valid_utf8(text));
 }
 
+struct PresetOption {
+  std::string preset;
+  static void visit(auto& self, auto& v) {
+    v("preset", self.preset,
+      "settings that come with the program, by name: quick, subject, style, wrong; --config and what is "
+      "typed win over them");
+  }
+};
+
 bool parse(const CommandLine& line, Fields& fields, Fields& common) {
   CLI::App app;
   app.set_help_flag();
@@ -110,7 +119,11 @@ bool parse(const CommandLine& line, Fields& fields, Fields& common) {
 
 bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& common) {
   Fields common_fields = fields_of(common);
+  PresetOption preset;
+  if (line.preset_file)
+    for (auto& field : fields_of(preset)) common_fields.push_back(std::move(field));
   if (!parse(line, fields, common_fields)) return false;
+  if (!preset.preset.empty()) set_from_toml_file(fields, line.preset_file(preset.preset));
   if (!common.config.empty()) set_from_toml_file(fields, common.config);
   set_quiet(common.quiet);
   const Field* show = find_field(fields, "show");

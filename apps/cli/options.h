@@ -1,5 +1,7 @@
 #pragma once
 // The command line of one verb, bound to its settings.
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,10 +26,13 @@ struct CommandLine {
   std::string verb;               // "lora inspect"
   std::string summary;            // one line
   std::vector<std::string> args;  // what follows the verb
+  // The file of a name that --preset gives; absent: the verb has no such option.
+  std::function<std::filesystem::path(const std::string&)> preset_file = {};
 };
 
-// Sets the verb's fields from the flags and from --config, and obeys --quiet. False: --help was printed and there is nothing to
-// do. Sources that rank below these, such as the model's files, may be set afterwards. Throws ErrorKind::input in one line.
+// Sets the verb's fields from the flags, from --config and, where that has not, from --preset, and obeys --quiet. False: --help
+// was printed and there is nothing to do. Sources that rank below these, such as the model's files, may be set afterwards. Throws
+// ErrorKind::input in one line.
 [[nodiscard]] bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& common);
 
 // For a verb that takes none of the common options.

@@ -4,8 +4,10 @@
 
 #include "forecast_text.h"
 #include "host.h"
+#include "io/models_folder.h"
 #include "options.h"
 #include "stderr.h"
+#include "train/presets.h"
 #include "train_report.h"
 #include "verbs.h"
 
@@ -15,7 +17,8 @@ int run_train_lora(const Arguments& args) {
   TrainLoraOptions options;
   CommonOptions common;
   Fields fields = fields_of(options);
-  if (!parse_command_line({"train lora", "learns a LoRA from a folder of pictures", args}, fields, common)) return 0;
+  const auto preset_file = [](const std::string& name) { return training_preset(name, bundled_models_folder()).file; };
+  if (!parse_command_line({"train lora", "learns a LoRA from a folder of pictures", args, preset_file}, fields, common)) return 0;
   if (common.print_config) {
     std::printf("%s", print_config(fields).c_str());
     return 0;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "image/image.h"
 #include "library/names.h"
+#include "train/presets.h"
 
 namespace negativa::studio {
 
@@ -263,13 +264,28 @@ void add_sets(Api& api, Adder adder) {
             with_picture(api, [](const Request&, const fs::path& file) { return remove_picture(file); }));
 }
 
+Response presets(const Api& api) {
+  Json list = Json::array();
+  const auto& roots = api.roots.roots();
+  const auto bundled = std::find_if(roots.begin(), roots.end(), [](const auto& root) { return root.name == "bundled"; });
+  if (bundled == roots.end()) return json_response(list);
+  for (const auto& preset : training_presets(bundled->folder)) {
+    const Json entry = {
+        {"name", preset.name}, {"title", preset.title}, {"help", preset.help}, {"settings", read_toml_file(preset.file)}};
+    list.push_back(entry);
+  }
+  return json_response(list);
+}
+
 }  // namespace
 
 std::vector<Operation> training_operations(Api& api) {
   std::vector<Operation> operations;
-  operations.reserve(16);  // references into it are kept while it is filled
+  operations.reserve(17);  // references into it are kept while it is filled
   Adder adder{operations};
   add_sets(api, adder);
+  adder.add("GET", "presets", "settings of train-lora that come with the program",
+            [&api](const Request&) { return presets(api); });
   adder.add("GET", "trainings/{root}/{name}", "a training's losses, validation losses, previews and checkpoints",
             [&api](const Request& request) { return course_of(api, request); });
   adder

@@ -152,6 +152,18 @@ TEST(TrainLora, GoesOnFromAFileWhichIsAPartOfTheRun) {
   }
 }
 
+TEST(TrainLora, APresetFillsInWhatIsNeitherTypedNorInTheConfig) {
+  const Workplace place;
+  place.write("mine.toml", "steps = 7\n");
+  const auto shown =
+      place.results({"train", "lora", "--preset", "subject", "--rank", "2", "--config", "mine.toml", "--print-config"});
+  for (const char* line : {"rank = 2 ", "steps = 7 ", "snr_gamma = 5.0 "}) EXPECT_TRUE(contains(shown, line)) << line << shown;
+  EXPECT_TRUE(contains(shown, "subject.toml")) << shown;
+  const Ran ran = place.run({"train", "lora", "--preset", "subjct"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_TRUE(contains(ran.err, "[--preset] got \"subjct\", expected one of quick, style, subject, wrong")) << ran.err;
+}
+
 TEST(TrainLora, AFolderOfPeftsIsTrainedAsAFileIs) {
   const Workplace place;
   place.results(train("file.safetensors"));

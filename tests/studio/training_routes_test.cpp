@@ -1,6 +1,8 @@
 // Sets of pictures, drafts of forms, the course of a training, places in the gallery.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/files.h"
 #include "studio_program.h"
 
@@ -53,6 +55,19 @@ TEST_F(StudioTraining, NoNameLeadsOutOfASet) {
   EXPECT_EQ(studio().post("sets/a?name=a.png", "no picture").status, 400);
   EXPECT_EQ(studio().get_bytes("sets/none/none.png/thumbnail").status, 404);
   EXPECT_EQ(studio().get_bytes("trainings/pictures/x").status, 400);
+}
+
+TEST_F(StudioTraining, PresetsAreSettingsOfTrainLora) {
+  const Json presets = studio().get("presets"), verbs = studio().get("openapi.json");
+  const Json& known = verbs["paths"]["/api/v1/jobs/train-lora"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+  std::set<std::string> names;
+  for (const auto& preset : presets) {
+    names.insert(preset["name"].get<std::string>());
+    EXPECT_NE(preset["help"], "") << preset;
+    for (const auto& [setting, value] : preset["settings"].items())
+      EXPECT_NE(known.dump().find('"' + setting + '"'), std::string::npos) << setting;
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"quick", "style", "subject", "wrong"}));
 }
 
 TEST_F(StudioTraining, ADraftIsKept) {

@@ -9,12 +9,8 @@ import {settingsOf, submit} from './store.js';
 
 const SHORT = ['prompt', 'captions', 'name', 'vectors', 'steps', 'rank', 'learning_rate', 'batch_size', 'validation_prompt', 'model'];
 const HIDDEN = ['data', 'out', 'save_trace'];
-const PRESETS = [
-  ['Quick look', 'A few steps, to see that everything is right', {steps: 40, learning_rate: 0.001, validate_every: 20, checkpoint_every: 20}],
-  ['A subject', 'One thing or person, from 5 to 30 pictures', {steps: 500, rank: 8, snr_gamma: 5}],
-  ['A style', 'From 20 pictures on, with captions', {steps: 1500, rank: 16, flip: true, captions: true, snr_gamma: 5}],
-  ['What wrong looks like', 'Bad pictures under one word, for the negative prompt', {steps: 300, batch_size: 4, learning_rate: 0.0004, prompt: 'wrong'}],
-];
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + '.';
 
 function setChooser(onset) {
   const name = el('input', {type: 'text', list: 'set-names', placeholder: 'a name, as my-cat', id: 'set-name', autocomplete: 'off', maxLength: 100});
@@ -75,11 +71,11 @@ export async function mount(root) {
   };
   const kinds = el('select', {id: 'train-kind', onchange: () => { verb = kinds.value; build({}); update(); }},
     new Option('A LoRA', 'train lora'), new Option('A word (embedding)', 'train embedding'));
-  const presets = el('div', {class: 'chips', role: 'group', 'aria-label': 'Presets'}, PRESETS.map(([title, help, values]) =>
+  const presets = el('div', {class: 'chips', role: 'group', 'aria-label': 'Presets'}, (await ask('presets')).map(({title, help, settings}) =>
     el('button', {type: 'button', class: 'chip', title: help, onclick: () => {
       const {prompt, validation_prompt, model} = form.values();
-      form.set({prompt, validation_prompt, model, ...values});
-      toast(help + '.');
+      form.set({prompt, validation_prompt, model, ...settings});
+      toast(sentence(help));
       update();
     }}, title)));
   const node = el('form', {class: 'panel', 'aria-label': 'What to train', noValidate: true});
