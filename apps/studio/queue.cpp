@@ -14,6 +14,7 @@ namespace negativa::studio {
 namespace {
 
 constexpr size_t kept_notices = 100;
+constexpr size_t most_last_previews = 8;
 constexpr std::chrono::seconds preview_interest{10};  // after the last question for one
 
 std::string one_line_json(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -264,7 +265,10 @@ std::optional<Progress> Queue::progress(uint64_t id) const {
 std::string Queue::preview_png(uint64_t id) const {
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(id);
-  if (found == active_.end()) return "";
+  if (found == active_.end()) {
+    const auto last = last_previews_.find(id);
+    return last == last_previews_.end() ? "" : last->second;
+  }
   found->second->preview_asked = std::chrono::steady_clock::now();
   return found->second->preview_png;
 }
@@ -354,7 +358,11 @@ void Queue::finish(uint64_t id, const std::function<void(JobRecord&)>& change) {
     } else {
       record = parts_.library.jobs().find(id).value_or(JobRecord{});
     }
-    if (active != active_.end()) active_.erase(active);
+    if (active != active_.end()) {
+      if (!active->second->preview_png.empty()) last_previews_[id] = active->second->preview_png;
+      if (last_previews_.size() > most_last_previews) last_previews_.erase(last_previews_.begin());
+      active_.erase(active);
+    }
     if (const auto found = wishes_.find(id); found != wishes_.end()) {
       wishes = found->second;
       wishes_.erase(found);

@@ -50,7 +50,7 @@ class Queue {
   void release_all();
   bool holds() const { return holds_; }
   std::optional<Progress> progress(uint64_t id) const;  // of one that runs
-  std::string preview_png(uint64_t id) const;           // the latest; empty: there is none
+  std::string preview_png(uint64_t id) const;           // the latest, for a while after the end too; empty: there is none
 
   // Stops what runs and puts it back into the queue, on disk when this returns.
   void stop();
@@ -79,6 +79,8 @@ class Queue {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint64_t, std::shared_ptr<Active>> active_;
+  // Of jobs that ended: a page that was told of a preview asks for it a moment later.
+  std::map<uint64_t, std::string> last_previews_;
   std::map<uint64_t, JobWishes> wishes_;
   std::atomic<bool> holds_;
   bool stops_ = false;

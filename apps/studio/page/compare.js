@@ -1,7 +1,7 @@
 // Compare: arms and axes on the same noise, beside the column that has none.
 import {ask, asker, imageUrl} from './api.js';
 import {draftKeeper, keptDraft} from './drafts.js';
-import {add, duration, el, fail, gib, icon, iconButton, later, plural, toast} from './dom.js';
+import {about, add, el, fail, gib, icon, iconButton, later, plural, toast} from './dom.js';
 import {on} from './events.js';
 import {Form, nameOf} from './forms.js';
 import {promptField} from './prompt.js';
@@ -60,7 +60,7 @@ function mountForecast(node, form) {
     if (!values.prompt || !form.isValid()) { node.textContent = ''; return; }
     try {
       const {result} = await question('forecast/compare', values);
-      const parts = [result.pictures && plural(result.pictures, 'picture'), result.seconds && `about ${duration(result.seconds)}`, result.peak_gib && `${gib(result.peak_gib)} memory`];
+      const parts = [result.pictures && plural(result.pictures, 'picture'), result.seconds && about(result.seconds), result.peak_gib && `${gib(result.peak_gib)} memory`];
       node.textContent = parts.filter(Boolean).join(', ');
       if (result.fits === false) { node.textContent = `Does not fit: needs ${gib(result.peak_gib)}.`; node.className = 'forecast bad'; }
     } catch (error) {

@@ -70,6 +70,9 @@ export function toast(text, kind = '') {
 }
 export const fail = (error) => { if (error.name !== 'AbortError') toast(error.message, 'bad'); };
 
+// "about 5 s", "under a second"
+export const about = (seconds) => seconds < 1 ? duration(seconds) : `about ${duration(seconds)}`;
+
 export function duration(seconds) {
   if (seconds < 1) return 'under a second';
   if (seconds < 90) return `${Math.round(seconds)} s`;

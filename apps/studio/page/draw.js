@@ -1,7 +1,7 @@
 // Draw: one box and a button; everything else behind one tap.
 import {asker, upload} from './api.js';
 import {draftKeeper, keptDraft} from './drafts.js';
-import {add, duration, el, fail, gib, icon, iconButton, later, plural, toast} from './dom.js';
+import {about, add, el, fail, gib, icon, iconButton, later, plural, toast} from './dom.js';
 import {on} from './events.js';
 import {Form} from './forms.js';
 import {mountLive} from './live.js';
@@ -68,7 +68,7 @@ function mountForecast(node, form) {
       const waiting = openJobs().filter((job) => job.verb === 'generate').length;
       const memory = `${gib(result.peak_gib)} of ${gib(result.available_gib)} memory`;
       if (!result.fits) return tell(`Does not fit: needs ${memory}. Try a smaller picture, or weights kept as int8.`, 'bad');
-      tell(`${plural(result.pictures, 'picture')}, about ${duration(result.seconds)}, ${memory}${waiting ? `, after ${plural(waiting, 'other job')}` : ''}`,
+      tell(`${plural(result.pictures, 'picture')}, ${about(result.seconds)}, ${memory}${waiting ? `, after ${plural(waiting, 'other job')}` : ''}`,
         result.seconds > 120 ? 'slow' : '');
     } catch (error) {
       if (error.name !== 'AbortError' && !form.mark(error)) tell(error.message, 'bad');

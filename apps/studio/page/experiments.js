@@ -1,6 +1,6 @@
 // Experiments: what can be run, how far runs have come by stage and arm, the report in place.
 import {ask, asker} from './api.js';
-import {duration, el, fail, later, plural} from './dom.js';
+import {about, el, fail, later, plural} from './dom.js';
 import {on} from './events.js';
 import {progressText} from './queue.js';
 import {cancel, store, submit} from './store.js';
@@ -42,7 +42,7 @@ function starter(reload) {
     if (!file.value) return;
     try {
       const {result} = await question('forecast/experiment-run', options());
-      forecast.textContent = [plural(result.arms.length, 'arm'), plural(result.arms.reduce((sum, arm) => sum + arm.pictures, 0), 'picture'), `about ${duration(result.seconds)}`].join(', ');
+      forecast.textContent = [plural(result.arms.length, 'arm'), plural(result.arms.reduce((sum, arm) => sum + arm.pictures, 0), 'picture'), about(result.seconds)].join(', ');
       wrong.textContent = '';
     } catch (error) {
       if (error.name !== 'AbortError') wrong.textContent = error.message;

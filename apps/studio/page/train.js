@@ -1,7 +1,7 @@
 // Train: a set of pictures, what they are called, and how long it will take before it begins.
 import {ask, asker} from './api.js';
 import {draftKeeper, keptDraft} from './drafts.js';
-import {add, duration, el, fail, gib, later, toast} from './dom.js';
+import {about, add, el, fail, gib, later, toast} from './dom.js';
 import {Form} from './forms.js';
 import {mountRuns} from './runs.js';
 import {mountSet} from './dataset.js';
@@ -10,7 +10,7 @@ import {settingsOf, submit} from './store.js';
 const SHORT = ['prompt', 'captions', 'name', 'vectors', 'steps', 'rank', 'learning_rate', 'batch_size', 'validation_prompt', 'model'];
 const HIDDEN = ['data', 'out', 'save_trace'];
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + '.';
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function setChooser(onset) {
   const name = el('input', {type: 'text', list: 'set-names', placeholder: 'a name, as my-cat', id: 'set-name', autocomplete: 'off', maxLength: 100});
@@ -41,7 +41,7 @@ function mountForecast(node, verb, options, form) {
       const {result} = await question(`forecast/${verb().replaceAll(' ', '-')}`, values);
       const memory = `${gib(result.peak_gib)} of ${gib(result.available_gib)} memory`;
       if (!result.fits) return tell(`Does not fit: needs ${memory}. ${(result.would_help ?? []).map((line) => `Would help: ${line}`).join('; ')}`, 'bad');
-      tell(`About ${duration(result.seconds)}, ${memory}`, result.seconds > 3600 ? 'slow' : '');
+      tell(sentence(`${about(result.seconds)}, ${memory}`), result.seconds > 3600 ? 'slow' : '');
     } catch (error) {
       if (error.name !== 'AbortError' && !form().mark(error)) tell(error.message, 'bad');
     }
@@ -75,7 +75,7 @@ export async function mount(root) {
     el('button', {type: 'button', class: 'chip', title: help, onclick: () => {
       const {prompt, validation_prompt, model} = form.values();
       form.set({prompt, validation_prompt, model, ...settings});
-      toast(sentence(help));
+      toast(sentence(help) + '.');
       update();
     }}, title)));
   const node = el('form', {class: 'panel', 'aria-label': 'What to train', noValidate: true});
