@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "base/file_names.h"
 #include "base/text.h"
 
 namespace negativa {
 
 namespace {
-
-std::string name_of(const LoraFile& lora) { return lora.path.filename().string(); }
 
 // Why it cannot be trained: what it is. Empty: it can.
 std::string untrainable(const LayerChange& change) {
@@ -27,7 +26,7 @@ void check_trainable(const LoraFile& lora) {
         fail(ErrorKind::input,
              "[--network-weights] {}: {} has {}, which cannot be trained; expected a LoRA, a LoCon or a DoRA over one of "
              "them",
-             name_of(lora), name, what);
+             last_name(lora.path), name, what);
 }
 
 template <class Layers>
@@ -43,7 +42,7 @@ template <class Number>
 void check_number(const char* flag, const std::optional<Number>& given, Number of_file, const std::string& layer,
                   const LoraFile& lora) {
   check(!given || *given == of_file, ErrorKind::input, "[{}] got {}, but {} has {} ({}): leave it out, it is the file's", flag,
-        *given, name_of(lora), of_file, layer);
+        *given, last_name(lora.path), of_file, layer);
 }
 
 void check_numbers(const TrainLoraOptions& options, const LoraFile& lora, const std::vector<TrainedModule>& modules) {
@@ -52,14 +51,14 @@ void check_numbers(const TrainLoraOptions& options, const LoraFile& lora, const 
     check_number(wide ? "--conv-rank" : "--rank", wide ? options.conv_rank : options.rank, module.rank, module.name(), lora);
     check_number(wide ? "--conv-alpha" : "--alpha", wide ? options.conv_alpha : options.alpha, module.alpha, module.name(), lora);
     check(!options.dora || module.has_magnitude, ErrorKind::input,
-          "[--dora] {} has a plain LoRA ({}), expected a DoRA: leave it out, the kind is the file's", name_of(lora),
+          "[--dora] {} has a plain LoRA ({}), expected a DoRA: leave it out, the kind is the file's", last_name(lora.path),
           module.name());
   }
   const bool has_wide =
       std::any_of(modules.begin(), modules.end(), [](const TrainedModule& module) { return module.is_wide_convolution(); });
   check(has_wide || (!options.conv_rank && !options.conv_alpha), ErrorKind::input,
         "[{}] {} has no convolution larger than 1x1: leave it out", options.conv_rank ? "--conv-rank" : "--conv-alpha",
-        name_of(lora));
+        last_name(lora.path));
 }
 
 using Names = std::set<std::string>;
@@ -74,7 +73,7 @@ Names names_of(const std::vector<TrainedModule>& modules, bool unet) {
 void check_targets(const TrainLoraOptions& options, const LoraFile& lora, const LoraTargets& targets,
                    const std::vector<TrainedModule>& modules) {
   check(!options.text_encoders || !names_of(modules, false).empty(), ErrorKind::input,
-        "[--text-encoders] {} adapts no text encoder: leave it out, the layers are the file's", name_of(lora));
+        "[--text-encoders] {} adapts no text encoder: leave it out, the layers are the file's", last_name(lora.path));
   if (!options.targets) return;
   const Names asked = names_of(modules_to_train(targets, resolved(options)), true), there = names_of(modules, true);
   Names differing;
@@ -83,7 +82,7 @@ void check_targets(const TrainLoraOptions& options, const LoraFile& lora, const 
   if (differing.empty()) return;
   const std::string& first = *differing.begin();
   fail(ErrorKind::input, "[--targets] got {}, but {} {} {}: leave it out, the layers are the file's", *options.targets,
-       name_of(lora), there.contains(first) ? "adapts" : "does not adapt", first);
+       last_name(lora.path), there.contains(first) ? "adapts" : "does not adapt", first);
 }
 
 // Found out before the first step rather than after the last.
@@ -94,7 +93,7 @@ void check_format(const TrainLoraOptions& options, const LoraFile& lora, const s
   for (const auto& [component, of_kind] : layers)
     check(of_kind.size() == 1, ErrorKind::input,
           "[--format] {} has a DoRA ({}) and a plain LoRA ({}), which {}'s format cannot hold side by side; use --format kohya",
-          name_of(lora), of_kind.rbegin()->second, of_kind.begin()->second, options.format);
+          last_name(lora.path), of_kind.rbegin()->second, of_kind.begin()->second, options.format);
 }
 
 }  // namespace
@@ -113,7 +112,7 @@ std::vector<TrainedModule> modules_of_file(const LoraFile& lora, const LoraTarge
     }
   }
   check(!modules.empty(), ErrorKind::input, "[--network-weights] {} has no layer that is on (alpha 0 switches layers off)",
-        name_of(lora));
+        last_name(lora.path));
   return modules;
 }
 
@@ -136,14 +135,14 @@ TrainLoraOptions agreed_with_file(const TrainLoraOptions& options, const LoraFil
 std::vector<std::string> left_out_of_file(const LoraFile& lora) {
   std::vector<std::string> lines;
   if (!lora.coverage.off.empty())
-    lines.push_back(fmt::format("[--network-weights] {}: {} layers of alpha 0 are off and not trained ({}{})", name_of(lora),
-                                lora.coverage.off.size(), lora.coverage.off.front().module,
+    lines.push_back(fmt::format("[--network-weights] {}: {} layers of alpha 0 are off and not trained ({}{})",
+                                last_name(lora.path), lora.coverage.off.size(), lora.coverage.off.front().module,
                                 lora.coverage.off.size() > 1 ? ", …" : ""));
   std::vector<std::string> words;
   for (const auto& embedding : lora.embeddings) words.push_back(embedding.word);
   if (!words.empty())
     lines.push_back(fmt::format("[--network-weights] {} brings the words {} along, which the trained file will not have",
-                                name_of(lora), joined(words, ", ")));
+                                last_name(lora.path), joined(words, ", ")));
   return lines;
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 // `negativa studio` as a person starts it, on a free port and a library of its own.
+#include <gtest/gtest.h>
+
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "cli/program.h"
@@ -45,6 +48,17 @@ class StudioProgram {
   uint16_t port_ = 0;
   std::string token_, cookie_;
   std::optional<HttpClient> client_;
+};
+
+// One studio for all tests of a suite.
+class SharedStudio : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { studio_ = std::make_unique<StudioProgram>(); }
+  static void TearDownTestSuite() { studio_.reset(); }
+  static StudioProgram& studio() { return *studio_; }
+
+ private:
+  static inline std::unique_ptr<StudioProgram> studio_;
 };
 
 }  // namespace negativa::test

@@ -13,15 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class StudioApi : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() { studio_ = std::make_unique<StudioProgram>(); }
-  static void TearDownTestSuite() { studio_.reset(); }
-  static StudioProgram& studio() { return *studio_; }
-
- private:
-  static inline std::unique_ptr<StudioProgram> studio_;
-};
+class StudioApi : public SharedStudio {};
 
 struct BadRequest {
   std::string path, body;

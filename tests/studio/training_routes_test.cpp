@@ -14,15 +14,7 @@ std::string emoji(int number) {
   return read_file(fmt::format("{}/models/emoji-xl/reference/{:03}.png", NEGATIVA_SOURCE_DIR, number));
 }
 
-class StudioTraining : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() { studio_ = std::make_unique<StudioProgram>(); }
-  static void TearDownTestSuite() { studio_.reset(); }
-  static StudioProgram& studio() { return *studio_; }
-
- private:
-  static inline std::unique_ptr<StudioProgram> studio_;
-};
+class StudioTraining : public SharedStudio {};
 
 }  // namespace
 
