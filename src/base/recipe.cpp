@@ -31,10 +31,12 @@ std::string Recipe::default_program_version() { return NEGATIVA_VERSION; }
 Json Recipe::to_json() const {
   Json files = Json::array();
   for (const auto& input : inputs) files.push_back({{"role", input.role}, {"name", input.name}, {"sha256", input.sha256}});
-  return {{"verb", verb},    {"settings", parse_json(settings_json, "recipe settings")},
-          {"seed", seed},    {"device", device},
-          {"dtype", dtype},  {"threads", threads},
-          {"inputs", files}, {"program_version", program_version}};
+  Json json = {{"verb", verb},    {"settings", parse_json(settings_json, "recipe settings")},
+               {"seed", seed},    {"device", device},
+               {"dtype", dtype},  {"threads", threads},
+               {"inputs", files}, {"program_version", program_version}};
+  if (!isa.empty()) json["isa"] = isa;
+  return json;
 }
 
 std::string Recipe::to_text() const { return canonical_json(to_json()); }
@@ -49,6 +51,7 @@ Recipe Recipe::from_json(const Json& json, std::string_view where) {
   recipe.device = get<std::string>(json, "device", where);
   recipe.dtype = get<std::string>(json, "dtype", where);
   recipe.threads = get<int>(json, "threads", where);
+  recipe.isa = get_or<std::string>(json, "isa", "", where);
   recipe.program_version = get<std::string>(json, "program_version", where);
   for (const auto& input : get_list(json, "inputs", where))
     recipe.inputs.push_back({get<std::string>(input, "role", where), get<std::string>(input, "name", where),

@@ -27,6 +27,7 @@ struct Recipe {
   uint64_t seed = 0;
   std::string device, dtype;  // "cpu", "fp32"
   int threads = 0;
+  std::string isa;  // isa_name(); empty: of a time before it was recorded
   std::string program_version = default_program_version();
   std::vector<RecipeInput> inputs;
 

@@ -159,26 +159,35 @@ void keep_in_cache(const std::filesystem::path& cache, const KnownFile& file, co
   }
 }
 
+bool is_cached(const KnownFile& file, const Hashing& hashing) { return !hashing.cache.empty() && file.size >= cached_from_bytes; }
+
+// In memory, else in the cache folder; what is found there is kept in memory.
+std::optional<std::string> find_known(const KnownFile& file, const Hashing& hashing) {
+  if (hashing.memory)
+    if (auto known = hashing.memory->find(file.path, file.state())) return known;
+  auto known = is_cached(file, hashing) ? find_in_cache(hashing.cache / names::hash_cache, file) : std::nullopt;
+  if (known && hashing.memory) hashing.memory->keep(file.path, file.state(), *known);
+  return known;
+}
+
 }  // namespace
 
 std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing) {
   const OpenFile file(path);
   const auto before = known_file(file.fd, path);
   if (!before) return sha256_of(file.fd, path, hashing.cancel);
-  if (hashing.memory)
-    if (const auto known = hashing.memory->find(before->path, before->state())) return *known;
-  const auto cache = hashing.cache / names::hash_cache;
-  const bool caches = !hashing.cache.empty() && before->size >= cached_from_bytes;
-  if (const auto known = caches ? find_in_cache(cache, *before) : std::nullopt) {
-    if (hashing.memory) hashing.memory->keep(before->path, before->state(), *known);
-    return *known;
-  }
+  if (const auto known = find_known(*before, hashing)) return *known;
   const std::string sha256 = sha256_of(file.fd, path, hashing.cancel);
   const auto after = known_file(file.fd, path);
   if (!before->settled || !after || after->state() != before->state()) return sha256;
   if (hashing.memory) hashing.memory->keep(before->path, before->state(), sha256);
-  if (caches) keep_in_cache(cache, *before, sha256);
+  if (is_cached(*before, hashing)) keep_in_cache(hashing.cache / names::hash_cache, *before, sha256);
   return sha256;
+}
+
+std::optional<std::string> known_sha256_file(const std::filesystem::path& path, const Hashing& hashing) {
+  const auto file = known_file(OpenFile(path).fd, path);
+  return file ? find_known(*file, hashing) : std::nullopt;
 }
 
 }  // namespace negativa

@@ -60,4 +60,7 @@ struct Hashing {
 // large files are; a cache that cannot be read or written only costs time.
 std::string cached_sha256_file(const std::filesystem::path& path, const Hashing& hashing);
 
+// What cached_sha256_file would give without reading the file: nothing where no one has hashed it in its present state.
+std::optional<std::string> known_sha256_file(const std::filesystem::path& path, const Hashing& hashing);
+
 }  // namespace negativa

@@ -1,6 +1,6 @@
 #pragma once
 // fp32 kernels for the CPU where the library's are slow at the sizes of a UNet in channels_last memory. Each is one pass over its
-// data, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time. No gradients: the layers take them only under
+// data; the innermost loops are those of active_isa() (isa/kernels.h). No gradients: the layers take them only under
 // inference mode.
 #include "core/tensor.h"
 
@@ -34,7 +34,7 @@ struct ConvShape {
   int64_t kernel, stride, padding, out_channels;
 };
 
-// The same with small weights in the order of cpu_product.h: [panels, in, panel_width] of a linear layer, [16, panels, in,
+// The same with small weights in the order of isa/kernels.h: [panels, in, panel_width] of a linear layer, [16, panels, in,
 // panel_width] of a convolution that cpu_winograd.cpp can do, [panels, k * k * in, panel_width] of another.
 bool worth_packing(const Tensor& weight);
 Tensor pack_linear(const Tensor& weight);

@@ -2,7 +2,7 @@
 #include <ATen/Parallel.h>
 
 #include "nn/cpu_kernels.h"
-#include "nn/cpu_product.h"
+#include "nn/isa/kernels.h"
 
 namespace negativa::nn::cpu {
 
@@ -30,8 +30,8 @@ void multiply_rows(const Rows& all, const Point& point) {
       const int64_t first = task * rows_a_task, count = std::min(rows_a_task, all.count - first);
       point(first, count, sources.data(), zeros.data());
       for (int64_t r = 0; r < count; ++r) start[r] = all.residual ? all.residual + (first + r) * all.width : zeros.data();
-      multiply({count, all.parts, all.depth, all.width, sources.data(), all.weights, all.bias ? all.bias : zeros.data(), start,
-                all.out + first * all.width});
+      kernels().multiply({count, all.parts, all.depth, all.width, sources.data(), all.weights, all.bias ? all.bias : zeros.data(),
+                          start, all.out + first * all.width});
     }
   });
 }

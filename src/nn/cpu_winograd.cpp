@@ -3,8 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "nn/cpu_kernels.h"
-#include "nn/cpu_product.h"
-#include "nn/cpu_targets.h"
+#include "nn/isa/kernels.h"
 
 namespace negativa::nn::cpu {
 
@@ -14,56 +13,7 @@ constexpr int64_t positions = 16;     // of a 4x4 tile of the input, which gives
 constexpr int64_t tiles_a_task = 32;  // transformed tiles stay in the L2 cache
 
 // From one position's matrix to the next. The sixteen elements of a channel must not fall on one set of the first-level cache.
-int64_t matrix_stride(int64_t tiles, int64_t channels) { return tiles * channels + lanes; }
-
-inline __attribute__((always_inline)) Lanes* lanes_at(float* elements) { return reinterpret_cast<Lanes*>(elements); }
-inline __attribute__((always_inline)) const Lanes* lanes_at(const float* elements) {
-  return reinterpret_cast<const Lanes*>(elements);
-}
-
-// B^T d B of one tile for each channel. pixels: the 16 of d; target + i * stride: position i.
-NEGATIVA_CLONES void transform_input(const float* const* pixels, int64_t channels, float* target, int64_t stride) {
-  for (int64_t c = 0; c < channels; c += lanes) {
-    Lanes t[4][4];
-#pragma GCC unroll 4
-    for (int x = 0; x < 4; ++x) {
-      const Lanes d0 = *lanes_at(pixels[x] + c), d1 = *lanes_at(pixels[4 + x] + c), d2 = *lanes_at(pixels[8 + x] + c),
-                  d3 = *lanes_at(pixels[12 + x] + c);
-      t[0][x] = d0 - d2;
-      t[1][x] = d1 + d2;
-      t[2][x] = d2 - d1;
-      t[3][x] = d1 - d3;
-    }
-#pragma GCC unroll 4
-    for (int y = 0; y < 4; ++y) {
-      float* row = target + 4 * y * stride + c;
-      *lanes_at(row) = t[y][0] - t[y][2];
-      *lanes_at(row + stride) = t[y][1] + t[y][2];
-      *lanes_at(row + 2 * stride) = t[y][2] - t[y][1];
-      *lanes_at(row + 3 * stride) = t[y][1] - t[y][3];
-    }
-  }
-}
-
-// A^T m A + bias + residual of one tile for each channel. source + i * stride: position i; residual, out: the four pixels.
-NEGATIVA_CLONES void transform_output(const float* source, int64_t stride, const float* bias, const float* const* residual,
-                                      int64_t channels, float* const* out) {
-  for (int64_t c = 0; c < channels; c += lanes) {
-    Lanes t[2][4];
-#pragma GCC unroll 4
-    for (int x = 0; x < 4; ++x) {
-      const float* m = source + x * stride + c;
-      const Lanes m1 = *lanes_at(m + 4 * stride), m2 = *lanes_at(m + 8 * stride);
-      t[0][x] = *lanes_at(m) + m1 + m2;
-      t[1][x] = m1 - m2 - *lanes_at(m + 12 * stride);
-    }
-#pragma GCC unroll 2
-    for (int y = 0; y < 2; ++y) {
-      *lanes_at(out[2 * y] + c) = t[y][0] + t[y][1] + t[y][2] + (*lanes_at(bias + c) + *lanes_at(residual[2 * y] + c));
-      *lanes_at(out[2 * y + 1] + c) = t[y][1] - t[y][2] - t[y][3] + (*lanes_at(bias + c) + *lanes_at(residual[2 * y + 1] + c));
-    }
-  }
-}
+int64_t matrix_stride(int64_t tiles, int64_t channels) { return tiles * channels + channels_a_step; }
 
 struct Scratch {  // of a thread; grows to the largest layer
   std::vector<float> input, products, zeros, dropped;
@@ -111,7 +61,7 @@ void read_tile(const Layer& layer, int64_t tile, int64_t slot, int64_t count, Sc
     const int64_t index = pixel_index(layer, corner, i / 4 - 1, i % 4 - 1);
     pixels[i] = index < 0 ? scratch.zeros.data() : layer.x + index * layer.in;
   }
-  transform_input(pixels, layer.in, scratch.input.data() + slot * layer.in, matrix_stride(count, layer.in));
+  kernels().transform_input(pixels, layer.in, scratch.input.data() + slot * layer.in, matrix_stride(count, layer.in));
 }
 
 void write_tile(const Layer& layer, int64_t tile, int64_t slot, int64_t count, Scratch& scratch) {
@@ -123,7 +73,8 @@ void write_tile(const Layer& layer, int64_t tile, int64_t slot, int64_t count, S
     residual[i] = index < 0 || !layer.residual ? scratch.zeros.data() : layer.residual + index * layer.out;
     out[i] = index < 0 ? scratch.dropped.data() : layer.y + index * layer.out;
   }
-  transform_output(scratch.products.data() + slot * layer.out, matrix_stride(count, layer.out), bias, residual, layer.out, out);
+  kernels().transform_output(scratch.products.data() + slot * layer.out, matrix_stride(count, layer.out), bias, residual,
+                             layer.out, out);
 }
 
 void convolve_tiles(const Layer& layer, int64_t first, int64_t count, Scratch& scratch) {
@@ -134,8 +85,8 @@ void convolve_tiles(const Layer& layer, int64_t first, int64_t count, Scratch& s
   for (int64_t position = 0; position < positions; ++position) {
     for (int64_t i = 0; i < count; ++i)
       sources[i] = scratch.input.data() + position * matrix_stride(count, layer.in) + i * layer.in;
-    multiply({count, 1, layer.in, layer.out, sources, layer.packed + position * weights_a_position, scratch.zeros.data(), start,
-              scratch.products.data() + position * matrix_stride(count, layer.out)});
+    kernels().multiply({count, 1, layer.in, layer.out, sources, layer.packed + position * weights_a_position,
+                        scratch.zeros.data(), start, scratch.products.data() + position * matrix_stride(count, layer.out)});
   }
   for (int64_t i = 0; i < count; ++i) write_tile(layer, first + i, i, count, scratch);
 }
@@ -144,7 +95,7 @@ void convolve_tiles(const Layer& layer, int64_t first, int64_t count, Scratch& s
 
 // Whole vectors of channels.
 bool winograd_fits(const Tensor& weight, const ConvShape& shape) {
-  const bool whole = weight.size(0) % lanes == 0 && weight.size(1) % lanes == 0;
+  const bool whole = weight.size(0) % channels_a_step == 0 && weight.size(1) % channels_a_step == 0;
   return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && whole;
 }
 

@@ -2,6 +2,7 @@
 
 #include "nn/cast_weight.h"
 #include "nn/gradient.h"
+#include "nn/products.h"
 
 namespace negativa::nn {
 
@@ -74,9 +75,9 @@ LinearResult run_linear(const Linear& layer, const Tensor& x, const std::vector<
   for (const auto& term : terms) {
     check_trainable(layer.name, term);
     Term mine{term.down.to(x.options()), term.up.to(x.options()), term.row_scale.front(), {}};
-    const Tensor inner = at::mm(rows_of(x), mine.down.t());
-    rows.addmm_(inner, mine.up.t(), 1, mine.scale);
-    if (term.up.requires_grad()) mine.inner = inner;
+    const Tensor inner = product(rows_of(x), mine.down.t());
+    add_product(rows, inner, mine.up.t(), mine.scale);
+    if (term.up.requires_grad()) mine.inner = inner.contiguous();  // without what our kernel rounds rows up to
     result.keeps_x = result.keeps_x || term.down.requires_grad();
     result.terms.push_back(std::move(mine));
   }
@@ -91,15 +92,15 @@ std::vector<Tensor> linear_gradients(const Linear& layer, const Tensor& x, const
   Tensor dx;
   if (needed(0)) {
     const Tensor weight = cast_weight(layer.weight, layer.weight_scale, dy);
-    dx = cpu::usable(dy) && !cpu::worth_packing(weight) ? cpu::linear(dy, weight.t(), {{}, {}}) : at::mm(dy, weight);
+    dx = cpu::usable(dy) && !cpu::worth_packing(weight) ? cpu::linear(dy, weight.t(), {{}, {}}) : product(dy, weight);
   }
   if (needed(1)) gradients[1] = gradient;
   for (size_t k = 0; k < terms.size(); ++k) {
     const auto& [down, up, scale, inner] = terms[k];
-    const Tensor d_inner = at::mm(dy, up).mul_(scale);
-    if (dx.defined()) dx.addmm_(d_inner, down);
-    if (needed(2 + 2 * k)) gradients[2 + 2 * k] = at::mm(d_inner.t(), rows_of(x));
-    if (needed(3 + 2 * k)) gradients[3 + 2 * k] = at::mm(dy.t(), inner).mul_(scale);
+    const Tensor d_inner = product(dy, up).mul_(scale);
+    if (dx.defined()) add_product(dx, d_inner, down, 1);
+    if (needed(2 + 2 * k)) gradients[2 + 2 * k] = product(d_inner.t(), rows_of(x));
+    if (needed(3 + 2 * k)) gradients[3 + 2 * k] = product_over_rows(dy, inner).mul_(scale);
   }
   gradients[0] = dx;
   return gradients;
@@ -130,7 +131,7 @@ Tensor products_with_gradient(const Linear& layer, const Tensor& x, const std::v
                        [&layer, x = keeps_x ? x.detach() : Tensor(), kept = std::move(kept), shape = shape_of(x)](
                            const Tensor& gradient, const Needed& needed) {
                          auto gradients = linear_gradients(layer, x, kept, gradient, needed);
-                         if (gradients[0].defined()) gradients[0] = gradients[0].view(shape);
+                         if (gradients[0].defined()) gradients[0] = gradients[0].reshape(shape);
                          return gradients;
                        });
 }
@@ -150,7 +151,7 @@ Tensor checkpointed_products(const Linear& layer, const std::vector<Tensor>& inp
       return linear_gradients(layer, x.detach(), kept, gradient,
                               [&](size_t i) { return i == 0 ? x.requires_grad() : needed(inputs.size() + i - 1); });
     });
-    if (x.requires_grad()) backward(x, of_layer[0].view(shape_of(x)));
+    if (x.requires_grad()) backward(x, of_layer[0].reshape(shape_of(x)));
     for (const auto& leaf : leaves) gradients.push_back(leaf.defined() ? leaf.grad() : Tensor());
     gradients.insert(gradients.end(), of_layer.begin() + 1, of_layer.end());
     return gradients;

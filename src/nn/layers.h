@@ -11,7 +11,7 @@ struct Linear {
   int64_t in_features = 0, out_features = 0;
   bool has_bias = true;
   Tensor weight;        // [out, in]
-  Tensor weight_scale;  // [out], with int8 weights only
+  Tensor weight_scale;  // [out], with weights in int8 and in scaled fp8 only
   Tensor bias;          // [out]
   Tensor packed;        // weight once more, as cpu::packed_linear reads it; undefined: none
   std::string name;     // full key, the name its adapters go by; set by load()
@@ -32,7 +32,7 @@ struct Linear {
 struct Conv2d {
   int64_t in_channels = 0, out_channels = 0, kernel = 3, stride = 1, padding = 1;
   Tensor weight;        // [out, in, k, k]
-  Tensor weight_scale;  // [out], with int8 weights only
+  Tensor weight_scale;  // [out], with weights in int8 and in scaled fp8 only
   Tensor bias;          // [out]
   Tensor packed;        // weight once more, as cpu::packed_conv2d reads it; undefined: none
   std::string name;     // as Linear's

@@ -28,6 +28,11 @@ Tensor as_int8(const Slot& slot, const Tensor& tensor) {
   return rows.div(scale.unsqueeze(1)).round_().to(at::kChar).view(tensor.sizes());
 }
 
+// fp8 times a scale a row, as int8 is kept.
+bool stays_scaled(const Slot& slot, const TensorSource& source, const std::optional<DType>& storage) {
+  return slot.scale && !source.scale_key.empty() && !source.transpose && storage.value_or(source.dtype()) == source.dtype();
+}
+
 bool is_number_format_of_weights(DType dtype) {
   for (const auto known : {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble, at::kFloat8_e4m3fn, at::kFloat8_e5m2})
     if (dtype == known) return true;
@@ -73,7 +78,10 @@ void load(const std::string& part, const Walk& module, const Weights& weights, c
   for (const auto& slot : module.slots) {
     if (options.cancel) options.cancel->throw_if_cancelled();
     const bool int8 = options.storage == at::kChar;
-    Tensor tensor = weights.at(slot.name).load(int8 ? at::kHalf : options.storage).to(options.device);
+    const TensorSource& source = weights.at(slot.name);
+    const bool keeps_scale = stays_scaled(slot, source, options.storage);
+    Tensor tensor = (keeps_scale ? source.load_stored() : source.load(int8 ? at::kHalf : options.storage)).to(options.device);
+    if (keeps_scale) *slot.scale = source.scale().to(options.device);
     if (int8 && slot.scale) tensor = as_int8(slot, tensor);
     // Pictures are channels_last; a weight in the same order spares a copy at every call.
     if (tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);

@@ -47,8 +47,17 @@ TEST(Recipe, EveryFieldCountsInItsHash) {
   changed([](Recipe& r) { r.device = "cuda"; });
   changed([](Recipe& r) { r.dtype = "bf16"; });
   changed([](Recipe& r) { r.threads = 1; });
+  changed([](Recipe& r) { r.isa = "avx2"; });
   changed([](Recipe& r) { r.program_version = "9"; });
   changed([](Recipe& r) { r.inputs[0].sha256[0] = 'b'; });
+}
+
+// A recipe of a time before it was recorded is the same text, and so the same address.
+TEST(Recipe, NamesNoInstructionSetWhereNoneIsKnown) {
+  Recipe recipe = example();
+  EXPECT_FALSE(contains(recipe.to_text(), "isa"));
+  recipe.isa = "avx2";
+  EXPECT_EQ(Recipe::from_text(recipe.to_text(), "x").isa, "avx2");
 }
 
 TEST(Recipe, RefusesForeignTextInOneLine) {

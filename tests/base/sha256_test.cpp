@@ -55,8 +55,10 @@ class HashCache : public testing::Test {
 
 TEST_F(HashCache, RemembersAndNoticesChange) {
   write('a', 1'000'000);
+  EXPECT_EQ(known_sha256_file(file, hashing), std::nullopt);
   const std::string first = cached_sha256_file(file, hashing);
   EXPECT_EQ(first, sha256_file(file));
+  EXPECT_EQ(known_sha256_file(file, hashing), first);
   // A planted digest shows that the second call did not read the file.
   std::string text = read_file(cache);
   const auto at = text.find(first);
@@ -66,6 +68,7 @@ TEST_F(HashCache, RemembersAndNoticesChange) {
   EXPECT_EQ(cached_sha256_file(file, hashing), planted);
 
   write('b', 1'000'000);  // same size and time, another inode
+  EXPECT_EQ(known_sha256_file(file, hashing), std::nullopt);
   EXPECT_EQ(cached_sha256_file(file, hashing), sha256_file(file));
   write('c', 1'000'001);
   EXPECT_EQ(cached_sha256_file(file, hashing), sha256_file(file));

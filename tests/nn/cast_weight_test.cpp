@@ -36,6 +36,19 @@ TEST(CastWeight, OfInt8IsTimesItsRowsScale) {
   }
 }
 
+TEST(CastWeight, OfInt8InAnyOrderOfMemoryIsTheSame) {
+  at::manual_seed(0);
+  const Tensor scale = at::rand({600});
+  const Tensor matrix = at::randint(-127, 128, {600, 500}, at::kChar),
+               picture = at::randint(-127, 128, {600, 51, 3, 3}, at::kChar);
+  for (const Tensor& stored :
+       {matrix, matrix.t().contiguous().t(), picture, picture.contiguous(at::MemoryFormat::ChannelsLast)}) {
+    Shape per_row(static_cast<size_t>(stored.dim()), 1);
+    per_row[0] = -1;
+    EXPECT_TRUE(at::equal(cast_weight(stored, scale, like), stored.to(at::kFloat) * scale.view(per_row)));
+  }
+}
+
 // What is written to in one mode may be written to in the other.
 TEST(CastWeight, WorksInsideInferenceModeAndOutsideIt) {
   for (const bool inside : {false, true, false}) {

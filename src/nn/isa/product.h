@@ -1,27 +1,10 @@
-#include "nn/cpu_product.h"
-
-#include <algorithm>
-
-#include "nn/cpu_targets.h"
-
-#define NEGATIVA_INLINE inline __attribute__((always_inline))
+#pragma once
+// The product beneath linear layers and convolutions on packed weights.
+#include "nn/isa/kernels.h"
+#include "nn/isa/vector.h"
 
 namespace negativa::nn::cpu {
-
 namespace {
-
-// Of a float's alignment, which clang forgets where a reference to one is taken: they are passed by pointer.
-template <int lanes>
-struct VectorOf {
-  using type __attribute__((vector_size(lanes * sizeof(float)), aligned(alignof(float)), may_alias)) = float;
-};
-template <int lanes>
-using Vector = typename VectorOf<lanes>::type;
-
-template <int lanes>
-NEGATIVA_INLINE const Vector<lanes>* vector_at(const float* elements) {
-  return reinterpret_cast<const Vector<lanes>*>(elements);
-}
 
 // sum = start + bias at a column; zeros beyond the last.
 template <int lanes>
@@ -39,7 +22,7 @@ template <int lanes>
 NEGATIVA_INLINE void store_sum(const Product& p, int64_t row, int64_t column, const Vector<lanes>* sum) {
   float* out = p.out + row * p.width + column;
   if (column + lanes <= p.width) {
-    *reinterpret_cast<Vector<lanes>*>(out) = *sum;
+    *vector_at<lanes>(out) = *sum;
     return;
   }
   for (int64_t i = 0; column + i < p.width; ++i) out[i] = (*sum)[i];
@@ -68,7 +51,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
         w[v] = *vector_at<lanes>(weights[v] + i * panel_width);
-        __builtin_prefetch(weights[v] + i * panel_width + to_next);
+        if (v * lanes % panel_width == 0) __builtin_prefetch(weights[v] + i * panel_width + to_next);  // a cache line
       }
 #pragma GCC unroll 8
       for (int r = 0; r < height; ++r)
@@ -84,16 +67,21 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
     for (int v = 0; v < vectors; ++v) store_sum<lanes>(p, row + r, column + v * lanes, &sums[r][v]);
 }
 
-// Rows from `row` on in tiles of that height, then in lower ones for the rest.
+// Rows from `row` on in tiles of that height, then in lower ones for the rest; in two lower ones where these fit and a high one
+// would leave some rows over: a tile of two rows waits for its sums.
 template <int lanes, int vectors, int height>
 NEGATIVA_INLINE void all_rows(const Product& p, int64_t row, int64_t column) {
-  for (; row + height <= p.rows; row += height) tile<lanes, vectors, height>(p, row, column);
-  if constexpr (height > 1) all_rows<lanes, vectors, height / 2>(p, row, column);
+  constexpr int lower = height > 4 ? 4 : height / 2;
+  constexpr int64_t two_lower = 2 * lower > height ? 2 * lower : -1;
+  for (; row + height <= p.rows && p.rows - row != two_lower; row += height) tile<lanes, vectors, height>(p, row, column);
+  if constexpr (height > 1) all_rows<lanes, vectors, lower>(p, row, column);
 }
 
-// Tiles as wide as some panels; half as wide where the last of them is missing.
-template <int lanes, int vectors, int height>
-NEGATIVA_INLINE void all_columns(const Product& p) {
+// Tiles as wide as some panels; half as wide where the last of them is missing. Their sums, their vectors of weights and a source
+// fill the registers.
+template <class Set>
+void multiply(const Product& p) {
+  constexpr int lanes = Set::lanes, vectors = Set::product_vectors, height = Set::product_rows;
   constexpr int64_t step = lanes * vectors;
   int64_t column = 0;
   for (; column + step - panel_width < p.width; column += step) all_rows<lanes, vectors, height>(p, 0, column);
@@ -101,16 +89,4 @@ NEGATIVA_INLINE void all_columns(const Product& p) {
 }
 
 }  // namespace
-
-// The sums of a tile, its vectors of weights and a source fill the registers: 32, 16 and 16 of them. Of 32, eight rows of two
-// vectors are enough for full speed, and eight divides the row counts of pictures. Of external linkage, or clang takes versions
-// for unused.
-#if NEGATIVA_VERSIONED
-NEGATIVA_VERSION_AVX512 void multiply_here(const Product& product) { all_columns<16, 2, 8>(product); }
-NEGATIVA_VERSION_AVX2 void multiply_here(const Product& product) { all_columns<8, 2, 6>(product); }
-#endif
-NEGATIVA_VERSION_PLAIN void multiply_here(const Product& product) { all_columns<4, 4, 2>(product); }
-
-void multiply(const Product& product) { multiply_here(product); }  // picks by CPU, which works where all versions are declared
-
 }  // namespace negativa::nn::cpu
