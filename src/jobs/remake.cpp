@@ -1,3 +1,5 @@
+#include <set>
+
 #include "base/file_names.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -5,7 +7,7 @@
 #include "engine/records.h"
 #include "image/picture_kind.h"
 #include "io/models_folder.h"
-#include "jobs/generate.h"
+#include "jobs/remake_other.h"
 
 namespace negativa {
 
@@ -22,6 +24,7 @@ std::string hash_of(const std::string& role, const fs::path& path, const Places&
   const Hashing hashing{places.cache, cancel};
   if (role == "model" || role == "refiner") return model_input(role, open_model(path, places), hashing).sha256;
   if (role == "vae") return vae_input(open_vae(path), hashing).sha256;
+  if (role == "unet") return unet_input(open_unet(path), hashing).sha256;
   return (role == "embedding" ? embedding_input : lora_input)(path, hashing).sha256;
 }
 
@@ -34,6 +37,7 @@ class Search {
     for (const auto& model : {given.model.model, given.model.refiner})
       if (!model.empty()) add(find_model(model, places));
     if (!given.model.vae.empty()) add(find_vae(given.model.vae, places));
+    if (!given.model.unet.empty()) add(find_unet(given.model.unet, places));
     for (const auto& folder : models_folders(places)) folders_.push_back(folder);
   }
 
@@ -83,21 +87,26 @@ class Search {
   std::vector<fs::path> files_, folders_;
 };
 
-Recipe read_recipe(const fs::path& png) {
-  const std::string where = png.filename().string();
+TextChunks text_of(const fs::path& png) {
   const std::string bytes = read_file(png);
   if (picture_format(bytes) != PictureFormat::png)
-    fail(ErrorKind::input, "[--from] {} is {}, expected a PNG made by negativa: other formats carry no recipe", where,
+    fail(ErrorKind::input, "[--from] {} is {}, expected a PNG: other formats carry no recipe", png.filename().string(),
          what_it_is(bytes));
-  const auto chunks = read_png_text(png);
+  return read_png_text(png);
+}
+
+const std::string* recipe_text(const TextChunks& chunks) {
   const auto chunk = std::find_if(chunks.begin(), chunks.end(), [](const auto& c) { return c.first == names::png_recipe; });
-  check(chunk != chunks.end(), ErrorKind::input,
-        "[--from] {} carries no recipe; it was not made by negativa, or another program saved it again", where);
-  Recipe recipe = Recipe::from_text(chunk->second, where);
+  return chunk == chunks.end() ? nullptr : &chunk->second;
+}
+
+Recipe read_recipe(const std::string& text, const std::string& where) {
+  Recipe recipe = Recipe::from_text(text, where);
   check(recipe.verb == "generate", ErrorKind::input, "[--from] {} was made by \"{}\", expected \"generate\"", where, recipe.verb);
+  static const std::set<std::string> roles = {"model", "refiner", "vae", "unet", "lora", "embedding"};
   for (const auto& [role, name, hash] : recipe.inputs)
-    check(role == "model" || role == "refiner" || role == "vae" || role == "lora" || role == "embedding", ErrorKind::file_format,
-          "[--from] the recipe of {} has an input of the unknown role \"{}\"", where, role);
+    check(roles.contains(role), ErrorKind::file_format, "[--from] the recipe of {} has an input of the unknown role \"{}\"",
+          where, role);
   return recipe;
 }
 
@@ -114,6 +123,7 @@ Json checked_settings(const Recipe& recipe, const std::string& where) {
   settings["device"] = recipe.device;
   settings["dtype"] = recipe.dtype;
   if (recipe.threads > 1) settings["threads"] = recipe.threads;
+  if (!recipe.isa.empty()) settings["isa"] = recipe.isa;
   return settings;
 }
 
@@ -142,11 +152,9 @@ std::string with_path(const std::string& role, const std::string& record, const 
   return place->second.string() + record.substr(end);
 }
 
-}  // namespace
-
-void set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine, const CancelToken* cancel) {
+void set_from_recipe(Fields& fields, const GenerateOptions& options, const Engine& engine, const Recipe& recipe,
+                     const CancelToken* cancel) {
   const std::string where = options.output.from.filename().string();
-  const Recipe recipe = read_recipe(options.output.from);
   Json settings = checked_settings(recipe, where);
   const bool new_loras = replaces(fields, "lora", options.picture.lora, recipe);
   const bool new_embeddings = replaces(fields, "embedding", options.model.embedding, recipe);
@@ -174,6 +182,22 @@ void set_from_picture(Fields& fields, const GenerateOptions& options, const Engi
     if (!replaced) find_field(fields, role)->source = {};
   }
   set_from_json(fields, settings, {Source::file, where});
+}
+
+}  // namespace
+
+std::vector<std::string> set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine,
+                                          const CancelToken* cancel) {
+  const std::string where = options.output.from.filename().string();
+  const TextChunks chunks = text_of(options.output.from);
+  std::vector<std::string> notices;
+  if (const std::string* text = recipe_text(chunks))
+    set_from_recipe(fields, options, engine, read_recipe(*text, where), cancel);
+  else
+    check(set_from_other_picture(fields, options, engine, chunks, notices), ErrorKind::input,
+          "[--from] {} carries no recipe; neither negativa, the webui nor ComfyUI made it, or another program saved it again",
+          where);
+  return notices;
 }
 
 }  // namespace negativa
