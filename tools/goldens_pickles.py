@@ -61,7 +61,15 @@ def newer():
 
 
 def save(path, value, zipped=True, protocol=2):
-    torch.save(value, path, _use_new_zipfile_serialization=zipped, pickle_protocol=protocol)
+    """The old container calls a storage by its address, and writes them in the order of these names: made 1000, 1001 … here, so
+    that the same bytes come out each time."""
+    address = torch.UntypedStorage._cdata
+    names = {}
+    torch.UntypedStorage._cdata = property(lambda storage: names.setdefault(address.__get__(storage), 1000 + len(names)))
+    try:
+        torch.save(value, path, _use_new_zipfile_serialization=zipped, pickle_protocol=protocol)
+    finally:
+        del torch.UntypedStorage._cdata
 
 
 def as_safetensors(path, named):
@@ -137,15 +145,22 @@ class Call:
         return self.call
 
 
+def entry_of(name, compression=zipfile.ZIP_STORED):
+    """An entry of 1980, so that the same bytes come out each time."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = compression
+    return entry
+
+
 def archive(pickle, extra=(), name="archive/data.pkl"):
     """A container of torch.save with that pickle in it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as file:
-        file.writestr(name, pickle)
-        file.writestr("archive/byteorder", "little")
-        file.writestr("archive/version", "3\n")
+        file.writestr(entry_of(name), pickle)
+        file.writestr(entry_of("archive/byteorder"), "little")
+        file.writestr(entry_of("archive/version"), "3\n")
         for entry, content in extra:
-            file.writestr(entry, content)
+            file.writestr(entry_of(entry), content)
     return out.getvalue()
 
 
@@ -235,7 +250,7 @@ def archives():
     sound = pickle.dumps({}, 2)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("archive/data.pkl", sound + b"\0" * 1000)
+        file.writestr(entry_of("archive/data.pkl", zipfile.ZIP_DEFLATED), sound + b"\0" * 1000)
     whole = archive(sound)
     encrypted = bytearray(whole)
     at = encrypted.index(b"PK\x01\x02")

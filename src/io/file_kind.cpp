@@ -87,12 +87,19 @@ const FileKind* kind_of(std::string_view bytes) {
   return is_text_of(bytes, "{[") ? &json_text : nullptr;
 }
 
+constexpr const char* endings[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin"};
+
 bool has_a_pickles_name(const std::filesystem::path& name) {
-  static constexpr const char* extensions[] = {".ckpt", ".pt", ".pth", ".bin", ".pkl"};
-  return std::find(std::begin(extensions), std::end(extensions), name.extension()) != std::end(extensions);
+  return name.extension() == ".pkl" || (has_weights_name(name) && name.extension() != endings[0]);
 }
 
 }  // namespace
+
+std::span<const char* const> weights_endings() { return endings; }
+
+bool has_weights_name(const std::filesystem::path& file) {
+  return std::find(std::begin(endings), std::end(endings), file.extension()) != std::end(endings);
+}
 
 std::optional<FileKind> foreign_file_kind(std::span<const uint8_t> first_bytes, const std::filesystem::path& name) {
   const std::string_view bytes(reinterpret_cast<const char*>(first_bytes.data()), std::min(first_bytes.size(), looked_at));

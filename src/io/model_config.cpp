@@ -32,21 +32,53 @@ int count(const std::vector<std::string>& names, const std::string& list) {
   return n;
 }
 
-// Transformer depth of each block, 0 for one without attention.
-std::vector<int> depths(const std::vector<std::string>& names, const std::string& blocks, size_t block_count) {
-  std::vector<int> result;
-  for (size_t i = 0; i < block_count; ++i)
-    result.push_back(count(names, fmt::format("{}.{}.attentions.0.transformer_blocks", blocks, i)));
+// Depths of a block's transformers.
+using Depths = std::vector<int>;
+
+std::vector<Depths> depths_of(const std::vector<std::string>& names, const std::string& blocks,
+                              const std::vector<UNetLayout::Block>& layout) {
+  std::vector<Depths> result(layout.size());
+  for (size_t i = 0; i < layout.size(); ++i)
+    for (size_t j = 0; j < layout[i].attention.size(); ++j)
+      if (layout[i].attention[j])
+        result[i].push_back(count(names, fmt::format("{}.{}.attentions.{}.transformer_blocks", blocks, i, j)));
   return result;
 }
 
-// One number if all blocks that have attention agree, else a list in which blocks without attention say 1.
-Json depth_json(std::vector<int> depth) {
-  std::vector<int> used;
-  std::copy_if(depth.begin(), depth.end(), std::back_inserter(used), [](int d) { return d > 0; });
-  if (!used.empty() && std::equal(used.begin() + 1, used.end(), used.begin())) return used[0];
-  std::replace(depth.begin(), depth.end(), 0, 1);
-  return depth;
+bool has_attention(const Depths& depths) {
+  return std::any_of(depths.begin(), depths.end(), [](int depth) { return depth > 0; });
+}
+
+// One number where all of a block agree, 1 for a block without attention.
+Json block_depth(const Depths& depths) {
+  if (!has_attention(depths)) return 1;
+  return std::equal(depths.begin() + 1, depths.end(), depths.begin()) ? Json(depths.front()) : Json(depths);
+}
+
+// One number where all blocks that have attention agree.
+Json depth_json(const std::vector<Depths>& blocks) {
+  Json all = Json::array();
+  std::vector<Json> used;
+  for (const auto& depths : blocks) {
+    all.push_back(block_depth(depths));
+    if (has_attention(depths)) used.push_back(all.back());
+  }
+  const bool agree = !used.empty() && std::equal(used.begin() + 1, used.end(), used.begin()) && used[0].is_number();
+  return agree ? used[0] : all;
+}
+
+// diffusers mirrors the way down where no other depths are given.
+bool is_mirrored(const std::vector<Depths>& down, const std::vector<Depths>& up) {
+  for (size_t i = 0; i < up.size() && i < down.size(); ++i) {
+    const auto& mirror = down[down.size() - 1 - i];
+    if (has_attention(up[i]) && block_depth(up[i]) != block_depth(mirror)) return false;
+  }
+  return std::none_of(down.begin(), down.end(), [](const Depths& depths) { return block_depth(depths).is_array(); });
+}
+
+Json middle_type(const std::vector<std::string>& names) {
+  if (has_module(names, "mid_block.attentions.0")) return "UNetMidBlock2DCrossAttn";
+  return has_module(names, "mid_block.resnets.0") ? Json("UNetMidBlock2D") : Json();
 }
 
 std::vector<std::string> block_types(const std::vector<UNetLayout::Block>& blocks, const char* direction) {
@@ -76,10 +108,10 @@ std::string unet_config_json(const Weights& weights) {
     channels.push_back(size_of(weights, fmt::format("down_blocks.{}.resnets.0.conv1.weight", i), 0));
     heads.push_back(channels.back() / head_width);
   }
-  auto down = depths(names, "down_blocks", layout.down.size());
-  auto up = depths(names, "up_blocks", layout.up.size());
+  auto down = depths_of(names, "down_blocks", layout.down);
+  const auto up = depths_of(names, "up_blocks", layout.up);
   const int mid = count(names, "mid_block.attentions.0.transformer_blocks");
-  if (down.back() == 0) down.back() = mid;  // the mid block takes the last entry
+  if (!has_attention(down.back())) down.back() = {mid};  // the mid block takes the last entry
   Json config = {
       {"_class_name", "UNet2DConditionModel"},
       {"in_channels", size_of(weights, "conv_in.weight", 1)},
@@ -87,7 +119,7 @@ std::string unet_config_json(const Weights& weights) {
       {"block_out_channels", channels},
       {"down_block_types", block_types(layout.down, "Down")},
       {"up_block_types", block_types(layout.up, "Up")},
-      {"mid_block_type", mid > 0 ? "UNetMidBlock2DCrossAttn" : "UNetMidBlock2D"},
+      {"mid_block_type", middle_type(names)},
       {"layers_per_block", layout.down[0].attention.size()},
       {"transformer_layers_per_block", depth_json(down)},
       {"attention_head_dim", heads},
@@ -103,11 +135,7 @@ std::string unet_config_json(const Weights& weights) {
       {"freq_shift", 0},
       {"sample_size", 128},
   };
-  // Distilled models (SSD-1B) are not symmetric.
-  auto mirrored = down;
-  std::reverse(mirrored.begin(), mirrored.end());
-  for (size_t i = 0; i < up.size() && i < mirrored.size(); ++i)
-    if (up[i] > 0 && up[i] != mirrored[i]) config["reverse_transformer_layers_per_block"] = depth_json(up);
+  if (!is_mirrored(down, up)) config["reverse_transformer_layers_per_block"] = depth_json(up);  // SSD-1B
   return config.dump();
 }
 

@@ -97,6 +97,7 @@ VaeFiles open_vae_folder(const fs::path& path) {
 }  // namespace
 
 bool ModelFiles::has(const std::string& part) const {
+  if (unet && part == names::unet) return true;
   if (layout == folder) {
     if (part == "model_index") return fs::exists(path / names::model_index);
     const auto listed = components.find(part);
@@ -109,6 +110,8 @@ bool ModelFiles::has(const std::string& part) const {
 }
 
 std::string ModelFiles::config_json(const std::string& part) const {
+  if (unet && part == names::unet) return unet->config_json;
+  if (unet && part == names::scheduler && !unet->scheduler_json.empty()) return unet->scheduler_json;
   check(has(part), ErrorKind::missing_key, "[{}] has no {}; is it a whole SDXL model?", path.string(), part);
   if (layout == single_file) return single_file_config_json(file, part);
   const auto config = config_path(*this, part);
@@ -117,11 +120,13 @@ std::string ModelFiles::config_json(const std::string& part) const {
 }
 
 std::string ModelFiles::config_name(const std::string& part) const {
+  if (unet && part == names::unet) return unet->config_name;
   if (part == "model_index") return (fs::path(name) / names::model_index).string();
   return (fs::path(name) / part / (part == names::scheduler ? names::scheduler_config : names::config)).string();
 }
 
 Weights ModelFiles::weights(const std::string& part) const {
+  if (unet && part == names::unet) return unet->weights;
   if (layout == single_file) return single_file_weights(file, part);
   return read_part(part, weight_files(part));
 }
@@ -138,6 +143,18 @@ fs::path ModelFiles::tokenizer_folder(const std::string& part) const {
     if (const auto shared = find_part_folder(models / clip_tokenizer, part)) return *shared;
   fail(ErrorKind::missing_key, "[{}] carries no vocabulary: put SDXL's folder {} beside it, or into {}", path.string(), part,
        (places.models / clip_tokenizer).string());
+}
+
+void ModelFiles::take_unet(UNetFiles other) {
+  if (other.config_json.empty()) {
+    other.config_json = unet_config_json(other.weights);
+    other.config_name = other.path.string() + ", UNet";
+    if (has(names::unet) && unet_config_json(weights(names::unet)) == other.config_json) {
+      other.config_json = config_json(names::unet);
+      other.config_name = config_name(names::unet);
+    }
+  }
+  unet = std::make_shared<const UNetFiles>(std::move(other));
 }
 
 std::vector<fs::path> ModelFiles::files() const {

@@ -8,6 +8,21 @@
 
 namespace negativa {
 
+// A UNet to be used instead of a model's own, as Lightning, Hyper and DMD2 are given away: a single file (diffusers or SGM
+// naming, with or without model.diffusion_model., diffusion_model. or unet.), a UNet's folder, or a whole model.
+struct UNetFiles {
+  std::filesystem::path path;
+  std::string name;
+  std::string config_json = {};  // empty: nothing beside the weights says
+  std::string config_name = {};  // as messages name it
+  Weights weights = {};
+  std::vector<std::filesystem::path> files = {};
+  std::shared_ptr<const TensorFile> file = {};  // single file only
+  std::string scheduler_json = {};              // what the file says of its training; empty: nothing
+};
+// Throws ErrorKind::input for a file of something else.
+UNetFiles open_unet(const std::filesystem::path& path);
+
 struct ModelFiles {
   enum Layout { folder, single_file };
   Layout layout = folder;
@@ -32,15 +47,20 @@ struct ModelFiles {
   // clip-tokenizer/<part> among the user's models, else among the bundled ones. Throws ErrorKind::missing_key.
   std::filesystem::path tokenizer_folder(const std::string& part) const;
 
-  // Every file the model is made of, sorted: weights, configs, tokenizers. For hashing.
+  // That UNet from now on stands for the model's own. Where nothing beside its weights gives a configuration, it is the model's
+  // if both have the same shapes, else what the shapes tell.
+  void take_unet(UNetFiles other);
+
+  // Every file the model is made of, sorted: weights, configs, tokenizers. For hashing. Without those of a UNet that was taken.
   std::vector<std::filesystem::path> files() const;
 
   // Keys of a single file that belong to no part (EMA copies, training state): left out, and worth a line to the user.
   std::vector<std::string> unused_keys() const;
 
-  std::shared_ptr<const TensorFile> file;  // single file only
-  std::map<std::string, bool> components;  // folder only: listed in model_index.json -> is not null
-  Places places;                           // where else a vocabulary may lie
+  std::shared_ptr<const TensorFile> file;      // single file only
+  std::map<std::string, bool> components;      // folder only: listed in model_index.json -> is not null
+  Places places;                               // where else a vocabulary may lie
+  std::shared_ptr<const UNetFiles> unet = {};  // taken; null: the model's own
 };
 
 // Throws ErrorKind::input (not there, or a model of another kind: one line that says which it looks like),

@@ -81,6 +81,8 @@ fs::path find_model(const std::string& name_or_path, const Places& places) { ret
 
 fs::path find_vae(const std::string& name_or_path, const Places& places) { return find("vae", name_or_path, places); }
 
+fs::path find_unet(const std::string& name_or_path, const Places& places) { return find("unet", name_or_path, places); }
+
 fs::path default_model(const Places& places) {
   check(places.bundled.has_value(), ErrorKind::input,
         "[model] the bundled model {} did not come with this program; name a model with -m", default_model_name);

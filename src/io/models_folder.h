@@ -22,8 +22,9 @@ std::vector<std::filesystem::path> models_folders(const Places& places);
 // are.
 std::filesystem::path find_model(const std::string& name_or_path, const Places& places);
 
-// The same for a VAE.
+// The same for a VAE, and for a UNet.
 std::filesystem::path find_vae(const std::string& name_or_path, const Places& places);
+std::filesystem::path find_unet(const std::string& name_or_path, const Places& places);
 
 // The bundled emoji-xl. Throws ErrorKind::input when it did not come along.
 std::filesystem::path default_model(const Places& places);

@@ -146,8 +146,51 @@ std::string plain_scheduler_config(const std::string& config_json) {
   Json config = parse_json(config_json, names::scheduler_config);
   check(!config.contains(unclear_key), ErrorKind::input, "{}",
         get_or<std::string>(config, unclear_key, "", names::scheduler_config));
+  if (!config.contains(source_key) && !config.contains(zero_source_key)) return config_json;
   for (const char* key : {source_key, zero_source_key}) config.erase(key);
   return config.dump();
+}
+
+std::optional<int> distilled_steps(const std::string& name) {
+  const std::string lower = lower_case(name);
+  const auto is_digit = [&](size_t at) { return at < lower.size() && lower[at] >= '0' && lower[at] <= '9'; };
+  for (size_t at = lower.find("step"); at != std::string::npos; at = lower.find("step", at + 1)) {
+    size_t end = at;
+    if (end > 0 && (lower[end - 1] == '-' || lower[end - 1] == '_' || lower[end - 1] == ' ')) --end;
+    size_t begin = end;
+    while (begin > 0 && is_digit(begin - 1)) --begin;
+    if (begin < end && end - begin <= 2) return std::stoi(lower.substr(begin, end - begin));
+  }
+  return {};
+}
+
+bool says_x0(const std::string& name) {
+  const std::string lower = lower_case(name);
+  return lower.find("_x0") != std::string::npos || lower.find("-x0") != std::string::npos;
+}
+
+std::map<std::string, Tensor> prediction_mark_tensors(const std::string& scheduler_json, const std::string& vae_json) {
+  const Json scheduler = parse_json(scheduler_json, names::scheduler_config), vae = parse_json(vae_json, names::vae);
+  const auto text = [&](const char* key) { return get_or<std::string>(scheduler, key, "", names::scheduler_config); };
+  const auto numbers = [](const Json& json, const char* key) {
+    return get_or<std::vector<double>>(json, key, std::vector<double>{}, names::vae);
+  };
+  std::map<std::string, Tensor> marks;
+  const bool predicts_v = text("prediction_type") == "v_prediction", is_edm = text("_class_name").starts_with("EDM");
+  const auto mean = numbers(vae, "latents_mean"), std = numbers(vae, "latents_std");
+  if (is_edm && predicts_v) {
+    for (const auto& [name, key] : {std::pair{sigma_max_key, "sigma_max"}, {sigma_min_key, "sigma_min"}})
+      if (scheduler.contains(key)) marks[name] = at::full({}, get_or<double>(scheduler, key, 0.0, names::scheduler_config));
+  } else if (is_edm && !mean.empty() && !std.empty()) {
+    const int64_t channels = static_cast<int64_t>(mean.size());
+    marks[mean_key] = at::tensor(mean, at::kFloat).view({1, channels, 1, 1});
+    marks[std_key] = at::tensor(std, at::kFloat).view({1, -1, 1, 1});
+  } else if (predicts_v) {
+    marks[v_prediction_key] = at::empty({0});
+  }
+  if (!is_edm && get_or<bool>(scheduler, "rescale_betas_zero_snr", false, names::scheduler_config))
+    marks[zero_snr_key] = at::empty({0});
+  return marks;
 }
 
 std::optional<std::string> sign_of_distilling(const std::string& name, const TensorFile* file) {

@@ -30,7 +30,15 @@ std::string scheduler_config_json(const PredictionMarks& marks);
 // unclear.
 std::string plain_scheduler_config(const std::string& config_json);
 
+// The way back: the tensors beside the weights of a single file that say what these configs (as texts) say of the prediction. A
+// model that predicts epsilon, or the sample, for which there is no such tensor, has none.
+std::map<std::string, Tensor> prediction_mark_tensors(const std::string& scheduler_json, const std::string& vae_json);
+
 // What name or metadata say of a model that was distilled to few steps: "its name says turbo". file: nullptr for a folder.
 std::optional<std::string> sign_of_distilling(const std::string& name, const TensorFile* file);
+// For how many steps, where the name tells: "sdxl_lightning_4step_unet".
+std::optional<int> distilled_steps(const std::string& name);
+// "sdxl_lightning_1step_unet_x0": the name says that it predicts the sample.
+bool says_x0(const std::string& name);
 
 }  // namespace negativa

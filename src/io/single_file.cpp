@@ -7,11 +7,13 @@
 #include "base/text.h"
 #include "io/keys/diffusers_names.h"
 #include "io/keys/open_clip.h"
+#include "io/keys/sgm_ema.h"
 #include "io/keys/sgm_unet.h"
 #include "io/keys/sgm_vae.h"
 #include "io/model_config.h"
 #include "io/prediction_marks.h"
 #include "io/safetensors_header.h"
+#include "io/scaled_fp8.h"
 
 namespace negativa {
 
@@ -23,10 +25,13 @@ struct PartPrefix {
 };
 constexpr PartPrefix part_prefixes[] = {
     {"unet", "model.diffusion_model."},
+    {"unet", sgm_ema_prefix},  // where there is nothing but the averages
     {"vae", "first_stage_model."},
     {"vae", "vae."},
     {"text_encoder", "conditioner.embedders.0.transformer."},
+    {"text_encoder", "text_encoders.clip_l.transformer."},  // as ComfyUI saves models of later kinds
     {"text_encoder_2", "conditioner.embedders.1.model."},
+    {"text_encoder_2", "text_encoders.clip_g.transformer."},
     {"text_encoder_2", refiner_text_prefix},
 };
 
@@ -41,11 +46,28 @@ std::optional<std::string> prefix_of(const TensorFile& file, const std::string& 
   return {};
 }
 
-std::vector<std::string> names_under(const TensorFile& file, const std::string& prefix) {
+// A tensor of a part: its name there, and its key in the file.
+struct NamedKey {
+  std::string name, key;
+};
+
+std::vector<NamedKey> keys_under(const TensorFile& file, const std::string& prefix) {
+  std::vector<NamedKey> keys;
+  for (const auto& entry : file.entries()) {
+    if (!entry.name.starts_with(prefix)) continue;
+    const std::string name = entry.name.substr(prefix.size());
+    if (prefix != sgm_ema_prefix)
+      keys.push_back({name, entry.name});
+    else if (const auto of_weight = sgm_name_of_ema(name))
+      keys.push_back({*of_weight, entry.name});
+  }
+  std::sort(keys.begin(), keys.end(), [](const NamedKey& a, const NamedKey& b) { return a.name < b.name; });
+  return keys;
+}
+
+std::vector<std::string> names_of(const std::vector<NamedKey>& keys) {
   std::vector<std::string> names;
-  for (const auto& entry : file.entries())
-    if (entry.name.starts_with(prefix)) names.push_back(entry.name.substr(prefix.size()));
-  std::sort(names.begin(), names.end());
+  for (const auto& key : keys) names.push_back(key.name);
   return names;
 }
 
@@ -77,8 +99,14 @@ Translation translation(const std::string& part, const std::vector<std::string>&
   const auto by_pairs = [](const KeyPairs& pairs) {
     return [map = KeyMap(pairs, KeyMap::to_ours)](const std::string& name) { return map.find(name); };
   };
-  if (part == "unet") return by_pairs(sgm_unet_pairs(sgm_unet_layout(names)));
-  if (part == "text_encoder_2") return by_pairs(open_clip_pairs(open_clip_layers(names)));
+  if (part == "unet" && !has_module(names, "down_blocks")) return by_pairs(sgm_unet_pairs(sgm_unet_layout(names)));
+  if (part == "text_encoder_2" && !has_module(names, "text_model")) {
+    // Under a linear layer's name the projection lies as transformers keeps it, whoever named the rest.
+    return [translate = by_pairs(open_clip_pairs(open_clip_layers(names)))](const std::string& name) {
+      const std::string linear = "text_projection.weight";
+      return name == linear ? std::vector<KeyPair>{{linear, linear}} : translate(name);
+    };
+  }
   if (part == "vae" && !has_module(names, "decoder.up_blocks")) return by_pairs(sgm_vae_pairs(sgm_vae_layout(names)));
   return diffusers_translation(part);
 }
@@ -90,15 +118,21 @@ bool is_left_out(const std::string& part, const std::string& name) {
 }
 
 Weights weights_under(const std::shared_ptr<const TensorFile>& file, const std::string& part, const std::string& prefix) {
-  const auto names = names_under(*file, prefix);
-  const auto translate = translation(part, names);
+  const auto keys = keys_under(*file, prefix);
+  const auto translate = translation(part, names_of(keys));
+  const Fp8Scales scales(*file);
   Weights weights;
   std::vector<std::string> unknown;
-  for (const auto& name : names) {
-    if (is_left_out(part, name)) continue;
+  for (const auto& [name, key] : keys) {
+    if (is_left_out(part, name) || scales.takes(key)) continue;
     const auto pairs = translate(name);
-    if (pairs.empty()) unknown.push_back(printable_name(prefix + name));
-    for (const auto& pair : pairs) weights.emplace(pair.ours, source_of(file, prefix + name, pair));
+    if (pairs.empty()) unknown.push_back(printable_name(key));
+    for (const auto& pair : pairs) {
+      const auto [added, is_new] = weights.emplace(pair.ours, source_of(file, key, pair));
+      check(is_new, ErrorKind::file_format, "[{}] holds {} a second time, as {}", file->path().string(), pair.ours,
+            printable_name(key));
+      added->second.scale_key = scales.of(key);
+    }
   }
   for (const auto& name : unknown)
     check(sign_of_quantising(name).empty(), ErrorKind::file_format,
@@ -123,7 +157,8 @@ const Guess guesses[] = {
     {{"cond_stage_model.model."}, "a Stable Diffusion 2 model"},
     {{"cond_stage_model.transformer.", "model.diffusion_model."}, "a Stable Diffusion 1 model"},
     {{"clip_g", "clip_l", "emb_params"}, "a textual-inversion embedding; give it with --embedding"},
-    {{"down_blocks.0.resnets.0.time_emb_proj."}, "the UNet of a diffusers folder; give the folder that holds model_index.json"},
+    {{"down_blocks.0.resnets.0.time_emb_proj.", "input_blocks.1.0.in_layers."},
+     "a UNet alone; give it with --unet, over a whole model"},
     {{"decoder.conv_in."}, "a VAE; give it with --vae"},
     {{"text_model.", "resblocks."}, "a text encoder alone"},
 };
@@ -140,8 +175,9 @@ std::string guess(const TensorFile& file) {
 
 void check_is_sdxl(const TensorFile& file) {
   // The size conditioning (label_emb) is what tells SDXL's UNet from its predecessors'.
-  check(file.find("model.diffusion_model.label_emb.0.0.weight"), ErrorKind::input,
-        "[{}] is not an SDXL base or refiner model in one file: it looks like {}", file.path().string(), guess(file));
+  check(file.find("model.diffusion_model.label_emb.0.0.weight") || file.find("model_ema.diffusion_modellabel_emb00weight"),
+        ErrorKind::input, "[{}] is not an SDXL base or refiner model in one file: it looks like {}", file.path().string(),
+        guess(file));
 }
 
 bool is_sgm_refiner(const TensorFile& file) { return has_prefix(file, refiner_text_prefix); }
@@ -160,7 +196,7 @@ std::optional<std::string> metadata_config_json(const TensorFile& file, const st
   const auto configs = parse_json(text->second, file.path().string() + ": negativa.config");
   const auto found = configs.is_object() ? configs.find(part) : configs.end();
   if (found == configs.end()) return {};
-  return found->dump();
+  return found->is_string() ? found->get<std::string>() : found->dump();  // text: sgm_file.h
 }
 
 std::string single_file_config_json(const std::shared_ptr<const TensorFile>& file, const std::string& part) {
@@ -175,6 +211,7 @@ std::string single_file_config_json(const std::shared_ptr<const TensorFile>& fil
 }
 
 std::vector<std::string> single_file_unused_keys(const TensorFile& file) {
+  const Fp8Scales scales(file);
   std::vector<std::string> used_prefixes, unused;
   for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2"})
     if (const auto prefix = prefix_of(file, part)) used_prefixes.push_back(*prefix);
@@ -182,9 +219,16 @@ std::vector<std::string> single_file_unused_keys(const TensorFile& file) {
     const auto prefix = std::find_if(used_prefixes.begin(), used_prefixes.end(),
                                      [&](const std::string& used) { return entry.name.starts_with(used); });
     const bool is_used = prefix != used_prefixes.end() && !is_vae_training_state(entry.name.substr(prefix->size()));
-    if (!is_used && !is_prediction_mark(entry.name)) unused.push_back(entry.name);
+    if (!is_used && !is_prediction_mark(entry.name) && !scales.takes(entry.name)) unused.push_back(entry.name);
   }
   return unused;
+}
+
+Weights unet_weights(const std::shared_ptr<const TensorFile>& file) {
+  for (const std::string prefix : {"model.diffusion_model.", "diffusion_model.", "unet.", ""})
+    for (const char* last : {"out.2.weight", "conv_out.weight"})
+      if (file->find(prefix + last)) return weights_under(file, "unet", prefix);
+  fail(ErrorKind::input, "[{}] holds no UNet of SDXL: it looks like {}", file->path().string(), guess(*file));
 }
 
 Weights vae_weights(const std::shared_ptr<const TensorFile>& file) {

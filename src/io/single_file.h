@@ -26,6 +26,8 @@ std::vector<std::string> single_file_unused_keys(const TensorFile& file);
 // The VAE of a file that may hold nothing else, in diffusers or SGM naming, with or without prefix. Throws ErrorKind::input: no
 // VAE.
 Weights vae_weights(const std::shared_ptr<const TensorFile>& file);
+// Likewise a UNet.
+Weights unet_weights(const std::shared_ptr<const TensorFile>& file);
 // What `negativa.config` in the file's metadata says of the part, if anything.
 std::optional<std::string> metadata_config_json(const TensorFile& file, const std::string& part);
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "io/keys/diffusers_names.h"
+#include "io/scaled_fp8.h"
 
 namespace negativa {
 
@@ -127,11 +128,12 @@ Weights read_part(const std::string& part, const WeightFiles& files) {
   Weights weights;
   for (const auto& path : files.shards) {
     const auto file = open_tensor_file(path);
+    const Fp8Scales scales(*file);
     for (const auto& entry : file->entries()) {
       const auto name = from_diffusers_name(part, entry.name);
-      if (!name) continue;
-      const bool is_new =
-          weights.emplace(name->ours, TensorSource{.file = file, .key = entry.name, .squeeze = name->squeeze}).second;
+      if (!name || scales.takes(entry.name)) continue;
+      TensorSource source{.file = file, .key = entry.name, .squeeze = name->squeeze, .scale_key = scales.of(entry.name)};
+      const bool is_new = weights.emplace(name->ours, std::move(source)).second;
       check(is_new, ErrorKind::file_format, "[{}] holds {} a second time", path.string(), name->ours);
     }
   }

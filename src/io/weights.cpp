@@ -22,7 +22,25 @@ Shape TensorSource::shape() const {
 
 DType TensorSource::dtype() const { return entry_of(*this).dtype; }
 
+DType TensorSource::plain_dtype() const { return scale_key.empty() ? dtype() : at::kBFloat16; }
+
 Tensor TensorSource::load(std::optional<DType> dtype) const {
+  if (scale_key.empty()) return load_rows(dtype);
+  Shape per_row(shape().size(), 1);
+  if (!per_row.empty()) per_row[transpose ? per_row.size() - 1 : 0] = -1;
+  return load_rows(at::kFloat).mul_(scale().view(per_row)).to(dtype.value_or(plain_dtype()));
+}
+
+Tensor TensorSource::load_stored() const { return load_rows({}); }
+
+Tensor TensorSource::scale() const {
+  const auto& rows = entry_of(*this).shape;
+  const Tensor scale = file->load(scale_key, at::kFloat).flatten();
+  const int64_t first = row_end >= 0 ? row_begin : 0, end = row_end >= 0 ? row_end : rows.empty() ? 1 : rows[0];
+  return scale.numel() == 1 ? scale.expand(end - first).contiguous() : scale.slice(0, first, end).contiguous();
+}
+
+Tensor TensorSource::load_rows(std::optional<DType> dtype) const {
   const auto& entry = entry_of(*this);
   auto tensor = row_end >= 0 ? file->load_rows(entry, row_begin, row_end, dtype) : file->load(entry, dtype);
   if (squeeze && is_1x1_convolution(entry.shape)) tensor = tensor.flatten(1);
@@ -34,9 +52,8 @@ std::string_view sign_of_quantising(std::string_view key) {
   struct Sign {
     std::string_view end, tool;
   };
-  static constexpr Sign signs[] = {{"scaled_fp8", "scaled to fp8, as ComfyUI does"},
-                                   {".scale_weight", "scaled to fp8, as ComfyUI does"},
-                                   {".weight_scale", "scaled to fp8, as ComfyUI does"},
+  static constexpr Sign signs[] = {{".scale_weight", "scaled without its weights"},
+                                   {".weight_scale", "scaled without its weights"},
                                    {".SCB", "quantised by bitsandbytes"},
                                    {".absmax", "quantised by bitsandbytes"},
                                    {".quant_map", "quantised by bitsandbytes"},

@@ -11,12 +11,21 @@ struct TensorSource {
   std::string key;        // name in the file
   int64_t row_begin = 0;  // rows [row_begin, row_end) of the first axis; row_end -1: all (OpenCLIP's fused in_proj: thirds)
   int64_t row_end = -1;
-  bool transpose = false;  // OpenCLIP's text_projection
-  bool squeeze = false;    // [o,i,1,1] -> [o,i] (SGM's 1x1 convolutions that are linear layers here)
+  bool transpose = false;      // OpenCLIP's text_projection
+  bool squeeze = false;        // [o,i,1,1] -> [o,i] (SGM's 1x1 convolutions that are linear layers here)
+  std::string scale_key = {};  // of the tensor that ours is multiplied by (scaled_fp8.h); empty: none
 
   Shape shape() const;  // after all of the above
   DType dtype() const;  // as stored
+  // A format for the values: as stored, but bf16 where they are fp8 times a scale.
+  DType plain_dtype() const;
+  // The values, in plain_dtype() where no other is asked for.
   Tensor load(std::optional<DType> dtype) const;
+  Tensor load_stored() const;  // without the scale
+  Tensor scale() const;        // [rows], fp32; of those that have one
+
+ private:
+  Tensor load_rows(std::optional<DType> dtype) const;
 };
 
 using Weights = std::map<std::string, TensorSource>;  // our key -> source

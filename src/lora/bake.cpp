@@ -8,6 +8,7 @@
 #include "io/keys/diffusers_names.h"
 #include "io/model_config.h"
 #include "io/prediction_marks.h"
+#include "io/stored_numbers.h"
 #include "lora/merge_weights.h"
 
 namespace negativa {
@@ -55,7 +56,7 @@ struct BakedFile {
   bool is_as_before() const {
     if (original.empty() || changed() > 0) return false;
     for (const auto& [key, tensor] : tensors)
-      if (tensor.plan.dtype != tensor.source.dtype()) return false;
+      if (tensor.plan.dtype != tensor.source.dtype() || !tensor.source.scale_key.empty()) return false;
     return true;
   }
 };
@@ -93,8 +94,8 @@ void check_shape(const LayerChange& change, const std::string& part, const std::
 // ours: the tensor's name within its part, "….to_q.weight".
 BakedTensor baked_tensor(const BakeRequest& request, const std::string& part, const std::string& ours, TensorSource source) {
   BakedTensor tensor{std::move(source), {}, {}};
-  tensor.plan = {tensor.source.dtype(), tensor.source.shape()};
-  if (request.storage && at::isFloatingType(tensor.plan.dtype)) tensor.plan.dtype = *request.storage;
+  tensor.plan = {tensor.source.plain_dtype(), tensor.source.shape()};
+  tensor.plan.dtype = stored_dtype(request.storage, part, ours, tensor.plan.dtype, tensor.plan.shape.size());
   for (const auto& [lora, weights] : request.loras) {
     const double weight = weights.of(part);
     if (weight == 0) continue;
@@ -173,9 +174,11 @@ int64_t bytes_of(const BakedFile& file) {
   return bytes;
 }
 
-BakeReport report_of(const std::vector<BakedFile>& files) {
+BakeReport report_of(const std::vector<BakedFile>& files, const std::optional<DType>& storage) {
   BakeReport report;
   for (const auto& file : files) {
+    for (const auto& [key, tensor] : file.tensors)
+      report.kept += storage && at::isFloatingType(tensor.plan.dtype) && tensor.plan.dtype != *storage;
     if (const int changed = file.changed()) report.changed[file.part] += changed;
     report.tensors += static_cast<int>(file.tensors.size());
     report.bytes += bytes_of(file);
@@ -183,14 +186,16 @@ BakeReport report_of(const std::vector<BakedFile>& files) {
   return report;
 }
 
-Tensor baked(const std::string& part, const std::string& key, const BakedTensor& tensor) {
-  if (tensor.added.empty() && tensor.plan.dtype == tensor.source.dtype()) return tensor.source.load({});
+Tensor baked(const std::string& part, const std::string& key, const BakedTensor& tensor, int64_t* saturated) {
+  if (tensor.added.empty() && tensor.plan.dtype == tensor.source.plain_dtype()) return tensor.source.load({});
   const Tensor original = tensor.source.load(at::kFloat);
   Tensor weight = original.clone();
   for (const auto& addition : tensor.added)
     if (const Tensor change = addition.of(original); change.defined()) weight.add_(change);
+  if (tensor.plan.dtype == at::kFloat8_e4m3fn)
+    return as_stored(weight, tensor.plan.dtype, fmt::format("{}: {}", part, key), saturated);
   const Tensor stored = weight.to(tensor.plan.dtype);
-  check(!at::isFloatingType(tensor.plan.dtype) || at::isfinite(stored).all().item<bool>(), ErrorKind::input,
+  check(!at::isFloatingType(tensor.plan.dtype) || at::isfinite(stored.to(at::kFloat)).all().item<bool>(), ErrorKind::input,
         "[{}] {} has values that {} cannot hold; try --weights-dtype fp32 or bf16, or a smaller weight", part, key,
         dtype_name(tensor.plan.dtype));
   return stored;
@@ -209,24 +214,27 @@ void copy_whole(const fs::path& from, const fs::path& to) {
   });
 }
 
-void write_weights(const BakedFile& file, const BakeRequest& request, const fs::path& folder,
-                   const std::function<void()>& after_each) {
+// Gives how many numbers became fp8's largest.
+int64_t write_weights(const BakedFile& file, const BakeRequest& request, const fs::path& folder,
+                      const std::function<void()>& after_each) {
   if (file.is_as_before()) {
     copy_whole(file.original, folder / file.name);
     for (size_t i = 0; i < file.tensors.size(); ++i) after_each();
-    return;
+    return 0;
   }
+  int64_t saturated = 0;
   TensorPlans plans;
   for (const auto& [key, tensor] : file.tensors) plans[key] = tensor.plan;
   Metadata metadata = file.metadata;
   if (file.changed() > 0)
     for (const auto& [key, value] : request.metadata) metadata[key] = value;
   const auto load = [&](const std::string& key) {
-    Tensor tensor = baked(file.part, key, file.tensors.at(key));
+    Tensor tensor = baked(file.part, key, file.tensors.at(key), &saturated);
     after_each();
     return tensor;
   };
   write_safetensors(folder / file.name, plans, load, metadata);
+  return saturated;
 }
 
 // Which shard holds what stays; the sum of their sizes may be another.
@@ -279,22 +287,23 @@ void write_the_rest(const ModelFiles& model, const std::vector<BakedFile>& files
 BakeReport plan_bake(const ModelFiles& model, const BakeRequest& request) {
   const auto files = baked_files(model, request);
   scheduler_text(model);
-  return report_of(files);
+  return report_of(files, request.storage);
 }
 
 BakeReport bake(const ModelFiles& model, const BakeRequest& request, const fs::path& folder, const CancelToken& cancel,
                 const std::function<void()>& on_tensor) {
   const auto files = baked_files(model, request);
   scheduler_text(model);  // a model that is not understood is refused before anything is written
+  BakeReport report = report_of(files, request.storage);
   for (const auto& file : files) {
     make_folder(folder / file.part);
-    write_weights(file, request, folder, [&] {
+    report.saturated += write_weights(file, request, folder, [&] {
       cancel.throw_if_cancelled();
       on_tensor();
     });
   }
   write_the_rest(model, files, folder);
-  return report_of(files);
+  return report;
 }
 
 }  // namespace negativa

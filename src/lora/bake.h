@@ -9,7 +9,7 @@ namespace negativa {
 
 struct BakeRequest {
   std::vector<WeightedLora> loras;
-  std::optional<DType> storage;  // of every floating-point weight; absent: as in the model's files
+  std::optional<DType> storage;  // of floating-point weights (stored_numbers.h); absent: as in the model's files
   Metadata metadata;             // added to the headers of the changed weight files
 };
 
@@ -17,6 +17,8 @@ struct BakeReport {
   std::map<std::string, int> changed;  // part -> weights a LoRA was added to
   int tensors = 0;                     // in all weight files
   int64_t bytes = 0;                   // of weights written
+  int kept = 0;                        // floating-point tensors that stay in another format than the storage asked for
+  int64_t saturated = 0;               // numbers that became fp8's largest
 };
 
 // What will be written, by the headers alone: throws as bake does for parts the model lacks and shapes that do not fit.

@@ -130,14 +130,19 @@ void find_trigger(LoraReport& report) {
   report.trigger_source.clear();
 }
 
+// Whatever else was given (a checkpoint of 7 GB) is told by its header alone.
+constexpr uintmax_t hashed_if_no_lora_bytes = 256 << 20;
+
 void hash(const std::filesystem::path& path, const TensorFile& file, LoraReport& report, const CancelToken* cancel) {
+  report.size_bytes = std::filesystem::file_size(path);
+  const bool is_lora = !report.layers.empty() || !report.words.empty() || !report.off.empty() || !report.faults.empty();
+  if (!is_lora && report.size_bytes >= hashed_if_no_lora_bytes) return;
   report.sha256 = sha256_file(path, cancel);
   report.data_sha256 = may_be_pickle(path) ? report.sha256 : file.data_sha256(cancel);  // of a pickle the whole file
   const MappedFile mapped(path);
   const auto bytes = mapped.bytes();
   const size_t begin = std::min<size_t>(0x100000, bytes.size()), length = std::min<size_t>(0x10000, bytes.size() - begin);
   report.auto_v1 = sha256_hex(bytes.subspan(begin, length)).substr(0, 8);
-  report.size_bytes = bytes.size();
 }
 
 }  // namespace

@@ -33,9 +33,9 @@ struct LoraReport {
   Metadata metadata;
   std::string trigger;         // the word to write in a prompt; empty: unknown
   std::string trigger_source;  // the metadata field it comes from
-  std::string sha256;          // of the whole file; its first 10 digits are Civitai's AutoV2
-  std::string data_sha256;     // of the bytes after the header (kohya's sshs_model_hash); its first 12 are AutoV3
-  std::string auto_v1;         // first 8 digits of SHA-256 of the 0x10000 bytes at 0x100000
+  std::string sha256;       // of the whole file; its first 10 digits are Civitai's AutoV2. Empty: no LoRA, and too large to hash
+  std::string data_sha256;  // of the bytes after the header (kohya's sshs_model_hash); its first 12 are AutoV3
+  std::string auto_v1;      // first 8 digits of SHA-256 of the 0x10000 bytes at 0x100000
 
   std::string auto_v2() const { return sha256.substr(0, 10); }
   std::string auto_v3() const { return data_sha256.substr(0, 12); }

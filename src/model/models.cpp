@@ -40,6 +40,7 @@ bool is_fp8(const std::optional<DType>& dtype) { return dtype == at::kFloat8_e4m
 
 Models::Models(ModelRequest request, const Places& places)
     : request_(std::move(request)), files_(open_model(request_.model, places)) {
+  if (request_.unet) files_.take_unet(open_unet(*request_.unet));
   facts_ = read_facts(files_, request_.prediction);
   is_small_ = is_small_unet(facts_.unet);
   if (request_.refiner) {

@@ -18,7 +18,8 @@ namespace negativa {
 struct ModelRequest {
   std::filesystem::path model;
   std::optional<std::filesystem::path> refiner;
-  std::optional<std::filesystem::path> vae;  // another VAE than the model's
+  std::optional<std::filesystem::path> vae;   // another VAE than the model's
+  std::optional<std::filesystem::path> unet;  // another UNet than the base's
   DType compute = at::kFloat;
   std::optional<DType> vae_compute;  // of the VAE; absent: as `compute`
   std::optional<DType> storage;  // of all weights; absent: as in the files, parts under 1 GiB in the compute dtype; fp8: of fp8

@@ -32,6 +32,11 @@ RecipeInput vae_input(const VaeFiles& vae, const Hashing& hashing) {
           vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), hashing) : hash_of_list(vae.files, hashing)};
 }
 
+RecipeInput unet_input(const UNetFiles& unet, const Hashing& hashing) {
+  return {"unet", nfc(unet.name),
+          unet.files.size() == 1 ? cached_sha256_file(unet.files.front(), hashing) : hash_of_list(unet.files, hashing)};
+}
+
 RecipeInput embedding_input(const fs::path& path, const Hashing& hashing) {
   const auto files = embedding_paths(path);
   return {"embedding", last_name(path),

@@ -62,7 +62,7 @@ class UNetMeter : public Meter {
         unet_resnet(layer, pixels);
         break;
       case Kind::transformer:
-        transformer(config_.blocks[layer.block], positions(layer.level));
+        transformer(layer, positions(layer.level));
         break;
       case Kind::upsample:
         upsample(in, pass_.rows * positions(layer.level + 1));
@@ -88,17 +88,17 @@ class UNetMeter : public Meter {
 
   // 19 maps of the block's width at the feed-forward: Transformer2D's input and norm, the block's input, first norm, residual and
   // third norm, GEGLU's halves (8), their product (4) and the result.
-  void transformer(const UNetConfig::Block& block, int64_t tokens) {
-    const int64_t c = block.channels, p = pass_.rows * tokens;
+  void transformer(const UNetLayer& layer, int64_t tokens) {
+    const int64_t c = layer.out_channels, p = pass_.rows * tokens;
     linear(p, c, 2 * c);  // proj_in, proj_out
-    for (int64_t i = 0; i < block.transformer_layers; ++i) {
+    for (int64_t i = 0; i < layer.depth; ++i) {
       linear(p, c, 6 * c);  // q, k, v, out; cross q, out
       linear(p, c, 12 * c);
       attention(tokens, tokens, c, pass_.rows);
       attention(tokens, pass_.tokens, c, pass_.rows);
     }
-    if (block.transformer_layers > 0) alive(19 * c * p);
-    key_values_ += 2 * block.transformer_layers * pass_.tokens * c * pass_.rows;
+    if (layer.depth > 0) alive(19 * c * p);
+    key_values_ += 2 * layer.depth * pass_.tokens * c * pass_.rows;
   }
 
   const UNetConfig& config_;
@@ -110,7 +110,7 @@ class UNetMeter : public Meter {
 int64_t key_value_width(const UNetConfig& config) {
   int64_t width = 0;
   for (const auto& layer : layers_of(config))
-    if (layer.kind == UNetLayer::Kind::transformer) width += config.blocks[layer.block].transformer_layers * layer.out_channels;
+    if (layer.kind == UNetLayer::Kind::transformer) width += layer.depth * layer.out_channels;
   return width;
 }
 

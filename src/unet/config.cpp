@@ -28,19 +28,59 @@ std::vector<int64_t> per_block(const ConfigReader& config, const std::string& ke
   return values;
 }
 
-// What the makers of SSD-1B, Segmind-Vega and KOALA took away.
-void refuse_pruned(const ConfigReader& config) {
-  const Json &given_mid = config.value("mid_block_type"), &depth = config.value("transformer_layers_per_block");
-  const bool has_mid = config.json().contains("mid_block_type"),
-             has_no_attention = has_mid && (given_mid.is_null() || given_mid == "UNetMidBlock2D");
-  const bool has_lists_within =
-      depth.is_array() && std::any_of(depth.begin(), depth.end(), [](const Json& layers) { return layers.is_array(); });
-  const bool is_reversed_apart = config.value("reverse_transformer_layers_per_block").is_array();
-  check(!has_no_attention && !has_lists_within && !is_reversed_apart, ErrorKind::file_format,
-        "[{}] is a pruned SDXL ({}), as SSD-1B, Segmind-Vega and KOALA-700M are, which is not drawn; give a model with SDXL's "
-        "own blocks",
-        config.where(),
-        has_no_attention ? "no attention in its middle block" : "transformer layers that differ from block to block");
+// Depths of transformers, a list a block with a number a resnet.
+using Depths = std::vector<std::vector<int64_t>>;
+
+// A number stands for every block or every resnet of its block.
+Depths depths_of(const ConfigReader& config, const std::string& key, const std::vector<int64_t>& resnets) {
+  const Json& given = config.value(key);
+  const auto repeated = [](const Json& value, size_t count) {
+    return value.is_array() ? value : Json(std::vector(count, value));
+  };
+  const Json blocks = repeated(given.is_null() ? Json(1) : given, resnets.size());
+  config.check(blocks.size() == resnets.size(), key, "a number or {} numbers or lists, as block_out_channels has",
+               resnets.size());
+  Depths depths;
+  for (size_t i = 0; i < resnets.size(); ++i) {
+    const Json of_block = repeated(blocks[i], static_cast<size_t>(resnets[i]));
+    config.check(of_block.size() == static_cast<size_t>(resnets[i]), key, "{} numbers for block {}, one a resnet", resnets[i], i);
+    auto& numbers = depths.emplace_back();
+    for (const auto& depth : of_block) {
+      const bool is_depth = json_holds<int64_t>(depth) && depth >= 0 && depth <= most_layers;
+      config.check(is_depth, key, "integers from 0 to {}", most_layers);
+      numbers.push_back(depth.get<int64_t>());
+    }
+  }
+  return depths;
+}
+
+bool has_lists_within(const Json& depths) {
+  return depths.is_array() && std::any_of(depths.begin(), depths.end(), [](const Json& layers) { return layers.is_array(); });
+}
+
+// On the way up, in order of the way down.
+Depths up_depths_of(const ConfigReader& config, std::vector<int64_t> resnets) {
+  const char *key = "transformer_layers_per_block", *reversed = "reverse_transformer_layers_per_block";
+  for (auto& count : resnets) ++count;
+  if (!config.has(reversed)) {
+    config.check(!has_lists_within(config.value(key)), reversed, "the depths on the way up, since {} has lists", key);
+    return depths_of(config, key, resnets);
+  }
+  std::reverse(resnets.begin(), resnets.end());
+  Depths depths = depths_of(config, reversed, resnets);
+  std::reverse(depths.begin(), depths.end());
+  return depths;
+}
+
+void read_middle(const ConfigReader& config, const Depths& down, UNetConfig& read) {
+  const char* key = "mid_block_type";
+  const Json type = config.json().contains(key) ? config.value(key) : Json("UNetMidBlock2DCrossAttn");
+  config.check(type.is_null() || type == "UNetMidBlock2DCrossAttn" || type == "UNetMidBlock2D", key,
+               "UNetMidBlock2DCrossAttn, UNetMidBlock2D or null");
+  read.middle = type.is_null()             ? UNetConfig::Middle::none
+                : type == "UNetMidBlock2D" ? UNetConfig::Middle::resnet
+                                           : UNetConfig::Middle::attention;
+  read.middle_depth = down.back().front();
 }
 
 struct Expected {
@@ -56,7 +96,6 @@ void check_supported(const ConfigReader& config) {
   const Expected supported[] = {
       {"act_fn", "silu"},
       {"class_embed_type", nullptr},
-      {"mid_block_type", "UNetMidBlock2DCrossAttn"},
       {"resnet_time_scale_shift", "default"},
       {"dual_cross_attention", false},
       {"only_cross_attention", false},
@@ -76,7 +115,6 @@ void check_supported(const ConfigReader& config) {
       {"mid_block_scale_factor", 1},
       {"resnet_skip_time_act", false},
       {"resnet_out_scale_factor", 1.0},
-      {"reverse_transformer_layers_per_block", nullptr},
       {"class_embeddings_concat", false},
       {"downsample_padding", 1},
   };
@@ -110,24 +148,25 @@ int64_t sample_size_of(const ConfigReader& config, int64_t otherwise) {
   return sides[0];
 }
 
-std::vector<UNetConfig::Block> blocks_of(const ConfigReader& config) {
+void read_blocks(const ConfigReader& config, UNetConfig& read) {
   const auto channels = config.need_sizes("block_out_channels");
   const size_t n = channels.size();
   const auto down = attention_of(config, "down_block_types", n, "CrossAttnDownBlock2D", "DownBlock2D");
   const auto up = attention_of(config, "up_block_types", n, "CrossAttnUpBlock2D", "UpBlock2D");
   const auto layers = per_block(config, "layers_per_block", n, 2, {1, most_layers});
-  const auto depth = per_block(config, "transformer_layers_per_block", n, 1, {0, most_layers});
+  const Depths down_depths = depths_of(config, "transformer_layers_per_block", layers), up_depths = up_depths_of(config, layers);
+  read_middle(config, down_depths, read);
   // attention_head_dim holds the number of heads: a naming error that diffusers keeps for compatibility.
   const char* of_heads = config.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim";
   const auto heads = per_block(config, of_heads, n, 8, {1, ConfigReader::largest_size});
   const auto context = per_block(config, "cross_attention_dim", n, 1280, {1, ConfigReader::largest_size});
-  std::vector<UNetConfig::Block> blocks;
+  const std::vector<int64_t> no_attention;
   for (size_t i = 0; i < n; ++i) {
     config.check(channels[i] % heads[i] == 0, of_heads, "numbers of heads that divide block_out_channels; {} do not divide {}",
                  heads[i], channels[i]);
-    blocks.push_back({channels[i], layers[i], depth[i], heads[i], context[i], down[i], up[n - 1 - i]});
+    read.blocks.push_back({channels[i], layers[i], heads[i], context[i], down[i] ? down_depths[i] : no_attention,
+                           up[n - 1 - i] ? up_depths[i] : no_attention});
   }
-  return blocks;
 }
 
 // Sinusoidal embeddings have as many sines as cosines, and divide by half their width less freq_shift.
@@ -143,7 +182,6 @@ void check_embeddings(const ConfigReader& config, const UNetConfig& read) {
 
 UNetConfig UNetConfig::from_json(std::string_view text, std::string_view where) {
   const ConfigReader reader(text, std::string(where));
-  refuse_pruned(reader);
   check_supported(reader);
   UNetConfig config;
   reader.read_size("in_channels", config.in_channels);
@@ -158,7 +196,7 @@ UNetConfig UNetConfig::from_json(std::string_view text, std::string_view where) 
     reader.require(key, "an integer");
     reader.read_size(key, *value);
   }
-  config.blocks = blocks_of(reader);
+  read_blocks(reader, config);
   for (const auto& block : config.blocks)
     reader.check(block.channels % config.norm_num_groups == 0, "norm_num_groups", "a divisor of block_out_channels {}",
                  block.channels);

@@ -17,11 +17,17 @@ struct UNetConfig {
   int64_t addition_time_embed_dim = 256;
   int64_t projection_class_embeddings_input_dim = 2816;  // pooled width + time ids * addition_time_embed_dim
 
+  // Block i on the way down; block n-1-i on the way up has the same channels.
   struct Block {
-    int64_t channels, layers, transformer_layers, num_attention_heads, cross_attention_dim;
-    bool down_attention, up_attention;  // block i on the way down; block n-1-i on the way up has the same channels
+    int64_t channels, layers, num_attention_heads, cross_attention_dim;
+    // Blocks of the transformer behind each resnet, of which there are `layers` on the way down and one more on the way up;
+    // empty: no attention.
+    std::vector<int64_t> down_depths, up_depths;
   };
   std::vector<Block> blocks;  // in order of the way down
+  enum class Middle { none, resnet, attention };
+  Middle middle = Middle::attention;  // resnet: one alone (SSD-1B, Segmind-Vega); none: KOALA
+  int64_t middle_depth = 1;           // of its transformer
 
   int64_t time_embed_dim() const { return 4 * blocks.front().channels; }
   int64_t cross_attention_dim() const { return blocks.back().cross_attention_dim; }
@@ -34,7 +40,7 @@ struct UNetConfig {
   // pictures.
   void check_draws_from_text(std::string_view where) const;
 
-  // Throws ErrorKind::file_format for a UNet of another kind (SD 1.5, pruned SDXL, video …), naming the entry.
+  // Throws ErrorKind::file_format for a UNet of another kind (SD 1.5, video …), naming the entry.
   static UNetConfig from_json(std::string_view text, std::string_view where);
 };
 

@@ -9,7 +9,7 @@ using Way = UNetLayer::Way;
 
 class Walk {
  public:
-  explicit Walk(const UNetConfig& config) : blocks_(config.blocks), channels_(config.blocks.front().channels) {
+  explicit Walk(const UNetConfig& config) : config_(config), blocks_(config.blocks), channels_(blocks_.front().channels) {
     layers.push_back({Kind::conv_in, Way::down, 0, 0, config.in_channels, channels_});
     keep_skip();
     way_down();
@@ -25,7 +25,7 @@ class Walk {
     for (size_t i = 0; i < blocks_.size(); ++i) {
       for (int64_t j = 0; j < blocks_[i].layers; ++j) {
         resnet(Way::down, i);
-        if (blocks_[i].down_attention) add(Kind::transformer, Way::down, i, i);
+        transformer(Way::down, i, blocks_[i].down_depths, j);
         keep_skip();
       }
       if (i + 1 == blocks_.size()) break;
@@ -36,8 +36,9 @@ class Walk {
 
   void middle() {
     const size_t last = blocks_.size() - 1;
-    resnet(Way::mid, last);
-    add(Kind::transformer, Way::mid, last, last);
+    if (config_.middle != UNetConfig::Middle::none) resnet(Way::mid, last);
+    if (config_.middle != UNetConfig::Middle::attention) return;
+    transformer(Way::mid, last, {config_.middle_depth}, 0);
     resnet(Way::mid, last);
   }
 
@@ -47,7 +48,7 @@ class Walk {
       for (int64_t j = 0; j < blocks_[i].layers + 1; ++j) {
         resnet(Way::up, i, skips_.back());
         skips_.pop_back();
-        if (blocks_[i].up_attention) add(Kind::transformer, Way::up, i, i);
+        transformer(Way::up, i, blocks_[i].up_depths, j);
       }
       if (i > 0) add(Kind::upsample, Way::up, i, i - 1);
     }
@@ -58,6 +59,12 @@ class Walk {
     channels_ = blocks_[block].channels;
   }
 
+  void transformer(Way way, size_t block, const std::vector<int64_t>& depths, int64_t resnet) {
+    if (depths.empty()) return;
+    add(Kind::transformer, way, block, block);
+    layers.back().depth = depths[static_cast<size_t>(resnet)];
+  }
+
   void add(Kind kind, Way way, size_t block, size_t level) { layers.push_back({kind, way, block, level, channels_, channels_}); }
 
   void keep_skip() {
@@ -65,6 +72,7 @@ class Walk {
     skips_.push_back(channels_);
   }
 
+  const UNetConfig& config_;
   const std::vector<UNetConfig::Block>& blocks_;
   int64_t channels_;  // of the map that the next layer reads
   std::vector<int64_t> skips_;

@@ -17,9 +17,10 @@ struct UNetLayer {
   int64_t out_channels;
   int64_t skip_channels = 0;  // on the way up: how many of in_channels come from the way down
   bool is_skip = false;       // on the way down: its result is read again on the way up
+  int64_t depth = 0;          // of a transformer: its blocks
 };
 
-// A transformer is one layer here, whatever UNetConfig::Block::transformer_layers is; so is conv_out with its norm.
+// A transformer is one layer here, whatever its depth; so is conv_out with its norm.
 std::vector<UNetLayer> layers_of(const UNetConfig& config);
 
 // A convolution of stride 2 with padding 1 makes (n + 1) / 2 positions of n; on the way up the size of the skip comes back.

@@ -49,9 +49,10 @@ PreparedCondition PreparedCondition::rows(const std::vector<int>& indices) const
 
 namespace {
 
-nn::Transformer2D transformer(const UNetConfig& config, const UNetConfig::Block& block) {
+nn::Transformer2D transformer(const UNetConfig& config, const UNetLayer& layer) {
+  const auto& block = config.blocks[layer.block];
   return nn::Transformer2D(
-      {block.channels, block.num_attention_heads, block.transformer_layers, block.cross_attention_dim, config.norm_num_groups});
+      {block.channels, block.num_attention_heads, layer.depth, block.cross_attention_dim, config.norm_num_groups});
 }
 
 nn::ResnetBlock resnet(const UNetConfig& config, int64_t in_channels, int64_t out_channels) {
@@ -84,7 +85,7 @@ void UNet::build(const UNetLayer& layer) {
       of_its_way(down.resnets, mid_block.resnets, up.resnets).push_back(resnet(config, in, out));
       break;
     case Kind::transformer:
-      of_its_way(down.attentions, mid_block.attentions, up.attentions).push_back(transformer(config, config.blocks[layer.block]));
+      of_its_way(down.attentions, mid_block.attentions, up.attentions).push_back(transformer(config, layer));
       break;
     case Kind::downsample:
       down.downsamplers.push_back({nn::Conv2d(in, out, 3, 2, 1)});
@@ -147,9 +148,10 @@ Tensor UNet::forward(const Tensor& sample, double timestep, const PreparedCondit
     for (const auto& downsampler : down.downsamplers) skips.push_back(x = downsampler.conv.forward(x, adapters));
   }
 
-  x = mid_block.resnets[0].forward(x, temb, adapters);
-  x = attend(mid_block.attentions[0], x);
-  x = mid_block.resnets[1].forward(x, temb, adapters);
+  for (size_t j = 0; j < mid_block.resnets.size(); ++j) {
+    if (j > 0) x = attend(mid_block.attentions[j - 1], x);
+    x = mid_block.resnets[j].forward(x, temb, adapters);
+  }
 
   for (const auto& up : up_blocks) {
     for (size_t j = 0; j < up.resnets.size(); ++j) {

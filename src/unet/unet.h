@@ -30,8 +30,8 @@ struct DownBlock {
 };
 
 struct MidBlock {
-  std::vector<nn::ResnetBlock> resnets;
-  std::vector<nn::Transformer2D> attentions;
+  std::vector<nn::ResnetBlock> resnets;       // two; pruned models have one or none
+  std::vector<nn::Transformer2D> attentions;  // one between each two resnets
   static void visit(auto& self, auto& v) {
     v("resnets", self.resnets);
     v("attentions", self.attentions);

@@ -3,6 +3,8 @@
 #include "io/keys/sgm_vae.h"
 #include "io/model_config.h"
 #include "io/prediction_marks.h"
+#include "io/sgm_file.h"
+#include "io/stored_numbers.h"
 
 namespace negativa {
 
@@ -60,6 +62,62 @@ TEST(SingleFile, TransposesTheProjectionAndTakesThirdsInOrder) {  // sdxl.md pit
   EXPECT_LT((x.matmul(p) - x.matmul(w.t())).abs().max().item<float>(), 1e-6);
   const auto fused = file->load("conditioner.embedders.1.model.transformer.resblocks.2.attn.in_proj_weight");
   EXPECT_TRUE(at::equal(weights.at("text_model.encoder.layers.2.self_attn.k_proj.weight").load({}), fused.slice(0, 96, 192)));
+}
+
+// Under its bare name the projection is turned; as a linear layer's weight, and under transformers' names, it is not.
+TEST(SingleFile, TakesTheProjectionAsItsNameSaysItLies) {
+  const TemporaryFolder folder;
+  const auto original = open_model(emoji_xl());
+  write_sgm_file(original, folder / "m.safetensors", {});
+  const auto file = SafetensorsFile::open(folder / "m.safetensors");
+  const std::string second = "conditioner.embedders.1.model.", projection = second + "text_projection";
+  std::map<std::string, Tensor> as_linear, as_transformers;
+  for (const auto& entry : file->entries()) {
+    if (entry.name == projection)
+      as_linear[projection + ".weight"] = file->load(entry).t().contiguous();
+    else
+      as_linear[entry.name] = file->load(entry);
+    if (!entry.name.starts_with("conditioner.")) as_transformers[entry.name] = file->load(entry);
+  }
+  for (const auto& [part, name] : {std::pair{"text_encoder", "clip_l"}, {"text_encoder_2", "clip_g"}})
+    for (const auto& [key, source] : original.weights(part))
+      as_transformers[fmt::format("text_encoders.{}.transformer.{}", name, key)] = source.load({});
+  for (const auto* tensors : {&as_linear, &as_transformers}) {
+    write_safetensors(folder / "x.safetensors", *tensors);
+    const auto model = open_model(folder / "x.safetensors");
+    for (const char* part : {"text_encoder", "text_encoder_2"}) expect_same_weights(model.weights(part), original.weights(part));
+    EXPECT_TRUE(model.unused_keys().empty());
+  }
+  as_linear[projection] = as_linear[projection + ".weight"];
+  write_safetensors(folder / "x.safetensors", as_linear);
+  EXPECT_NE(error_of(ErrorKind::file_format, [&] { open_model(folder / "x.safetensors").weights("text_encoder_2"); })
+                .find("holds text_projection.weight a second time"),
+            std::string::npos);
+}
+
+TEST(SingleFile, TakesMovingAveragesWhereThereIsNothingElse) {
+  const TemporaryFolder folder;
+  const auto original = open_model(emoji_xl());
+  write_sgm_file(original, folder / "m.safetensors", {});
+  const auto file = SafetensorsFile::open(folder / "m.safetensors");
+  std::map<std::string, Tensor> tensors;
+  for (const auto& entry : file->entries()) {
+    std::string name = entry.name;
+    if (const std::string begin = "model."; name.starts_with(begin + "diffusion_model.")) {
+      name.erase(0, begin.size());
+      std::erase(name, '.');
+      name = "model_ema." + name;
+    }
+    tensors[name] = file->load(entry);
+  }
+  tensors["model_ema.decay"] = tensors["model_ema.num_updates"] = at::ones({});
+  write_safetensors(folder / "ema.safetensors", tensors);
+  const auto model = open_model(folder / "ema.safetensors");
+  expect_same_weights(model.weights("unet"), original.weights("unet"));
+  for (const auto& entry : file->entries()) tensors[entry.name] = file->load(entry) * 2;
+  write_safetensors(folder / "both.safetensors", tensors);
+  const auto weight = open_model(folder / "both.safetensors").weights("unet").at("conv_in.weight").load(at::kFloat);
+  EXPECT_TRUE(at::equal(weight, original.weights("unet").at("conv_in.weight").load(at::kFloat) * 2)) << "the weights themselves";
 }
 
 TEST(SingleFile, ReadsShapesWhereNoConfigIsGiven) {
@@ -271,7 +329,7 @@ TEST(SingleFile, GuessesWhatAnotherFileIs) {
       {"double_blocks.0.img_attn.qkv.weight", "Flux"},
       {"cond_stage_model.model.ln_final.weight", "Stable Diffusion 2"},
       {"cond_stage_model.transformer.text_model.final_layer_norm.bias", "Stable Diffusion 1"},
-      {"down_blocks.0.resnets.0.time_emb_proj.weight", "folder"},
+      {"down_blocks.0.resnets.0.time_emb_proj.weight", "a UNet alone; give it with --unet"},
       {"decoder.conv_in.weight", "--vae"},
       {"clip_g", "--embedding"},
       {"text_model.final_layer_norm.weight", "text encoder"},
@@ -307,6 +365,62 @@ TEST(Vae, OpensFromFoldersAndFilesInEitherNaming) {
   EXPECT_EQ(parse_json(open_vae(folder / "with_config.safetensors").config_json, "").at("scaling_factor"), 0.5);
   error_of(ErrorKind::input, [] { open_vae(emoji_xl() / "unet/diffusion_pytorch_model.safetensors"); });
   error_of(ErrorKind::input, [] { open_vae(emoji_xl() / "tokenizer"); });
+}
+
+TEST(SgmFile, HasTheTensorsThatStabilitysOwnFilesHave) {  // joined in_proj, turned projection, 1x1 convolutions of the VAE
+  const TemporaryFolder folder;
+  for (const auto& path : {emoji_xl(), emoji_xl() / "refiner"}) {
+    SCOPED_TRACE(path);
+    const auto model = open_model(path);
+    write_sgm_file(model, folder / "m.safetensors", {});
+    const auto file = SafetensorsFile::open(folder / "m.safetensors");
+    const auto tensors = sgm_tensors(model);
+    EXPECT_EQ(file->entries().size(), tensors.size() + (model.has("text_encoder") ? 2 : 1));  // logit_scale, position_ids
+    for (const auto& [name, tensor] : tensors) {
+      ASSERT_NE(file->find(name), nullptr) << name;
+      const Tensor got = tensor.load();
+      EXPECT_EQ(shape_of(got), tensor.shape) << name;
+      EXPECT_TRUE(at::equal(got, file->load(name))) << name;
+    }
+    EXPECT_TRUE(sgm_marks(model).empty());
+  }
+}
+
+TEST(SgmFile, SaysWhatTheSchedulerSays) {
+  const auto marks = [](const char* scheduler, const char* vae = "{}") {
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : prediction_mark_tensors(scheduler, vae)) names.push_back(name);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(marks(R"({"prediction_type": "epsilon", "lambda_min_clipped": -Infinity})"), Names{});
+  EXPECT_EQ(marks(R"({"prediction_type": "v_prediction"})"), Names{"v_pred"});
+  EXPECT_EQ(marks(R"({"prediction_type": "v_prediction", "rescale_betas_zero_snr": true})"), (Names{"v_pred", "ztsnr"}));
+  EXPECT_EQ(
+      marks(R"({"_class_name": "EDMEulerScheduler", "prediction_type": "v_prediction", "sigma_min": 0.002, "sigma_max": 120})"),
+      (Names{"edm_vpred.sigma_max", "edm_vpred.sigma_min"}));
+  EXPECT_EQ(marks(R"({"_class_name": "EDMDPMSolverMultistepScheduler", "prediction_type": "epsilon"})",
+                  R"({"latents_mean": [1, 2], "latents_std": [3, 4]})"),
+            (Names{"edm_mean", "edm_std"}));
+}
+
+TEST(StoredNumbers, SaturateInFp8AndKeepWhatIsSmall) {
+  int64_t saturated = 0;
+  const Tensor stored = as_stored(at::tensor({1000.f, -449.f, 448.f, 0.3f}), at::kFloat8_e4m3fn, "x", &saturated);
+  EXPECT_TRUE(at::equal(stored.to(at::kFloat), at::tensor({448.f, -448.f, 448.f, 0.3125f})));
+  EXPECT_EQ(saturated, 2);
+  EXPECT_NE(error_of(ErrorKind::input, [] { as_stored(at::full({1}, NAN), at::kFloat8_e4m3fn, "x"); }).find("not finite"),
+            std::string::npos);
+  const auto fp8 = [](const char* part, const char* name, size_t axes) {
+    return stored_dtype(at::kFloat8_e4m3fn, part, name, at::kHalf, axes) == at::kFloat8_e4m3fn;
+  };
+  EXPECT_TRUE(fp8("unet", "conv_in.weight", 4));
+  EXPECT_TRUE(fp8("text_encoder_2", "transformer.resblocks.0.attn.in_proj_weight", 2));
+  EXPECT_FALSE(fp8("unet", "conv_in.bias", 1));
+  EXPECT_FALSE(fp8("vae", "decoder.conv_in.weight", 4));
+  EXPECT_FALSE(fp8("unet", "label_emb.0.0.weight", 2));
+  EXPECT_FALSE(fp8("text_encoder", "text_model.embeddings.token_embedding.weight", 2));
+  EXPECT_EQ(stored_dtype(at::kHalf, "unet", "step", at::kLong, 0), at::kLong);
 }
 
 }  // namespace negativa

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "golden_file.h"
 #include "unet/unet.h"
 
@@ -92,30 +93,47 @@ std::string message_of(const Json& config, void (UNetConfig::*more)(std::string_
   return "taken";
 }
 
+TEST(UNetConfig, TakesTheBlocksOfSmallerSdxls) {
+  const auto read = [](Json changes) {
+    Json config = sdxl_base();
+    config.update(changes);
+    return UNetConfig::from_json(config.dump(), "c");
+  };
+  using Depths = std::vector<int64_t>;
+  // segmind/SSD-1B, segmind/Segmind-Vega and etri-vilab/koala-700m: unet/config.json
+  const auto ssd = read({{"mid_block_type", "UNetMidBlock2D"},
+                         {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}},
+                         {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}}});
+  EXPECT_EQ(ssd.middle, UNetConfig::Middle::resnet);
+  EXPECT_EQ(ssd.blocks[0].down_depths, Depths());
+  EXPECT_EQ(ssd.blocks[1].down_depths, Depths({2, 2}));
+  EXPECT_EQ(ssd.blocks[1].up_depths, Depths({2, 1, 1}));
+  EXPECT_EQ(ssd.blocks[2].up_depths, Depths({4, 4, 10}));
+  const auto vega = read({{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, 1, 2}}});
+  EXPECT_EQ(vega.blocks[2].up_depths, Depths({2, 2, 2}));
+  const auto koala = read({{"mid_block_type", nullptr}, {"transformer_layers_per_block", {1, 2, 5}}, {"layers_per_block", 1}});
+  EXPECT_EQ(koala.middle, UNetConfig::Middle::none);
+  EXPECT_EQ(koala.blocks[2].up_depths, Depths({5, 5}));
+  EXPECT_EQ(read(Json::object()).middle_depth, 10);
+
+  const auto refusal = [&](Json changes) { return error_of(ErrorKind::file_format, [&] { read(changes); }); };
+  EXPECT_NE(refusal({{"transformer_layers_per_block", {1, {2, 2}, {10, 10}}}}).find("\"reverse_transformer_layers_per_block\""),
+            std::string::npos)
+      << "as diffusers asks for";
+  EXPECT_NE(
+      refusal({{"reverse_transformer_layers_per_block", {{4, 4}, 2, 1}}}).find("expected 3 numbers for block 0, one a resnet"),
+      std::string::npos);
+  EXPECT_NE(refusal({{"transformer_layers_per_block", {1, 2, "x"}}}).find("expected integers from 0 to 1000"), std::string::npos);
+  EXPECT_NE(refusal({{"mid_block_type", "UNetMidBlock2DSimpleCrossAttn"}}).find("expected UNetMidBlock2DCrossAttn"),
+            std::string::npos);
+}
+
 TEST(UNetConfig, SaysWhatAUNetIsThatCannotBeDrawnWith) {
   const auto with = [](Json changes) {
     Json config = sdxl_base();
     config.update(changes);
     return config;
   };
-  // segmind/SSD-1B, segmind/Segmind-Vega and etri-vilab/koala-700m: unet/config.json
-  const Json pruned[] = {{{"mid_block_type", "UNetMidBlock2D"},
-                          {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}},
-                          {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}}},
-                         {{"mid_block_type", "UNetMidBlock2D"}, {"transformer_layers_per_block", {1, 1, 2}}},
-                         {{"mid_block_type", nullptr}, {"transformer_layers_per_block", {1, 2, 5}}, {"layers_per_block", 1}}};
-  for (const auto& changes : pruned)
-    EXPECT_EQ(message_of(with(changes)),
-              "[unet/config.json] is a pruned SDXL (no attention in its middle block), as SSD-1B, Segmind-Vega and KOALA-700M "
-              "are, which is not drawn; "
-              "give a model with SDXL's own blocks");
-  for (const Json& changes : {Json{{"transformer_layers_per_block", {1, {2, 2}, {10, 10}}}},
-                              Json{{"reverse_transformer_layers_per_block", {10, 2, 1}}}})
-    EXPECT_NE(message_of(with(changes)).find("is a pruned SDXL (transformer layers that differ from block to block)"),
-              std::string::npos);
-  EXPECT_EQ(message_of(with({{"transformer_layers_per_block", {1, 2, 6}}, {"layers_per_block", 1}})), "taken")
-      << "KOALA-1B is smaller, not otherwise";
-
   const auto from_text = &UNetConfig::check_draws_from_text;
   EXPECT_EQ(message_of(with({{"in_channels", 9}}), from_text),
             "[m] is an inpainting model: its UNet takes a mask and the masked picture beside the latents, and has 9 channels "

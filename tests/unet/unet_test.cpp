@@ -6,8 +6,10 @@
 
 #include <set>
 
+#include "base/json.h"
 #include "core/generator.h"
 #include "golden_file.h"
+#include "io/model_config.h"
 #include "nn/gradient.h"
 
 namespace negativa {
@@ -57,6 +59,35 @@ TEST(UNet, BaseRefinerAndOddSizesEqualDiffusers) {
     const UNet unet = load_unet(test::bundled_model() / folder, true);
     const Case golden_case{.name = name};
     EXPECT_LT(relative_error(golden_case.run(unet), golden_case.at("noise_pred")), 1e-5) << name;
+  }
+}
+
+// SSD-1B, Segmind-Vega and KOALA at few channels: tools/goldens_pruned.py.
+TEST(UNet, OfFewerBlocksThanSdxlsEqualsDiffusers) {
+  const c10::InferenceMode inference;
+  Case golden_case{.file = golden("unet_pruned"), .name = {}};
+  for (const char* name : {"ssd", "vega", "koala"}) {
+    golden_case.name = name;
+    const std::string prefix = std::string(name) + ".weights.";
+    Weights weights;
+    for (const auto& entry : golden_case.file->entries())
+      if (entry.name.starts_with(prefix))
+        weights[entry.name.substr(prefix.size())] = {.file = golden_case.file, .key = entry.name};
+    UNet unet(UNetConfig::from_json(golden_case.file->metadata().at(name), name));
+    unet.load(weights, {.storage = at::kFloat});
+    EXPECT_LT(relative_error(golden_case.run(unet), golden_case.at("noise_pred")), 1e-5) << name;
+    // A single file says no more than its shapes do.
+    Json config = parse_json(unet_config_json(weights), name);
+    const Json given = parse_json(golden_case.file->metadata().at(name), name);
+    for (const char* key : {"mid_block_type", "layers_per_block", "down_block_types", "up_block_types"})
+      EXPECT_EQ(config.at(key), given.at(key)) << name << " " << key;
+    for (const char* key : {"attention_head_dim", "norm_num_groups", "addition_time_embed_dim", "sample_size"})
+      config[key] = given[key];
+    const auto read = UNetConfig::from_json(config.dump(), name);
+    for (size_t i = 0; i < read.blocks.size(); ++i) {
+      EXPECT_EQ(read.blocks[i].down_depths, unet.config.blocks[i].down_depths) << name << " " << i;
+      EXPECT_EQ(read.blocks[i].up_depths, unet.config.blocks[i].up_depths) << name << " " << i;
+    }
   }
 }
 
