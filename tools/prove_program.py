@@ -10,12 +10,12 @@ class ProgramFailed(Exception):
     pass
 
 
-def run(program, model, case, folder):
-    """{name: tensor} that --save-tensors wrote."""
+def run(program, model, case, folder, more=()):
+    """{name: tensor} that --save-tensors wrote; `more`: further arguments."""
     saved = os.path.join(folder, "saved.safetensors")
     if os.path.exists(saved):
         os.remove(saved)
-    command = [program, "generate", "-m", model, *arguments(model, case), "-o", os.path.join(folder, "out.png"), "--save-tensors", saved]
+    command = [program, "generate", "-m", model, *arguments(model, case), *more, "-o", os.path.join(folder, "out.png"), "--save-tensors", saved]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise ProgramFailed((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])

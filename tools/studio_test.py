@@ -1,24 +1,28 @@
 """The studio's page in the system's Chromium, as a person uses it: draw, cancel, drop a picture, train, compare, merge, delete and
-restore, a restart in the middle; widths, themes, keyboard, axe, hostile texts, 20,000 pictures.
+restore, a restart in the middle; widths, themes, keyboard, axe, hostile texts, 20,000 pictures; and in Firefox, where there is one.
 
     studio_test.py [--program PATH] [--write-names]
 
 --write-names keeps the names of the page's controls as tests/golden/studio_controls.txt. Screenshots: build/prove/studio.
 """
 import argparse
+import base64
 import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
+import zlib
 
 import prove_page
+import studio_firefox
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NAMES = os.path.join(ROOT, "tests", "golden", "studio_controls.txt")
@@ -154,6 +158,77 @@ def drops(seen):
     yield "drop a PNG", "seconds until its settings are there", seen.until("document.querySelector('#view-draw [data-name=steps] input[type=number]').value === '8'", "settings of the PNG", 10), 10
 
 
+WEBUI = ("a (red:1.3) fox <lora:gone:0.8>, " + HOSTILE + "\nNegative prompt: [ugly]\nSteps: 9, Sampler: Euler a, Schedule type: Karras, "
+         "CFG scale: 4, Seed: 18446744073709551615, Size: 64x64, Model: emoji-xl, Hires upscale: 2, " + HOSTILE.replace(":", "") + ": \"x, y\"")
+COMFY = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "steps": 7, "cfg": 3, "sampler_name": "euler", "scheduler": "normal", "denoise": 1,
+               "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}},
+         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "emoji-xl.safetensors"}},
+         "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "an (owl:1.2)", "clip": ["4", 1]}},
+         "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
+         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+         "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0]}}}
+DROP = """([bytes, name]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([Uint8Array.from(atob(bytes), c => c.charCodeAt(0))], name, {type: 'image/png'}));
+  document.getElementById('view-draw').dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+
+
+def png_with(key, text):
+    """A PNG of one pixel with that text, as other programs write it."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)) + chunk(b"iTXt", key.encode() + b"\0\0\0\0\0" + text.encode()) +
+            chunk(b"IDAT", zlib.compress(b"\0\0\0\0")) + chunk(b"IEND", b""))
+
+
+def drops_of_others(seen):
+    """Pictures of the webui and of ComfyUI bring what means something here, and a list of what does not."""
+    page, told = seen.page, "#view-draw .taken"
+
+    def drop(key, text, name):
+        page.evaluate(DROP, [base64.b64encode(png_with(key, text)).decode(), name])
+
+    drop("parameters", WEBUI, "webui.png")
+    page.wait_for_selector(told + " li")
+    got = [page.input_value("#box-prompt")[:17], page.input_value("#box-negative_prompt"), seen.number("draw", "steps").input_value(), page.input_value("#seed")]
+    yield "drop a PNG of the webui", "settings that are not its", float(got != ["a (red)1.3 fox , ", "(ugly)0.909091", "9", "18446744073709551615"]), 0
+    lines = page.inner_text(told)
+    yield "drop a PNG of the webui", "lines that are missing", float(sum(part not in lines for part in ("Hires upscale: 2", "LoRA: gone", "RNG: GPU", "img src=x"))), 0
+    yield "drop a PNG of the webui", "texts that became markup", page.evaluate("document.querySelectorAll('.taken img, .taken b').length"), 0
+    drop("prompt", json.dumps(COMFY), "comfy.png")
+    seen.until("document.getElementById('box-prompt').value === 'an (owl)1.2'", "the prompt of ComfyUI's graph", 10)
+    got = [page.input_value("#box-prompt"), seen.number("draw", "steps").input_value(), page.input_value("#seed")]
+    yield "drop a PNG of ComfyUI", "settings that are not its", float(got != ["an (owl)1.2", "7", "5"]), 0
+    drop("prompt", json.dumps({**COMFY, "9": {"class_type": "SaveImage", "inputs": {"images": ["77", 0]}}}), "strange.png")
+    seen.until("document.querySelector('.taken').textContent.includes('No settings found in strange.png')", "the refusal", 10)
+    yield "drop a PNG of ComfyUI", "an uncertain graph that changed the form", float(page.input_value("#box-prompt") != "an (owl)1.2"), 0
+    page.get_by_role("button", name="Close this list").click()
+
+
+def types_early(opened, studio):
+    """What is typed while the draft is still on its way stays."""
+    seen = Page(opened, studio)
+    page = seen.page
+    page.evaluate("fetch('/api/v1/drafts/generate', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({prompt: 'from the draft', steps: 11})})")
+    held = []
+    page.route("**/api/v1/drafts/generate", lambda route: held.append(route) if route.request.method == "GET" else route.continue_())
+    page.reload()
+    page.wait_for_selector("#box-prompt")
+    page.locator("#box-prompt").press_sequentially("typed early", delay=10)
+    page.wait_for_timeout(1000)  # longer than a draft waits before it is kept
+    held[0].continue_()
+    seen.until("document.querySelector('#view-draw [data-name=steps] input[type=number]').value === '11'", "the rest of the draft", 10)
+    yield "draft", "that overwrote what was typed", float(page.input_value("#box-prompt") != "typed early"), 0
+    yield "draft", "that took the keyboard away", float(page.evaluate("document.activeElement.id") != "box-prompt"), 0
+    page.wait_for_timeout(700)
+    page.unroute("**/api/v1/drafts/generate")
+    kept = seen.ask("drafts/generate")["draft"]
+    yield "draft", "that was not kept whole", float((kept.get("prompt"), kept.get("steps")) != ("typed early", 11)), 0
+    seen.context.close()
+
+
 def trains(seen, folder):
     page = seen.page
     seen.go("train")
@@ -229,6 +304,95 @@ def deletes(seen):
     seen.until(f"{total} === {before})", "the picture again", 10)
     page.uncheck("#in-trash")
     yield "restore", "pictures that are missing", float(before - seen.ask("pictures")["total"]), 0
+
+
+def deletes_many(seen, opened):
+    """Several at once into the trash and back: by keyboard, then by a finger."""
+    page = seen.page
+    for i in range(4):
+        page.evaluate("seed => fetch('/api/v1/jobs/generate', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({prompt: 'many', steps: 1, seed})})", i)
+        seen.wait_job()
+    seen.go("gallery")
+    seen.until("document.querySelectorAll('.grid .tile').length > 4", "the pictures", 10)
+    before, total = seen.ask("pictures")["total"], "fetch('/api/v1/pictures?limit=1').then(answer => answer.json()).then(answer => answer.total"
+    page.locator(".grid .tile").first.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    seen.until("document.querySelector('.choice').textContent.includes('3 pictures selected')", "three chosen", 10)
+    page.keyboard.press("Delete")
+    seen.until(f"{total} === {before - 3})", "three in the trash", 10)
+    yield "several at once", "that the keyboard left", float(seen.ask("pictures")["total"] - (before - 3)), 0
+    page.get_by_role("button", name="Undo").click()
+    seen.until(f"{total} === {before})", "three restored", 10)
+    yield "several at once", "that Undo did not bring back", float(before - seen.ask("pictures")["total"]), 0
+    page.get_by_role("button", name="Done").click()
+
+    context = opened.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone = context.new_page()
+    phone.goto(seen.studio.url)
+    phone.evaluate("location.hash = '#/gallery'")
+    phone.wait_for_selector(".grid .tile")
+    box, touch = phone.locator(".grid .tile").first.bounding_box(), context.new_cdp_session(phone)
+    at = [{"x": box["x"] + 20, "y": box["y"] + 20}]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
+    phone.wait_for_timeout(700)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    phone.locator(".grid .tile").nth(1).tap()
+    phone.wait_for_timeout(200)
+    yield "several at once", "that fingers did not choose", float("2 pictures selected" not in phone.inner_text(".choice")), 0
+    phone.get_by_role("button", name="To the trash").tap()
+    seen.until(f"{total} === {before - 2})", "two in the trash", 10)
+    phone.locator("#in-trash").check()
+    phone.wait_for_timeout(600)
+    phone.get_by_role("button", name="Select").tap()
+    for i in range(2):
+        phone.locator(".grid .tile").nth(i).tap()
+    phone.get_by_role("button", name="Restore").tap()
+    seen.until(f"{total} === {before})", "two restored", 10)
+    yield "several at once", "that are missing", float(before - seen.ask("pictures")["total"]), 0
+    yield "sliders", "that a scrolling finger moved", scrolled_slider(phone, touch), 0
+    context.close()
+
+
+def scrolled_slider(phone, touch):
+    """How far a slider went under a finger that scrolls the page."""
+    phone.evaluate("location.hash = '#/draw'")
+    slider = phone.locator("#view-draw [data-name=steps] input[type=range]")
+    slider.scroll_into_view_if_needed()
+    phone.evaluate("scrollBy(0, 200)")
+    phone.wait_for_timeout(300)
+    box, before, top = slider.bounding_box(), slider.input_value(), phone.evaluate("scrollY")
+    x, y = box["x"] + box["width"] * 0.95, box["y"] + box["height"] / 2
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for i in range(1, 30):
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y + i * 6}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    phone.wait_for_timeout(300)
+    if phone.evaluate("scrollY") == top:
+        return float("inf")  # the finger did not scroll: nothing was tried
+    return abs(float(slider.input_value()) - float(before))
+
+
+def rejects(seen):
+    """The stock experiment on what the gallery has with one star."""
+    page = seen.page
+    page.evaluate("""fetch('/api/v1/pictures?limit=3').then(answer => answer.json()).then(({pictures}) => Promise.all(pictures.map(one =>
+      fetch(`/api/v1/pictures/${one.name}/rating`, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({rating: 1})}))))""")
+    seen.go("experiments")
+    form = page.get_by_role("form", name="An experiment on your own rejects")
+    form.get_by_role("button", name="Run on these").click()
+    yield "rejects", "a start without pictures that is not refused", float("Choose the rejects first" not in form.inner_text()), 0
+    form.get_by_role("button", name="Take those with one star").click()
+    seen.until("document.getElementById('rejects-data').value === 'files/sets/rejects'", "the set of rejects", 20)
+    form.locator("summary").click()
+    form.get_by_label("Prompts to draw", exact=True).fill("frog on a teal background\npizza on a red background")
+    for name, value in (("replicates", 1), ("steps", 2), ("training_steps", 2)):
+        form.locator(f"[data-name={name}] input[type=number]").fill(str(value))
+    seen.until("document.getElementById('rejects-forecast').textContent.includes('arms')", "the forecast", 20)
+    yield "rejects", "arms that the forecast does not tell of", float("16 arms" not in page.inner_text("#rejects-forecast")), 0
+    form.get_by_role("button", name="Run on these").click()
+    yield "rejects", "the run failed", seen.wait_job(), 0
+    yield "rejects", "seconds until its report is shown", seen.until("document.querySelector('iframe.report:not([hidden])')?.src.includes('/runs/rejects/')", "the report", 30), 30
 
 
 def restarts(seen):
@@ -359,16 +523,21 @@ def checks(program, write_names=False):
             seen = Page(opened, studio)
             yield from names(seen, write_names)
             seen.go("draw")
-            for part in (first_run, draws, drops):
+            for part in (first_run, draws, drops, drops_of_others):
                 yield from part(seen)
             yield from trains(seen, folder)
-            for part in (compares, merges, deletes, restarts, tabs, inert):
+            for part in (compares, merges, deletes):
+                yield from part(seen)
+            yield from deletes_many(seen, opened)
+            for part in (rejects, restarts, tabs, inert):
                 yield from part(seen)
             yield "page", "seconds of the longest task", seen.page.evaluate("longest") / 1000, TASK_S
             yield "page", "messages, errors, dialogs, requests to elsewhere", float(len(seen.said)), 0
             seen.context.close()
+            yield from types_early(opened, studio)
             yield from looks(opened, studio)
             yield from many(opened, studio)
+            yield from studio_firefox.checks(studio.url, PLACES, SHOTS)
 
 
 def rows(program, _folder):

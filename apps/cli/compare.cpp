@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/recipe.h"
+#include "environment.h"
 #include "forecast_text.h"
 #include "host.h"
 #include "image/terminal.h"
@@ -22,6 +23,7 @@ int run_compare(const Arguments& args) {
   if (!parse_command_line({"compare", "shows what a negative word and LoRA, arms and options do to a prompt, side by side", args},
                           fields, common))
     return 0;
+  use_isa(options.model.isa);
   remember_choices(fields, options.picture);
   options.typed = typed_names(fields);
   if (common.print_config) {

@@ -16,10 +16,12 @@ std::string duration(double seconds) {
 
 std::string text_of(const DoctorReport& report) {
   std::string text = fmt::format(
-      "processor   {} ({} cores, {} kernels, matrix product {:.0f} GFLOP/s)\nmemory      {}, {} available\nGPU         "
+      "processor   {} ({} cores, matrix product {:.0f} GFLOP/s)\nkernels     {}{}; libtorch's: {}\nmemory      {}, {} "
+      "available\nGPU         "
       "{}\nmodels      {}{}\n\n",
-      report.processor, report.cores, report.cpu_capability, report.gflop_s, size_text(report.memory_bytes),
-      size_text(report.available_bytes), report.gpu, report.models_folder,
+      report.processor, report.cores, report.gflop_s, report.isa,
+      report.isa == report.machine_isa ? "" : fmt::format(" of {} (--isa)", report.machine_isa), report.cpu_capability,
+      size_text(report.memory_bytes), size_text(report.available_bytes), report.gpu, report.models_folder,
       report.bundled_model ? ", and the bundled emoji-xl" : "; the bundled models are missing");
   for (const auto& fit : report.fits)
     text += fmt::format("{:<48} about {:>9}, {:>7} for 50 steps  {}\n", fit.what, size_text(fit.needs_bytes),
@@ -33,6 +35,8 @@ std::string json_of(const DoctorReport& report) {
     fits.push_back({{"what", fit.what}, {"needs_bytes", fit.needs_bytes}, {"seconds", fit.seconds}, {"fits", fit.fits}});
   return Json({{"processor", report.processor},
                {"cpu_capability", report.cpu_capability},
+               {"isa", report.isa},
+               {"machine_isa", report.machine_isa},
                {"cores", report.cores},
                {"gflop_s", report.gflop_s},
                {"memory_bytes", report.memory_bytes},

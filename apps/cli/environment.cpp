@@ -1,10 +1,12 @@
 #include "environment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
 #include "base/error.h"
 #include "base/names.h"
+#include "core/isa.h"
 #include "io/models_folder.h"
 
 namespace negativa::cli {
@@ -51,7 +53,23 @@ std::optional<Shard> shard_of(const char* rank_name, const char* size_name, bool
   return Shard{*rank, *size, waits};
 }
 
+// What is left to a person who has bound libtorch.
+Isa isa_of_environment() {
+  const auto given = variable("ATEN_CPU_CAPABILITY");
+  if (given.empty()) return machine_isa();
+  const std::string name(given == "default" ? "baseline" : given);
+  check(name == "baseline" || name == "avx2" || name == "avx512", ErrorKind::input,
+        "[ATEN_CPU_CAPABILITY] got \"{}\", expected default, avx2 or avx512; give --isa instead", given);
+  return std::min(isa_from_name(name), machine_isa());
+}
+
 }  // namespace
+
+void use_isa(const std::string& name) {
+  const Isa isa = name == "auto" ? isa_of_environment() : isa_from_name(name);
+  choose_isa(isa);
+  for (const auto& [variable, value] : library_caps(isa)) ::setenv(variable, value, 1);
+}
 
 Shard shard_of_environment(bool waits) {
   if (const auto shard = shard_of("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", true)) return *shard;

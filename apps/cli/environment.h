@@ -1,5 +1,6 @@
 #pragma once
 // What the program takes from its environment.
+#include <string>
 #include <string_view>
 
 #include "base/places.h"
@@ -14,6 +15,13 @@ Places places_of_environment();
 
 // Where a studio keeps its things: negativa/library in $XDG_DATA_HOME or ~/.local/share.
 std::filesystem::path library_folder_of_environment();
+
+// Computes with the instructions that --isa names; "auto": all that this machine has, or what $ATEN_CPU_CAPABILITY (default,
+// avx2, avx512) leaves of them. Sets the variables of library_caps(). To be called before anything is computed. Throws as
+// isa_from_name and choose_isa do, and ErrorKind::input naming $ATEN_CPU_CAPABILITY.
+void use_isa(const std::string& name);
+inline constexpr const char* isa_help =
+    "instructions of the CPU to compute with: auto (all that this machine has), baseline, avx2 or avx512";
 
 // Seconds since 1970. Throws ErrorKind::input naming $SOURCE_DATE_EPOCH.
 int64_t parse_date(std::string_view text);

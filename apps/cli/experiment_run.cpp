@@ -14,10 +14,12 @@ namespace {
 struct RunLine {
   ExperimentRunOptions run;
   std::optional<std::string> memory_budget;
+  std::string isa = "auto";
 
   static void visit(auto& self, auto& v) {
     ExperimentRunOptions::visit(self.run, v);
     v("memory_budget", self.memory_budget, memory_budget_help);
+    v("isa", self.isa, choices({"auto", "baseline", "avx2", "avx512"}), isa_help);
   }
 };
 
@@ -39,6 +41,7 @@ int run_experiment_run(const Arguments& args) {
     return 0;
   }
   keep_models(line.memory_budget);
+  use_isa(line.isa == "auto" ? read_experiment(options.file).defaults.model.isa : line.isa);
   TerminalEvents events;
   if (common.dry_run || options.budget) {
     const ExperimentForecast forecast = forecast_experiment_run(engine(), request, events, interrupt_token());

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "environment.h"
 #include "experiment_text.h"
 #include "host.h"
 #include "options.h"
@@ -34,6 +35,7 @@ int run_experiment_tune(const Arguments& args) {
     return 0;
   }
   keep_models(options.memory_budget);
+  use_isa(read_experiment(options.file).defaults.model.isa);
   TerminalEvents events;
   if (common.dry_run) {
     const auto forecast = forecast_experiment_tune(engine(), options.file, options.out, events, interrupt_token());

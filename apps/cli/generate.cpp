@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "environment.h"
 #include "forecast_text.h"
 #include "host.h"
 #include "image/terminal.h"
@@ -33,7 +34,9 @@ int run_generate(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   if (!parse_command_line({"generate", "draws pictures", args}, fields, common)) return 0;
-  if (!options.output.from.empty()) set_from_picture(fields, options, engine(), &interrupt_token());
+  if (!options.output.from.empty())
+    for (const auto& line : set_from_picture(fields, options, engine(), &interrupt_token())) notice("{}", line);
+  use_isa(options.model.isa);
   remember_choices(fields, options.picture);
   options.typed = typed_names(fields);
   if (common.print_config) {

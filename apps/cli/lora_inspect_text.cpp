@@ -84,13 +84,14 @@ std::string text_of(const LoraReport& report) {
   if (!report.guess.empty()) text += fmt::format("it seems to be {}\n", report.guess);
   text += report.trigger.empty() ? "trigger word: not recorded\n"
                                  : fmt::format("trigger word: {} ({})\n", one_line(report.trigger), report.trigger_source);
-  text += fmt::format("sha256 {}\nAutoV1 {}, AutoV2 {}, AutoV3 {}\n", report.sha256, report.auto_v1, report.auto_v2(),
-                      report.auto_v3());
+  text += report.sha256.empty() ? "not hashed: large, and no LoRA\n"
+                                : fmt::format("sha256 {}\nAutoV1 {}, AutoV2 {}, AutoV3 {}\n", report.sha256, report.auto_v1,
+                                              report.auto_v2(), report.auto_v3());
   for (const char* field : {"sshs_model_hash", "sshs_legacy_hash"})
     if (const auto found = report.metadata.find(field); found != report.metadata.end())
       text += fmt::format("recorded {} {}\n", field, one_line(found->second));
   if (const auto found = report.metadata.find("sshs_model_hash");
-      found != report.metadata.end() && found->second != report.data_sha256)
+      found != report.metadata.end() && !report.sha256.empty() && found->second != report.data_sha256)
     text += "the tensors were changed after sshs_model_hash was recorded\n";
   for (const auto& [key, value] : report.metadata)
     if (!key.starts_with("sshs_")) text += fmt::format("metadata {} = {}\n", one_line(key), one_line(value));

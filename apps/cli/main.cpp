@@ -43,6 +43,7 @@ constexpr Verb verbs[] = {
     {"experiment report", "a run's page: verdict, pictures, plots, tables; rebuilt from its records alone",
      run_experiment_report},
     {"experiment diff", "whether two runs are equal, byte for byte", run_experiment_diff},
+    {"rate", "people judge: two pictures from two arms, which is better? without knowing whose they are", run_rate},
     {"studio", "the studio's page and API on this machine", run_studio},
     {"doctor", "what this machine has and what fits on it", run_doctor},
     {"version", "which program and libraries these are", run_version},

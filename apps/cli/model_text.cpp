@@ -4,6 +4,8 @@
 
 namespace negativa::cli {
 
+constexpr const char* unknown_hash = "not known yet; --hashes reads the whole file";
+
 std::string text_of(const ModelReport& report) {
   std::string text = fmt::format("{}: {}, {}\n\n{:<16} {:>7} {:>14} {:>10}  {}\n", report.name, report.layout, report.scheduler,
                                  "part", "tensors", "parameters", "MiB", "stored as");
@@ -16,7 +18,7 @@ std::string text_of(const ModelReport& report) {
                         static_cast<double>(part.bytes) / double(1 << 20), dtypes, "", part.facts);
   }
   text += "\nSHA-256\n";
-  for (const auto& [name, hash] : report.files) text += fmt::format("{}  {}\n", hash, name);
+  for (const auto& [name, hash] : report.files) text += fmt::format("{:<64}  {}\n", hash.empty() ? unknown_hash : hash, name);
   text += "\n";
   if (!report.prediction.empty()) text += fmt::format("predicts {} ({})\n", report.prediction, report.prediction_source);
   if (report.zero_snr) text += fmt::format("zero terminal SNR ({})\n", report.zero_snr_source);
@@ -34,7 +36,7 @@ std::string json_of(const ModelReport& report) {
                         {"bytes", part.bytes},
                         {"dtypes", part.dtypes},
                         {"facts", part.facts}};
-  for (const auto& [name, hash] : report.files) files[name] = hash;
+  for (const auto& [name, hash] : report.files) files[name] = hash.empty() ? Json() : Json(hash);
   const Json prediction = {{"type", report.prediction.empty() ? Json() : Json(report.prediction)},
                            {"source", report.prediction_source},
                            {"zero_snr", report.zero_snr},

@@ -62,8 +62,9 @@ Json json_of(const LoraBakeReport& report) {
 }
 
 Json json_of(const ModelConvertReport& report) {
-  return {{"out", report.out.string()}, {"model", report.model},       {"tensors", report.tensors},
-          {"bytes", report.bytes},      {"left_out", report.left_out}, {"peak_memory_bytes", peak_memory_bytes()}};
+  return {{"out", report.out.string()}, {"model", report.model},        {"tensors", report.tensors},
+          {"bytes", report.bytes},      {"left_out", report.left_out},  {"peak_memory_bytes", peak_memory_bytes()},
+          {"kept", report.kept},        {"saturated", report.saturated}};
 }
 
 }  // namespace negativa::cli

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "environment.h"
 #include "host.h"
 #include "options.h"
 #include "score_text.h"
@@ -20,6 +21,7 @@ int run_score(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  use_isa(options.isa);
   TerminalEvents events;
   if (common.dry_run) {
     std::printf("%s", text_of(forecast_score(engine(), options, events, interrupt_token())).c_str());

@@ -1,14 +1,12 @@
 #include "studio.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 #include "base/names.h"
+#include "browser.h"
 #include "core/memory.h"
 #include "environment.h"
 #include "host.h"
@@ -16,8 +14,6 @@
 #include "options.h"
 #include "stderr.h"
 #include "verbs.h"
-
-extern char** environ;
 
 namespace negativa::cli {
 
@@ -28,6 +24,7 @@ struct StudioOptions {
   bool open = false, hold = false, api = false, new_token = false;
   Path library;
   std::vector<std::string> folder, host_name;
+  std::string isa = "auto";
 
   static void visit(auto& self, auto& v) {
     v("port", self.port, range(0, 65535), "of the address that is printed; 0: a free one");
@@ -39,17 +36,9 @@ struct StudioOptions {
     v("hold", self.hold, "jobs wait until you let them go");
     v("api", self.api, "lets programs of AUTOMATIC1111's webui in: /sdapi/v1, with a token that is kept in the library's folder");
     v("new_token", self.new_token, "browsers and programs that were let in before have to be let in again");
+    v("isa", self.isa, choices({"auto", "baseline", "avx2", "avx512"}), isa_help);
   }
 };
-
-void open_browser(const std::string& url) {
-  std::string program = "xdg-open", address = url;
-  char* arguments[] = {program.data(), address.data(), nullptr};
-  pid_t child = 0;
-  if (::posix_spawnp(&child, "xdg-open", nullptr, nullptr, arguments, environ) != 0)
-    return notice("no browser was found to open; open the address above in one");
-  std::thread([child] { ::waitpid(child, nullptr, 0); }).detach();
-}
 
 }  // namespace
 
@@ -57,6 +46,7 @@ int run_studio(const Arguments& args) {
   StudioOptions options;
   Fields fields = fields_of(options);
   if (!parse_command_line({"studio", "the studio's page and API on this machine", args}, fields)) return 0;
+  use_isa(options.isa);
   studio::StudioSettings settings;
   settings.library = options.library.empty() ? library_folder_of_environment() : options.library;
   for (const auto& folder : options.folder) settings.folders.emplace_back(folder);

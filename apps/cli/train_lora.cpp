@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "environment.h"
 #include "forecast_text.h"
 #include "host.h"
 #include "io/models_folder.h"
@@ -23,6 +24,7 @@ int run_train_lora(const Arguments& args) {
     std::printf("%s", print_config(fields).c_str());
     return 0;
   }
+  use_isa(options.model.isa);
   TerminalEvents events;
   if (common.dry_run) {
     const auto forecast = forecast_train_lora(engine(), options, events, interrupt_token());

@@ -24,6 +24,7 @@ int run_experiment_tune(const Arguments& args);
 int run_experiment_report(const Arguments& args);
 int run_experiment_status(const Arguments& args);
 int run_experiment_diff(const Arguments& args);
+int run_rate(const Arguments& args);
 int run_score(const Arguments& args);
 int run_studio(const Arguments& args);
 int run_version(const Arguments& args);

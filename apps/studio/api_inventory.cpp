@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/recipe.h"
 #include "base/text.h"
+#include "io/file_kind.h"
+#include "io/pickle_file.h"
 #include "io/safetensors.h"
 
 namespace negativa::studio {
@@ -60,24 +62,33 @@ Response download(const Api& api, const Request& request) {
   return response;
 }
 
+// By the name that it is to have: an upload has none that tells.
+void open_named(const fs::path& file, const fs::path& name) {
+  if (name.extension() == weights_endings().front())
+    SafetensorsFile::open(file);
+  else
+    PickleFile::open(file);
+}
+
 // A LoRA or embedding that a person has: kept under its name once it is seen to be one.
 Response take(const fs::path& folder, const std::string& root, const Request& request) {
   check_parameters(request, {"name"});
   const std::string name = text_of(request, "name");
-  const bool plain = name.ends_with(".safetensors") && name.size() > 12 && name.size() <= 200 &&
-                     name.find('/') == std::string::npos && !name.starts_with('.');
-  check(plain, ErrorKind::input, "[name] got {}, expected a file name that ends in .safetensors", json_excerpt(name));
+  const bool plain =
+      has_weights_name(name) && name.size() <= 200 && name.find('/') == std::string::npos && !name.starts_with('.');
+  check(plain, ErrorKind::input, "[name] got {}, expected a file name that ends in {}", json_excerpt(name),
+        fmt::join(weights_endings(), ", "));
   try {
-    SafetensorsFile::open(request.body_file);
+    open_named(request.body_file, name);
   } catch (const Error& error) {
-    fail(ErrorKind::file_format, "[{}] is no safetensors file: {}", name, error.what());
+    fail(ErrorKind::file_format, "[{}] cannot be used: {}", name, error.what());
   }
   // link(2) refuses a name that is taken; the upload's own name goes with the request.
   std::error_code error;
   fs::create_hard_link(request.body_file, folder / name, error);
   if (error == std::errc::file_exists) return web::error_response(409, "input", "[name] is taken; choose another");
   check(!error, ErrorKind::machine, "[{}] cannot be kept: {}", name, error.message());
-  return json_response({{"name", name.substr(0, name.size() - 12)}, {"reference", root + "/" + name}}, 201);
+  return json_response({{"name", fs::path(name).stem().string()}, {"reference", root + "/" + name}}, 201);
 }
 
 Operation taking(const std::string& pattern, const char* summary, std::function<Response(const Request&)> answer) {

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "image/picture_kind.h"
+#include "other_settings_answer.h"
 
 namespace negativa::studio {
 
@@ -269,6 +270,16 @@ void add_writers(Adder adder) {
       });
   info.route.body_bytes = largest_picture_bytes;
   info.body_type = "application/octet-stream";
+  Operation& settings =
+      adder.add("POST", "/api/v1/png-settings", "what a PNG of the webui, Fooocus or ComfyUI says, as settings of generate",
+                [&api](const Request& request) {
+                  check(!request.body.empty(), ErrorKind::input, "[body] is empty, expected the picture's bytes");
+                  return json_response(settings_of_other(text_chunks(request.body, "picture"), api.inventory));
+                });
+  settings.route.body_bytes = largest_picture_bytes;
+  settings.body_type = "application/octet-stream";
+  settings.answer_schema = R"({"type": "object", "required": ["program", "settings", "not_honoured"], "properties": {
+    "program": {"type": "string"}, "settings": {"type": "object"}, "not_honoured": {"type": "array", "items": {"type": "string"}}}})";
 }
 
 }  // namespace

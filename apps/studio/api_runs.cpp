@@ -50,6 +50,8 @@ Response experiments(const Api& api) {
   const std::string library = api.library.folder().string();
   for (const auto& root : api.roots.roots())
     if (!root.folder.string().starts_with(library)) find_experiments(api.roots, root.folder, 1, found);
+  find_experiments(api.roots, api.library.folder() / library_names::files / "experiments", deepest,
+                   found);  // experiment-rejects'
   std::sort(found.begin(), found.end());
   return json_response(found);
 }

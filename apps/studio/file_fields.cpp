@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "io/file_kind.h"
 
 namespace negativa::studio {
 
@@ -60,6 +61,8 @@ const std::map<std::string, FileUse>& uses() {
       {"keep", output},
       {"name", none},
       {"initializer", none},
+      {"word", none},
+      {"texts", none},
       {"arms", none},  // names: check_compare_names
       {"axis", none},
   };
@@ -184,7 +187,9 @@ fs::path Names::find(FileUse use, const std::string& name, const std::string& wh
     const auto root =
         std::find_if(roots.roots().begin(), roots.roots().end(), [&](const Root& each) { return each.name == folder; });
     if (root == roots.roots().end()) continue;
-    for (const std::string& tried : {name, name + ".safetensors"})
+    std::vector<std::string> spellings = {name};
+    for (const char* ending : weights_endings()) spellings.push_back(name + ending);
+    for (const auto& tried : spellings)
       if (!name.empty() && name != "." && name != ".." && fs::exists(stored_path(root->folder / tried)))
         return roots.resolve(folder + "/" + tried, where);
     std::error_code error;
@@ -229,6 +234,7 @@ void set_out_name(const Verb& verb, Json& options, uint64_t job) {
   if (makes_lora(verb)) options["out"] = "lora-" + number + ".safetensors";
   if (makes_embedding(verb)) options["out"] = "word-" + number + ".safetensors";
   if (verb.name == "lora bake") options["out"] = "model";
+  if (verb.name == "model convert") options["out"] = "model-" + number + ".safetensors";
 }
 
 }  // namespace negativa::studio

@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "base/text.h"
-#include "io/safetensors.h"
+#include "io/file_kind.h"
+#include "io/keys/adapter_names.h"
+#include "io/tensor_file.h"
 #include "library/names.h"
 
 namespace negativa::studio {
@@ -26,19 +28,28 @@ bool holds_no_weights(const std::string& name) {
   return false;
 }
 
-// What a file of tensors is, by their names alone.
+bool is_of_adapter(const std::string& name) {
+  if (ascii_lower(name).find("lora") != std::string::npos) return true;
+  const auto& suffixes = adapter_suffixes();
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const auto& suffix) { return name.ends_with(suffix.text); });
+}
+
+// Vectors of words: few, and nothing of a layer among them.
+bool is_of_embedding(const TensorEntry& entry) {
+  return entry.shape.size() <= 2 && !entry.name.ends_with(".weight") && !entry.name.ends_with(".bias");
+}
+
+// What a file of tensors is, by their names and shapes alone.
 std::string kind_of_entries(const std::vector<TensorEntry>& entries) {
-  bool has_unet = false, has_vae = false, has_vectors = !entries.empty();
+  constexpr size_t most_words = 64;
+  bool has_unet = false, has_vae = false, has_words = !entries.empty() && entries.size() <= most_words;
   for (const auto& entry : entries) {
-    const std::string name = ascii_lower(entry.name);
-    if (name.find("lora") != std::string::npos) return "lora";
-    has_unet |= name.starts_with("model.diffusion_model.");
-    has_vae |= name.find("decoder.conv_in.weight") != std::string::npos;
-    has_vectors &= entry.shape.size() <= 2;
+    if (is_of_adapter(entry.name)) return "lora";
+    has_unet |= entry.name.starts_with("model.diffusion_model.");
+    has_vae |= entry.name.find("decoder.conv_in.weight") != std::string::npos;
+    has_words = has_words && is_of_embedding(entry);
   }
-  if (has_unet) return "model";
-  if (has_vae) return "vae";
-  return has_vectors && entries.size() <= 2 ? "embedding" : "";
+  return has_unet ? "model" : has_vae ? "vae" : has_words ? "embedding" : "";
 }
 
 }  // namespace
@@ -55,7 +66,7 @@ std::string Inventory::kind_of(const fs::path& file) const {
   std::string kind;
   try {
     kind = kind_of_entries(open_tensor_file(file)->entries());
-  } catch (const Error&) {  // no safetensors file: nothing that can be used
+  } catch (const Error&) {  // nothing that can be used
   }
   const std::lock_guard lock(mutex_);
   kinds_[file.string()] = {state, kind};
@@ -67,7 +78,7 @@ InventoryItem Inventory::item(const fs::path& path, const std::string& kind) con
   found.path = path;
   found.kind = kind;
   found.reference = roots_.reference_of(path);
-  const bool is_file = path.extension() == ".safetensors";
+  const bool is_file = fs::is_regular_file(path);
   found.name = is_file ? path.stem().string() : path.filename().string();
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) {
@@ -95,7 +106,7 @@ void Inventory::look_in(const Root& root, const fs::path& folder, int depth, std
         found.push_back(item(path, "lora"));
       else if (depth < deepest && !entry.is_symlink() && !(root.name == library_names::runs && holds_no_weights(name)))
         look_in(root, path, depth + 1, found);
-    } else if (path.extension() == ".safetensors") {
+    } else if (has_weights_name(path)) {
       if (const std::string kind = kind_of(path); !kind.empty()) found.push_back(item(path, kind));
     }
   }

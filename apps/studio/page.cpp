@@ -9,4 +9,9 @@ const std::vector<PageFile>& page_files() {
   return files;
 }
 
+const std::vector<PageFile>& rate_page_files() {
+  static const std::vector<PageFile> files = NEGATIVA_RATE_PAGE_FILES;
+  return files;
+}
+
 }  // namespace negativa::studio

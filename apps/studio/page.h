@@ -11,6 +11,7 @@ struct PageFile {
   std::string_view bytes;
 };
 
-const std::vector<PageFile>& page_files();
+const std::vector<PageFile>& page_files();       // of the studio
+const std::vector<PageFile>& rate_page_files();  // of the page on which pairs are rated, which has no other beside it
 
 }  // namespace negativa::studio

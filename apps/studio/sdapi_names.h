@@ -6,6 +6,7 @@
 
 #include "base/json_fwd.h"
 #include "inventory.h"
+#include "schedule/webui_names.h"
 
 namespace negativa::studio {
 
@@ -19,22 +20,18 @@ std::vector<SdItem> sd_items(const Inventory& inventory, const std::string& kind
 struct Sought {
   std::string noun, where;  // "LoRA", "prompt in request": for messages
 };
-// What a client means by that name: as listed, with ".safetensors" or " [hash]" behind it, or ROOT/NAME. Throws
+// What a client means by that name: as listed, with a weights file's ending or " [hash]" behind it, or ROOT/NAME. Throws
 // ErrorKind::input, in a line that begins with [where] and has the nearest name, and for a file that cannot be used.
 const SdItem& sd_item(const std::vector<SdItem>& items, const std::string& name, const Sought& sought);
 
-struct SdSampler {
-  std::optional<std::string> sampler, schedule;  // of `generate`; absent: the model's
-};
 // "DPM++ 2M Karras", "Euler a", "k_euler", "dpmpp_2m"; scheduler: "Karras", "karras", "Automatic" (the model's), "". Case does
 // not matter. Throws ErrorKind::input for names that are none, with the nearest, and for two schedules.
-SdSampler sd_sampler(const std::string& sampler, const std::string& scheduler);
+SamplerChoice sd_sampler(const std::string& sampler, const std::string& scheduler);
 
 Json sd_sampler_list();    // as GET samplers shows them
 Json sd_scheduler_list();  // as GET schedulers
 
-// Takes <lora:NAME>, <lora:NAME:W>, <lora:NAME:TE:UNET>, te= and unet= out of a prompt (modules/extra_networks.py and
-// extensions-builtin/Lora/extra_networks_lora.py) and returns what `generate --lora` takes, each with `branch` (":negative" or
+// Takes <lora:…> out of a prompt (lora/lora_tags.h) and returns what `generate --lora` takes, each with `branch` (":negative" or
 // nothing) behind it. Throws ErrorKind::input for names that are not listed and for weights that are none.
 std::vector<std::string> take_lora_tags(std::string& prompt, const std::vector<SdItem>& loras, const std::string& branch);
 

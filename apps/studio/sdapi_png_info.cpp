@@ -4,56 +4,14 @@
 
 #include "base/json.h"
 #include "base/names.h"
-#include "base/text.h"
 #include "image/image.h"
+#include "image/infotext.h"
 #include "image/picture_kind.h"
 #include "web/base64.h"
 
 namespace negativa::studio {
 
 namespace {
-
-// The end of a value that begins at `at`: a quoted text, an object in braces, or all up to the next comma.
-size_t end_of_value(const std::string& line, size_t at) {
-  const char first = at < line.size() ? line[at] : ',';
-  if (first != '"' && first != '{') return std::min(line.find(',', at), line.size());
-  int depth = 0;
-  bool quoted = false;
-  for (size_t i = at; i < line.size(); ++i) {
-    if (quoted && line[i] == '\\')
-      ++i;
-    else if (line[i] == '"')
-      quoted = !quoted;
-    else if (!quoted && (line[i] == '{' || line[i] == '}'))
-      depth += line[i] == '{' ? 1 : -1;
-    if (!quoted && depth == 0) return i + 1;
-  }
-  return std::min(line.find(',', at), line.size());  // never closed: a text like any other
-}
-
-std::string unquoted(const std::string& value) {
-  if (!value.starts_with('"')) return value;
-  try {
-    const Json text = parse_json(value, "value");
-    return text.is_string() ? text.get<std::string>() : value;
-  } catch (const Error&) {  // a quote that stands for itself
-    return value;
-  }
-}
-
-// "Steps: 20, Sampler: Euler a": in their order.
-std::vector<std::pair<std::string, std::string>> settings_of(const std::string& line) {
-  std::vector<std::pair<std::string, std::string>> settings;
-  for (size_t at = 0; at < line.size();) {
-    const size_t colon = line.find(": ", at);
-    if (colon == std::string::npos) break;
-    const size_t end = end_of_value(line, colon + 2);
-    const size_t begin = line.find_first_not_of(" ,", at);
-    settings.emplace_back(line.substr(begin, colon - begin), unquoted(line.substr(colon + 2, end - colon - 2)));
-    at = std::min(line.find(',', end), line.size() - 1) + 1;
-  }
-  return settings;
-}
 
 void put(Json& parameters, const std::string& name, const std::string& value) {
   const auto cross = value.find('x');
@@ -68,32 +26,13 @@ void put(Json& parameters, const std::string& name, const std::string& value) {
   }
 }
 
-std::string without_line_end(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
 }  // namespace
 
 Json parsed_infotext(const std::string& text) {
   if (text.empty()) return Json::object();
-  const std::string whole = without_line_end(text);
-  const auto last = whole.rfind('\n');
-  const auto settings = settings_of(last == std::string::npos ? whole : whole.substr(last + 1));
-  const bool has_settings = settings.size() >= 3;
-  std::string prompts = !has_settings ? whole : last == std::string::npos ? "" : whole.substr(0, last);
-  const std::string mark = "Negative prompt:";
-  std::string negative;
-  const auto at = prompts.starts_with(mark) ? 0 : prompts.find("\n" + mark);
-  if (at != std::string::npos) {
-    negative = prompts.substr(prompts.find(mark, at) + mark.size());
-    prompts.resize(at);
-  }
-  Json parameters = {
-      {"Prompt", without_line_end(prompts)},
-      {"Negative prompt", without_line_end(negative.substr(std::min(negative.find_first_not_of(' '), negative.size())))}};
-  if (has_settings)
-    for (const auto& [name, value] : settings) put(parameters, name, value);
+  const Infotext read = read_infotext(text);
+  Json parameters = {{"Prompt", read.prompt}, {"Negative prompt", read.negative_prompt}};
+  for (const auto& [name, value] : read.settings) put(parameters, name, value);
   return parameters;
 }
 

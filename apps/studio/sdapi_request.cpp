@@ -41,7 +41,7 @@ bool means_none(const std::string& name) {
 
 void set_sampler(SdRequest& request, const Json& body) {
   const std::string name = text_of(body, "sampler_name");
-  const SdSampler chosen = sd_sampler(name.empty() ? text_of(body, "sampler_index") : name, text_of(body, "scheduler"));
+  const SamplerChoice chosen = sd_sampler(name.empty() ? text_of(body, "sampler_index") : name, text_of(body, "scheduler"));
   if (chosen.sampler)
     request.settings["sampler"] = *chosen.sampler;
   else

@@ -7,6 +7,7 @@
 #include "forecast_text.h"
 #include "jobs/compare_cells.h"
 #include "jobs/lora_inspect.h"
+#include "jobs/model_convert.h"
 #include "jobs/tokens.h"
 #include "jobs/train_embedding.h"
 #include "jobs/train_lora.h"
@@ -52,7 +53,8 @@ void check_picture(const GenerateOptions& options, Engine& engine) {
 Verb generate_verb() {
   Actions<GenerateOptions> actions;
   actions.prepare = [](GenerateOptions& options, Fields& fields, const Running& running) {
-    if (!options.output.from.empty()) set_from_picture(fields, options, running.engine, &running.cancel);
+    if (!options.output.from.empty())
+      for (const auto& line : set_from_picture(fields, options, running.engine, &running.cancel)) running.events.on_notice(line);
     remember_choices(fields, options.picture);
     options.typed = typed_names(fields);
     for (const char* given : {"out", "seed"}) options.typed.erase(given);  // which the studio gives
@@ -168,6 +170,17 @@ Verb lora_bake_verb() {
   return verb("lora bake", "a model with LoRAs in its weights", Lane::files, actions);
 }
 
+Verb model_convert_verb() {
+  Actions<ModelConvertOptions> actions;
+  actions.run = [](const ModelConvertOptions& options, const Running& running) {
+    return cli::json_of(model_convert(running.engine, options, running.events, running.cancel));
+  };
+  actions.forecast = [](const ModelConvertOptions& options, const Running& running) {
+    return cli::json_of(plan_model_convert(running.engine, options, running.events, running.cancel));
+  };
+  return verb("model convert", "a model, or what torch.save wrote, as safetensors", Lane::files, actions);
+}
+
 struct NoOptions {
   static void visit(auto&, auto&) {}
 };
@@ -205,8 +218,9 @@ std::string Verb::path_name() const {
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = [] {
-    std::vector<Verb> list = {generate_verb(),        compare_verb(),      score_verb(),      train_lora_verb(),
-                              train_embedding_verb(), lora_convert_verb(), lora_merge_verb(), lora_bake_verb()};
+    std::vector<Verb> list = {generate_verb(),   compare_verb(),         score_verb(),
+                              train_lora_verb(), train_embedding_verb(), lora_convert_verb(),
+                              lora_merge_verb(), lora_bake_verb(),       model_convert_verb()};
     for (auto& more : {asking_verbs(), experiment_verbs()}) list.insert(list.end(), more.begin(), more.end());
     return list;
   }();

@@ -1,11 +1,15 @@
 // The jobs of an experiment: its TOML is one of the studio's roots, its runs lie in the library.
+#include <algorithm>
+
 #include "base/files.h"
+#include "base/json.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "experiment/experiment_file.h"
 #include "experiment_text.h"
 #include "jobs/experiment.h"
 #include "jobs/experiment_notices.h"
+#include "rejects.h"
 #include "verb_of.h"
 
 namespace negativa::studio {
@@ -191,8 +195,60 @@ Verb diff_verb() {
   return verb("experiment diff", "whether two runs have the same pictures, LoRAs and metrics, byte for byte", Lane::ask, actions);
 }
 
+Path root_folder(const Running& running, const char* name) {
+  for (const auto& root : running.roots->roots())
+    if (root.name == name) return root.folder;
+  fail(ErrorKind::input, "[studio] there is no folder \"{}\" here", name);
+}
+
+// A model of the user's is known by name, as in a TOML that a person writes.
+std::string model_name(const std::string& model, const Running& running) {
+  for (const auto& root : running.roots->roots())
+    if (root.name == "models" && Path(model).parent_path() == root.folder) return Path(model).filename().string();
+  return model;
+}
+
+// A name of its own: of the TOML and of the run.
+std::string name_of(const RejectsOptions& options) {
+  const std::string name = options.name.empty() ? "rejects" : options.name;
+  const bool plain = name.size() <= 80 && !name.starts_with('.') && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return c > 0x20 && c != '/' && c != '\\' && c != 0x7f;
+                     });
+  check(plain, ErrorKind::input, "[name in request] got {}, expected a plain name without spaces as rejects", json_excerpt(name));
+  return name;
+}
+
+// Writes the TOML beside the library's sets. One that a run began with stays as it is.
+Json make_rejects_experiment(const RejectsOptions& options, const Running& running) {
+  check_given(options.data, "data", "a set of pictures as files/sets/rejects");
+  const std::string name = name_of(options);
+  const Path stock = root_folder(running, "experiments") / "wrong", folder = root_folder(running, "files") / "experiments";
+  const Path toml = folder / (name + ".toml");
+  const auto beside = [&](const Path& path) { return path.empty() ? "" : path.lexically_relative(folder).string(); };
+  RejectsOptions named = options;
+  named.model = model_name(options.model, running);
+  const std::string text = rejects_toml(named, beside(options.data), beside(options.judge),
+                                        {read_file(stock / "demo.toml"), read_file(stock / "prompts_tune.jsonl")});
+  std::error_code ignored;
+  const bool has_run = fs::exists(root_folder(running, "runs") / name / names::plan_file, ignored);
+  check(!has_run || !fs::exists(toml) || read_file(toml) == text, ErrorKind::input,
+        "[name in request] there is a run \"{}\" that began with other settings; choose another name", name);
+  make_folder(folder);
+  write_atomically(toml, text);
+  checked_file(toml, running);
+  return {{"file", running.roots->reference_of(toml)}, {"out", name}};
+}
+
+Verb rejects_verb() {
+  Actions<RejectsOptions> actions;
+  actions.run = make_rejects_experiment;
+  return verb("experiment rejects", "writes the TOML of the stock experiment for pictures of your own", Lane::ask, actions);
+}
+
 }  // namespace
 
-std::vector<Verb> experiment_verbs() { return {run_verb(), tune_verb(), report_verb(), status_verb(), diff_verb()}; }
+std::vector<Verb> experiment_verbs() {
+  return {run_verb(), tune_verb(), report_verb(), status_verb(), diff_verb(), rejects_verb()};
+}
 
 }  // namespace negativa::studio

@@ -27,11 +27,12 @@ std::string key_of(const ModelRequest& request) {
   for (const auto& [part, dtype] : request.part_storage)
     parts += fmt::format("{}:{} ", part_name(part), dtype ? dtype_name(*dtype) : "file");
   const auto& asked = request.prediction;
-  return fmt::format(
-      "{}\n{}\n{}\n{} {} {} {}\n{} {} {} {} {} {}", whole(request.model), whole(request.refiner), whole(request.vae),
-      dtype_name(request.compute), dtype_text(request.vae_compute), dtype_text(request.storage), parts, request.device.str(),
-      asked.type ? static_cast<int>(*asked.type) : -1, asked.zero_snr ? static_cast<int>(*asked.zero_snr) : -1,
-      request.keep_parts ? static_cast<int>(*request.keep_parts) : -1, request.keep_bytes, request.pack_large_unet);
+  return fmt::format("{}\n{}\n{}\n{}\n{} {} {} {}\n{} {} {} {} {} {}", whole(request.model), whole(request.refiner),
+                     whole(request.vae), whole(request.unet), dtype_name(request.compute), dtype_text(request.vae_compute),
+                     dtype_text(request.storage), parts, request.device.str(), asked.type ? static_cast<int>(*asked.type) : -1,
+                     asked.zero_snr ? static_cast<int>(*asked.zero_snr) : -1,
+                     request.keep_parts ? static_cast<int>(*request.keep_parts) : -1, request.keep_bytes,
+                     request.pack_large_unet);
 }
 
 // Sizes and times of a model's files: another file of the same name is another model.
@@ -40,6 +41,7 @@ std::string state_of_files(const Models& models) {
   const auto add = [&](const std::vector<fs::path>& more) { files.insert(files.end(), more.begin(), more.end()); };
   if (models.refiner_files()) add(models.refiner_files()->files());
   if (models.vae_files()) add(models.vae_files()->files);
+  if (models.files().unet) add(models.files().unet->files);
   std::string state;
   for (const auto& file : files) {
     struct stat status {};

@@ -4,6 +4,7 @@
 
 #include "base/file_names.h"
 #include "base/text.h"
+#include "core/isa.h"
 #include "io/models_folder.h"
 
 namespace negativa {
@@ -91,11 +92,13 @@ EmbeddingSpec parse_embedding_spec(const std::string& text) {
 }
 
 ModelRequest model_request(const ModelOptions& options, const Places& places) {
+  check_isa(options.isa);
   ModelRequest request;
   request.device = device_from_name(options.device, places.libtorch);
   request.model = model_or_default(options.model, places);
   if (!options.refiner.empty()) request.refiner = find_model(options.refiner, places);
   if (!options.vae.empty()) request.vae = find_vae(options.vae, places);
+  if (!options.unet.empty()) request.unet = find_unet(options.unet, places);
   request.compute = compute_from_name(options.dtype, request.device);
   request.prediction = prediction_of(options);
   set_storage(options.weights_dtype, request);

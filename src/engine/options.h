@@ -13,10 +13,10 @@ namespace negativa {
 
 struct ModelOptions {
   std::string model;  // empty: the bundled model
-  std::string refiner, vae;
+  std::string refiner, vae, unet;
   bool allow_unmatched = false;
   std::vector<std::string> embedding;
-  std::string dtype = "auto", weights_dtype = "auto", device = "auto", rng = "cpu";
+  std::string dtype = "auto", weights_dtype = "auto", device = "auto", rng = "cpu", isa = "auto";
   std::string prediction_type = "auto";
   bool zero_snr = false;
   int threads = 0;
@@ -26,6 +26,8 @@ struct ModelOptions {
       "diffusers folder, SGM .safetensors file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
     v("refiner", self.refiner, "refiner model that draws the last steps");
     v("vae", self.vae, "VAE instead of the model's own: file, folder or a name in $NEGATIVA_MODELS");
+    v("unet", self.unet,
+      "UNet instead of the model's own, as Lightning, Hyper and DMD2 are given away: file, folder or a name in $NEGATIVA_MODELS");
     v("prediction_type", self.prediction_type, choices({"auto", "epsilon", "v_prediction", "sample"}),
       "what the model was trained to predict; auto: what its files say (negativa model inspect shows it)");
     v("zero_snr", self.zero_snr,
@@ -38,11 +40,12 @@ struct ModelOptions {
       "number format of the computation; auto: fp32 on a CPU, bf16 on a GPU");
     v("weights_dtype", self.weights_dtype,
       "auto, fp32, bf16, fp16 or int8: number format the weights are kept in, cast layer by layer when it is not --dtype; auto: "
-      "as in the file, parts under "
-      "1 GiB as --dtype; by part: unet:fp16,vae:fp32");
+      "as in the file, parts under 1 GiB as --dtype; by part: unet:fp16,vae:fp32");
     v("device", self.device, choices({"auto", "cpu", "cuda"}), "where to compute; auto: a GPU if there is one");
     v("rng", self.rng, choices({"cpu"}), "random stream: torch's CPU generator");
     v("threads", self.threads, range(0, 1024), "CPU threads; 0: all cores");
+    v("isa", self.isa, choices({"auto", "baseline", "avx2", "avx512"}),
+      "instructions of the CPU to compute with, on which a picture's last bits depend; auto: all that this machine has");
   }
 };
 
@@ -89,8 +92,7 @@ struct PictureOptions {
       "pooled vector from the raw text, as Compel does it, or from the words without the syntax");
     v("pooled_row", self.pooled_row, choices({"diffusers", "end"}),
       "row of the pooled vector in a prompt with an embedding's word: at the word, as diffusers takes it, or at the text's end, "
-      "as "
-      "the webui and ComfyUI do");
+      "as the webui and ComfyUI do");
     v("guidance_rescale", self.guidance_rescale, range(0.0, 1.0),
       "mixes in guidance rescaled to the unguided standard deviation (arXiv:2305.08891)");
     v("guidance_interval", self.guidance_interval, "BEGIN:END, shares of the schedule with guidance (arXiv:2404.07724)");
@@ -105,8 +107,7 @@ struct PictureOptions {
     v("target_size", self.target_size, unit("px"), "HxW the model is told to aim at; default: its size");
     v("vae_tile", self.vae_tile, range(0, 16384), unit("px"),
       "the VAE decodes in squares of this side, overlapping by a quarter, so that it takes memory for one; 0: the picture at "
-      "once; "
-      "default: 512 where the picture at once would not fit into memory");
+      "once; default: 512 where the picture at once would not fit into memory");
   }
 };
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "core/isa.h"
 #include "io/models_folder.h"
 #include "schedule/names.h"
 
@@ -54,6 +55,7 @@ RunInputs run_inputs(Session& session, const std::vector<PictureOptions>& pictur
   inputs.models.push_back(model_input("model", models.files(), hashing));
   if (models.refiner_files()) inputs.models.push_back(model_input("refiner", *models.refiner_files(), hashing));
   if (models.vae_files()) inputs.models.push_back(vae_input(*models.vae_files(), hashing));
+  if (models.files().unet) inputs.models.push_back(unet_input(*models.files().unet, hashing));
   for (const auto& spec : session.options().embedding)
     inputs.models.push_back(embedding_input(parse_embedding_spec(spec).path, hashing));
   for (const auto& picture : pictures)
@@ -101,6 +103,7 @@ Recipe picture_recipe(const Session& session, const PictureOptions& options, con
   recipe.device = session.device_name();
   recipe.dtype = dtype_name(session.models().request().compute);
   recipe.threads = session.threads_a_picture();
+  recipe.isa = isa_name(active_isa());
   for (const auto& input : inputs.models) add_input(recipe, input);
   for (const auto& text : options.lora) add_input(recipe, inputs.loras.at(parse_lora_spec(text).path));
   return recipe;

@@ -210,16 +210,21 @@ std::vector<std::string> Session::notices(const PictureOptions& asked) const {
   if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty())
     lines.push_back(scheduler.replacement);
   if (const auto line = tiling_line(*models_, asked); !line.empty()) lines.push_back(line);
+  const std::string& name = files.unet ? files.unet->name : files.name;
+  if (says_x0(name) && scheduler.prediction_type != PredictionType::sample)
+    lines.push_back(
+        fmt::format("{} says x0 in its name, as UNets do that predict the sample; draw it with --prediction-type sample", name));
   if (asked.chose_steps_or_cfg) return lines;
   auto sign = sign_of_distilling(scheduler);
   if (sign)
     sign = "its scheduler: " + *sign;
   else
-    sign = sign_of_distilling(files.name, files.file.get());
+    sign = sign_of_distilling(name, files.unet ? files.unet->file.get() : files.file.get());
   if (sign)
-    lines.push_back(fmt::format(
-        "{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps 8 --cfg-scale 1, or what its makers say",
-        files.name, *sign, asked.steps, asked.cfg_scale));
+    lines.push_back(
+        fmt::format("{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps {} --cfg-scale 1, or "
+                    "what its makers say",
+                    name, *sign, asked.steps, asked.cfg_scale, distilled_steps(name).value_or(8)));
   return lines;
 }
 

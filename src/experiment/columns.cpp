@@ -200,7 +200,7 @@ std::string meaning_of(const std::string& option, const Json& value) {
 
 // Columns are named after files without their folders where that tells them apart.
 void shorten_texts(OptionAxis& axis) {
-  static const std::vector<std::string> of_files{"model", "refiner", "vae", "lora", "embedding"};
+  static const std::vector<std::string> of_files{"model", "refiner", "vae", "unet", "lora", "embedding"};
   if (std::find(of_files.begin(), of_files.end(), axis.key) == of_files.end()) return;
   std::vector<std::string> texts;
   for (const Json& value : axis.values) {

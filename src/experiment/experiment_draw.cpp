@@ -104,7 +104,7 @@ Json overrides_of(const ExperimentReader& reader, const DrawSettings& drawing) {
 }
 
 void resolve_draw(const ExperimentReader& reader, DrawOptions& draw) {
-  for (auto* model : {&draw.model.model, &draw.model.refiner, &draw.model.vae}) {
+  for (auto* model : {&draw.model.model, &draw.model.refiner, &draw.model.vae, &draw.model.unet}) {
     std::error_code ignored;
     if (!model->empty() && std::filesystem::exists(reader.beside(*model), ignored)) *model = with_folder(reader, *model);
   }

@@ -3,6 +3,7 @@
 #include "base/file_names.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "core/isa.h"
 #include "engine/records.h"
 #include "experiment/references.h"
 #include "model/recipe_inputs.h"
@@ -17,8 +18,8 @@ std::string text_of(const ModelOptions& options) {
   return canonical_json(to_json(fields_of(copy)));
 }
 
-// Options of the model that decide bytes, with every "auto" answered. Threads only where they were asked for: machines that
-// share a run differ in them.
+// Options of the model that decide bytes, with every "auto" answered. Threads and instructions only where they were asked for:
+// machines that share a run differ in them.
 Json model_recipe(const ModelOptions& options, const Models& models) {
   ModelOptions stored;
   stored.allow_unmatched = options.allow_unmatched;
@@ -29,8 +30,10 @@ Json model_recipe(const ModelOptions& options, const Models& models) {
   stored.dtype = dtype_name(models.request().compute);
   stored.device = models.request().device.is_cuda() ? "cuda" : "cpu";
   stored.threads = options.threads;
+  stored.isa = isa_of_record(options.isa);
   Json json = to_json(fields_of(stored));
-  for (const char* key : {"model", "refiner", "vae", "embedding"}) json.erase(key);
+  for (const char* key : {"model", "refiner", "vae", "unet", "embedding"}) json.erase(key);
+  if (stored.isa == "auto") json.erase("isa");  // younger than some runs
   return json;
 }
 
@@ -40,6 +43,7 @@ PlannedModel opened(PlanInProgress& progress, const ModelOptions& options) {
   planned.inputs.push_back(model_input("model", models.files(), progress.hashing()));
   if (models.refiner_files()) planned.inputs.push_back(model_input("refiner", *models.refiner_files(), progress.hashing()));
   if (models.vae_files()) planned.inputs.push_back(vae_input(*models.vae_files(), progress.hashing()));
+  if (models.files().unet) planned.inputs.push_back(unet_input(*models.files().unet, progress.hashing()));
   planned.recipe_json = model_recipe(options, models).dump();
   return planned;
 }
@@ -114,6 +118,10 @@ PicturePrint picture_print(PlanInProgress& progress, const AskedCell& asked) {
   print.parts.stage = asked.stage;
   print.parts.recipe_json = canonical_json(recipe);
   return print;
+}
+
+std::string isa_of_record(const std::string& asked) {
+  return asked == "auto" && active_isa() == machine_isa() ? asked : isa_name(active_isa());
 }
 
 }  // namespace negativa

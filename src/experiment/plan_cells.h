@@ -62,4 +62,7 @@ UsedFile used_embedding(PlanInProgress& progress, const std::string& text, int t
 // The word that a prompt uses for an embedding of [embeddings].
 std::string word_of(const EmbeddingTable& table);
 
+// How an experiment's addresses have the instruction set: "auto" where it is all that the machine has and none was asked for.
+std::string isa_of_record(const std::string& asked);
+
 }  // namespace negativa

@@ -189,6 +189,7 @@ TrainingPrint training_print(PlanInProgress& progress, const std::string& set, c
   TrainingPrint print{set_cell(progress, set), std::move(settings), {}, {}};
   ModelOptions base = progress.file.defaults.model;
   base.refiner.clear();
+  base.unet.clear();  // as LoRAs for Lightning are made: on the model's own
   const PlannedModel& model = progress.open(base);
   print.addresses = {progress.plan.run.cells[print.set].address};
   for (const auto& input : model.inputs) {
@@ -198,6 +199,8 @@ TrainingPrint training_print(PlanInProgress& progress, const std::string& set, c
   drop_places(print.settings);
   print.settings["device"] = model.models->request().device.is_cuda() ? "cuda" : "cpu";
   print.settings["threads"] = training_model(progress.file.defaults.model, options.model).threads;
+  print.settings["isa"] = isa_of_record(progress.file.defaults.model.isa);
+  if (print.settings["isa"] == "auto") print.settings.erase("isa");  // younger than some runs
   return print;
 }
 
@@ -365,6 +368,7 @@ TrainModelOptions training_model(const ModelOptions& draw, TrainModelOptions own
   own.vae = draw.vae;
   if (own.device == "auto") own.device = draw.device;
   if (own.threads == 0) own.threads = draw.threads;
+  own.isa = draw.isa;  // one for a process
   return own;
 }
 

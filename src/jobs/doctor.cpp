@@ -7,6 +7,7 @@
 #include "base/names.h"
 #include "base/proc.h"
 #include "base/recipe.h"
+#include "core/isa.h"
 #include "core/memory.h"
 #include "core/own_thread.h"
 #include "io/models_folder.h"
@@ -59,6 +60,8 @@ DoctorReport doctor(Engine& engine, const DoctorOptions&, EventSink&, const Canc
   DoctorReport report;
   report.processor = processor_name();
   report.cpu_capability = at::get_cpu_capability();
+  report.isa = isa_name(active_isa());
+  report.machine_isa = isa_name(machine_isa());
   report.cores = hardware_threads();
   report.memory_bytes = bytes_after("/proc/meminfo", "MemTotal");
   report.available_bytes = bytes_after("/proc/meminfo", "MemAvailable");

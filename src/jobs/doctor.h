@@ -13,6 +13,7 @@ struct DoctorOptions {};
 
 struct DoctorReport {
   std::string processor, cpu_capability;  // the instruction set libtorch's kernels use here
+  std::string isa, machine_isa;           // what ours use, and the most that this machine has
   int cores = 0;
   uint64_t memory_bytes = 0, available_bytes = 0;
   std::string gpu;            // "none: " and the reason, or the device

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "core/isa.h"
 #include "engine/records.h"
 #include "io/image_tensor.h"
 #include "jobs/job.h"
@@ -170,6 +171,13 @@ std::vector<PictureOptions> asked_of(const GeneratePlan& plan) {
   return asked;
 }
 
+// Earlier recipes name no instruction set, which was all that the machine had.
+bool is_recipe_of(const std::string& text, Recipe recipe) {
+  if (text == recipe.to_text()) return true;
+  recipe.isa.clear();
+  return active_isa() == machine_isa() && text == recipe.to_text();
+}
+
 // Plans all, checks all, and takes those that are missing. Resolves the requests.
 std::vector<Job> missing_pictures(Session& session, const GenerateOptions& options, GeneratePlan& plan) {
   std::vector<Job> jobs;
@@ -182,7 +190,7 @@ std::vector<Job> missing_pictures(Session& session, const GenerateOptions& optio
   for (auto& job : jobs) job.recipe = picture_recipe(session, job.request->options, inputs);
   if (plan.is_set)
     std::erase_if(jobs, [&](const Job& job) {
-      return with_resolved_dtype(recipe_text_of(job.request->file), session) == job.recipe.to_text();
+      return is_recipe_of(with_resolved_dtype(recipe_text_of(job.request->file), session), job.recipe);
     });
   return jobs;
 }

@@ -18,7 +18,9 @@ struct OutputOptions {
     v("batch_count", self.batch_count, range(1, 100000), "pictures; picture i is the one that seed + i makes alone");
     v("prompts", self.prompts,
       "JSONL file, one request a line, its keys over the flags; makes what is missing and metadata.jsonl");
-    v("from", self.from, "PNG made here: the same picture again; other flags change what they name");
+    v("from", self.from,
+      "PNG made here: the same picture again; of the webui or ComfyUI: its settings, as far as they mean something here; other "
+      "flags change what they name");
     v("save_tensors", self.save_tensors, "safetensors file for embeddings, latents and picture (one picture)");
     v("show", self.show, "draw the picture in the terminal");
   }
@@ -79,8 +81,10 @@ GenerateForecast forecast_generate(Engine& engine, const GenerateOptions& option
 // A file the recipe names is looked up among those that were typed, then beside them, then among the models. A LoRA or embedding
 // typed without weight or name under a name of the recipe only says where that file lies; typed otherwise, the list replaces the
 // recipe's. Throws ErrorKind::input when the PNG has no recipe, when a file is not found and when one of that name has another
-// hash.
-void set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine, const CancelToken* cancel = nullptr);
+// hash. Of a picture that another program made, returns what was left out or means something a little different here, one line
+// each.
+std::vector<std::string> set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine,
+                                          const CancelToken* cancel = nullptr);
 
 // What the model's files say of sizes, sampler and schedule, below every other source: what --print-config shows.
 void set_from_model(Fields& fields, const GenerateOptions& options, Engine& engine);

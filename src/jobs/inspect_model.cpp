@@ -12,15 +12,32 @@ namespace negativa {
 
 namespace {
 
+// "2", or "4+4" where the resnets of a block have transformers of several depths.
+std::string depths_text(const std::vector<int64_t>& depths) {
+  if (depths.empty()) return "0";
+  const bool same = std::all_of(depths.begin(), depths.end(), [&](int64_t depth) { return depth == depths.front(); });
+  return same ? std::to_string(depths.front()) : fmt::format("{}", fmt::join(depths, "+"));
+}
+
+// The way up has other depths than the way down.
+bool is_pruned(const UNetConfig::Block& block) {
+  return !block.down_depths.empty() && !block.up_depths.empty() && depths_text(block.down_depths) != depths_text(block.up_depths);
+}
+
 std::string unet_facts(const UNetConfig& config) {
-  std::vector<int64_t> channels, depth, heads;
+  std::vector<int64_t> channels, heads;
+  std::vector<std::string> depths;
   for (const auto& block : config.blocks) {
     channels.push_back(block.channels);
-    depth.push_back(block.down_attention ? block.transformer_layers : 0);
+    depths.push_back(depths_text(block.down_depths));
+    if (is_pruned(block)) depths.back() += "/" + depths_text(block.up_depths);
     heads.push_back(block.num_attention_heads);
   }
-  return fmt::format("channels {}, transformer layers {}, heads {}, context {} wide, latents {}x{}{}", fmt::join(channels, " "),
-                     fmt::join(depth, " "), fmt::join(heads, " "), config.cross_attention_dim(), config.sample_size,
+  const char* middle = config.middle == UNetConfig::Middle::attention ? ""
+                       : config.middle == UNetConfig::Middle::resnet  ? ", one resnet in the middle"
+                                                                      : ", nothing in the middle";
+  return fmt::format("channels {}, transformer layers {}{}, heads {}, context {} wide, latents {}x{}{}", fmt::join(channels, " "),
+                     fmt::join(depths, " "), middle, fmt::join(heads, " "), config.cross_attention_dim(), config.sample_size,
                      config.sample_size,
                      config.in_channels == config.out_channels
                          ? ""
@@ -80,6 +97,15 @@ void describe_scheduler(const ModelFiles& files, ModelReport& report) {
   });
 }
 
+// A model of full size takes seconds to minutes to hash, its headers milliseconds to read.
+constexpr uintmax_t hashed_without_asking_bytes = 256 << 20;
+
+std::string hash_of(const std::filesystem::path& file, bool all, const Hashing& hashing) {
+  std::error_code ignored;
+  if (all || std::filesystem::file_size(file, ignored) < hashed_without_asking_bytes) return cached_sha256_file(file, hashing);
+  return known_sha256_file(file, hashing).value_or("");
+}
+
 }  // namespace
 
 ModelReport model_inspect(Engine& engine, const ModelInspectOptions& options, EventSink&, const CancelToken& cancel) {
@@ -106,7 +132,7 @@ ModelReport model_inspect(Engine& engine, const ModelInspectOptions& options, Ev
   for (const auto& file : files.files())
     report.files.emplace_back(
         files.layout == ModelFiles::folder ? file.lexically_relative(files.path).generic_string() : file.filename().string(),
-        cached_sha256_file(file, engine.hashing(&cancel)));
+        hash_of(file, options.hashes, engine.hashing(&cancel)));
   report.unused_keys = files.unused_keys();
   return report;
 }

@@ -8,10 +8,12 @@ namespace negativa {
 
 struct ModelInspectOptions {
   std::string model;
+  bool hashes = false;
 
   static void visit(auto& self, auto& v) {
     v("model", self.model, flag("-m,--model,MODEL"),
       "diffusers folder, SGM file or a name in $NEGATIVA_MODELS; default: the bundled emoji-xl");
+    v("hashes", self.hashes, "hash files of 256 MiB and more too; without it their hashes are given only where they are known");
   }
 };
 
@@ -24,7 +26,7 @@ struct ModelReport {
   };
   std::string name, layout;
   std::vector<Part> parts;
-  std::vector<std::pair<std::string, std::string>> files;  // name within the model, SHA-256
+  std::vector<std::pair<std::string, std::string>> files;  // name within the model, SHA-256; "": not known, it takes --hashes
   std::vector<std::string> unused_keys;
   std::string scheduler;                      // "euler, leading", or why there is none
   std::string prediction, prediction_source;  // "v_prediction", "tensor v_pred"; empty where the files do not tell
@@ -33,8 +35,8 @@ struct ModelReport {
   std::vector<std::string> remarks;  // what else is worth knowing before drawing: a line each
 };
 
-// Reads headers and configs and checks every key of every part against its config; hashes the files (cached). Throws as loading
-// would.
+// Reads headers and configs and checks every key of every part against its config; hashes small files, and with `hashes` large
+// ones (cached). Throws as loading would.
 ModelReport model_inspect(Engine& engine, const ModelInspectOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace negativa

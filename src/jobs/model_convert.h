@@ -1,5 +1,6 @@
 #pragma once
-// `negativa model convert`: a model, or any file of tensors, as safetensors. What torch.save wrote is read without running it.
+// `negativa model convert`: a model between its folder and one file, both ways; or any file of tensors as safetensors. What
+// torch.save wrote is read without running it.
 #include "base/config.h"
 #include "engine/engine.h"
 #include "image/events.h"
@@ -13,9 +14,11 @@ struct ModelConvertOptions {
   static void visit(auto& self, auto& v) {
     v("file", self.file, flag("MODEL"), "model folder, or a file of tensors: a checkpoint, VAE, LoRA or embedding");
     v("out", self.out, flag("-o,--out"),
-      "FILE.safetensors of the same names, or a folder in diffusers' layout, which must not exist or be empty");
-    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16"}),
-      "number format the weights are stored in; auto: as in the model's files");
+      "FILE.safetensors: of a model's folder one file under SGM's names, of a file the same names; else a folder in diffusers' "
+      "layout, which must not exist or be empty");
+    v("dtype", self.dtype, choices({"auto", "fp32", "bf16", "fp16", "fp8"}),
+      "number format the weights are stored in; auto: as in the model's files; fp8: e4m3fn, of matrices and convolutions of UNet "
+      "and text encoders, the rest stays");
   }
 };
 
@@ -24,6 +27,8 @@ struct ModelConvertReport {
   std::string model;
   int tensors = 0;
   int64_t bytes = 0;                  // of weights written
+  int kept = 0;                       // floating-point tensors that stay in another format than the one asked for
+  int64_t saturated = 0;              // numbers that became fp8's largest, ±448; known when all is written
   std::vector<std::string> left_out;  // keys of a training checkpoint that are no part of the model
 };
 

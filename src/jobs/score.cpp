@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "core/isa.h"
 #include "experiment/calibrate.h"
 #include "experiment/cmmd.h"
 #include "io/models_folder.h"
@@ -325,6 +326,7 @@ ScoreReport score_now(Engine& engine, const ScoreOptions& options, const Caller&
   if (!options.out.empty()) check_can_write(options.out);
   if (!options.sheet.empty()) check_png_name(options.sheet), check_can_write(options.sheet);
   ScoreReport report;
+  check_isa(options.isa);
   Run run{engine, options, caller, options.threads > 0 ? options.threads : hardware_threads(), {}, {}, false, {}, {}};
   for (const auto& folder : options.folder) run.sets.push_back(read_score_set(folder, true));
   open_judge(run, report);

@@ -19,6 +19,7 @@ struct ScoreOptions {
   std::string metrics;
   bool calibrate = false;
   int threads = 0;
+  std::string isa = "auto";
 
   static void visit(auto& self, auto& v) {
     v("folder", self.folder, flag("FOLDER"), "folders of pictures with captions; each is compared with the first");
@@ -31,6 +32,8 @@ struct ScoreOptions {
     v("out", self.out, flag("-o,--out"), "CSV file with a line a picture");
     v("sheet", self.sheet, "PNG of the best, the worst and the most changed pictures");
     v("threads", self.threads, range(0, 1024), "CPU threads, a picture each; 0: all cores");
+    v("isa", self.isa, choices({"auto", "baseline", "avx2", "avx512"}),
+      "instructions of the CPU to compute with, on which a measure's last digits depend; auto: all that this machine has");
   }
 };
 

@@ -24,6 +24,7 @@ ModelOptions model_options(const TrainOptions& options) {
   model.weights_dtype = options.model.weights_dtype;
   model.device = options.model.device;
   model.threads = options.model.threads;
+  model.isa = options.model.isa;
   return model;
 }
 

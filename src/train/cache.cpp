@@ -12,6 +12,7 @@
 #include "base/recipe.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "core/isa.h"
 #include "io/weight_files.h"
 
 namespace negativa {
@@ -92,7 +93,7 @@ Json key_of(const char* kind, int version, const ComputeFacts& facts) {
           {"device", facts.device.str()},
           {"threads", at::get_num_threads()},
           {"processor", processor_name()},
-          {"instructions", at::get_cpu_capability()},
+          {"instructions", isa_name(active_isa())},
           {"libtorch", TORCH_VERSION},
           {"program_version", Recipe::default_program_version()}};
 }

@@ -36,16 +36,16 @@ void add_resnet(KeptElements& kept, int64_t in, int64_t out, int64_t pixels, con
   if (in != out) add_convolution(kept, 0, pixels, out, adapted);  // reads what the first norm keeps
 }
 
-void add_transformer(KeptElements& kept, const UNetConfig::Block& block, int64_t pixels, const Adapted& adapted) {
-  const int64_t one = block_elements(pixels, block.channels, adapted);
+void add_transformer(KeptElements& kept, const UNetLayer& layer, int64_t pixels, const Adapted& adapted) {
+  const int64_t one = block_elements(pixels, layer.out_channels, adapted);
   const int64_t not_run_again = adapted.dora ? adapted.feed_forward ? 3 : 2 : 0;  // what magnitudes scale of the outputs
-  kept.resnets += 2 * pixels * block.channels;                                    // its norm's input, and its residual
-  kept.blocks += block.transformer_layers * one;
-  kept.block_inputs += block.transformer_layers * (3 + not_run_again) * pixels * block.channels;
-  kept.key_values += block.transformer_layers * (adapted.dora ? 4 : 2) * prompt_tokens * block.channels;
+  kept.resnets += 2 * pixels * layer.out_channels;                                // its norm's input, and its residual
+  kept.blocks += layer.depth * one;
+  kept.block_inputs += layer.depth * (3 + not_run_again) * pixels * layer.out_channels;
+  kept.key_values += layer.depth * (adapted.dora ? 4 : 2) * prompt_tokens * layer.out_channels;
   kept.largest_section =
-      std::max(kept.largest_section, 13 * pixels * block.channels);  // LN3 in and out, both halves of GEGLU and its output
-  kept.largest_map = std::max(kept.largest_map, 8 * pixels * block.channels);
+      std::max(kept.largest_section, 13 * pixels * layer.out_channels);  // LN3 in and out, both halves of GEGLU and its output
+  kept.largest_map = std::max(kept.largest_map, 8 * pixels * layer.out_channels);
 }
 
 // As weights lie in memory: int8 for matrices with a scale a row, and fp16 for the rest, where int8 is asked for.
@@ -101,7 +101,7 @@ KeptElements kept_elements(const UNetConfig& config, int64_t latent_side, const 
     const int64_t in = layer.in_channels, out = layer.out_channels;
     using enum UNetLayer::Kind;
     if (layer.kind == resnet) add_resnet(kept, in, out, pixels, adapted);
-    if (layer.kind == transformer) add_transformer(kept, config.blocks[layer.block], pixels, adapted);
+    if (layer.kind == transformer) add_transformer(kept, layer, pixels, adapted);
     if (layer.kind == downsample) add_convolution(kept, 0, pixels, out, adapted);  // a resnet keeps what it reads
     if (layer.kind == upsample || layer.kind == conv_in || layer.kind == conv_out)
       add_convolution(kept, pixels * in, pixels, out, adapted);

@@ -10,7 +10,7 @@ namespace negativa {
 struct TrainModelOptions {
   std::string model;  // empty: the bundled model
   std::string vae;
-  std::string dtype = "auto", weights_dtype = "auto", device = "auto";
+  std::string dtype = "auto", weights_dtype = "auto", device = "auto", isa = "auto";
   int threads = 0;
   bool gradient_checkpointing = false;
 
@@ -24,6 +24,8 @@ struct TrainModelOptions {
       "number format the frozen weights are kept in, cast layer by layer; auto: as in the file, parts under 1 GiB as --dtype");
     v("device", self.device, choices({"auto", "cpu", "cuda"}), "where to compute; auto: a GPU if there is one");
     v("threads", self.threads, range(0, 1024), "CPU threads; 0: all cores");
+    v("isa", self.isa, choices({"auto", "baseline", "avx2", "avx512"}),
+      "instructions of the CPU to compute with, on which the last bits depend; auto: all that this machine has");
     v("gradient_checkpointing", self.gradient_checkpointing,
       "keep block inputs only and compute the rest again in the backward pass: a third slower, a fifth of the memory");
   }

@@ -1,6 +1,7 @@
 #include "train/training.h"
 
 #include "base/names.h"
+#include "core/isa.h"
 #include "io/models_folder.h"
 #include "text/text_models.h"
 
@@ -65,6 +66,7 @@ void resolve_compute(const TrainOptions& options, Training& training) {
 Training open_training_model(const TrainOptions& options, const TrainingHost& host) {
   Training training;
   training.host = host;
+  check_isa(options.model.isa);
   training.device = device_from_name(options.model.device, host.places.libtorch);
   training.compute = compute_from_name(options.model.dtype, training.device);
   training.models = std::make_shared<Models>(model_request(options, training), host.places);

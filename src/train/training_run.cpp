@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "core/isa.h"
 #include "model/recipe_inputs.h"
 
 namespace negativa {
@@ -13,24 +14,10 @@ namespace negativa {
 namespace {
 
 // Where things lie, how long, and what is looked at on the way: none of it decides a byte of the trained file.
-constexpr const char* not_in_recipe[] = {"model",
-                                         "vae",
-                                         "data",
-                                         "class_data",
-                                         "class_count",
-                                         "validation_data",
-                                         "skip_broken",
-                                         "threads",
-                                         "device",
-                                         "dtype",
-                                         "out",
-                                         "save_trace",
-                                         "checkpoint_every",
-                                         "validate_every",
-                                         "validation_prompt",
-                                         "resume",
-                                         "force",
-                                         "network_weights"};
+constexpr const char* not_in_recipe[] = {
+    "model",  "vae",    "data",           "class_data", "class_count", "validation_data",  "skip_broken",    "threads",
+    "isa",    "device", "dtype",          "out",        "save_trace",  "checkpoint_every", "validate_every", "validation_prompt",
+    "resume", "force",  "network_weights"};
 
 RecipeInput data_input(const std::string& role, const Dataset& dataset) {
   return {role, fmt::format("{} pictures", dataset.examples.size()), dataset.sha256()};
@@ -156,6 +143,7 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
   recipe.device = training.device.is_cuda() ? "cuda" : "cpu";
   recipe.dtype = dtype_name(training.compute);
   recipe.threads = training.threads;
+  recipe.isa = isa_name(active_isa());
   const Hashing hashing{training.host.places.cache, &cancel};
   recipe.inputs.push_back(model_input("model", training.files(), hashing));
   if (training.models->vae_files()) recipe.inputs.push_back(vae_input(*training.models->vae_files(), hashing));

@@ -96,7 +96,7 @@ TEST(LoraInspectText, ShowsLayersThatAreOffWithAndWithoutAModel) {
 
 TEST(LoraInspectText, SaysWhenTensorsWereChangedAfterTheirHashWasRecorded) {
   LoraReport report;
-  report.data_sha256 = std::string(64, 'a');
+  report.sha256 = report.data_sha256 = std::string(64, 'a');
   report.metadata["sshs_model_hash"] = report.data_sha256;
   EXPECT_FALSE(contains(text_of(report), "were changed")) << text_of(report);
   report.metadata["sshs_model_hash"] = std::string(64, 'b');

@@ -15,7 +15,10 @@ TEST(ModelText, SaysWhatTheModelPredictsAndWhatIsWorthKnowing) {
                        "predicts v_prediction (scheduler_config.json)\nzero terminal SNR (scheduler_config.json)\n"
                        "LCMScheduler is not built\n"))
       << text;
+  report.files = {{"small.safetensors", std::string(64, '7')}, {"large.safetensors", ""}};
+  EXPECT_TRUE(contains(text_of(report), "not known yet; --hashes reads the whole file" + std::string(22, ' ') + "large."));
   const Json json = parse_json(json_of(report), "report");
+  EXPECT_EQ(json["sha256"]["large.safetensors"], nullptr);
   EXPECT_EQ(json["remarks"], Json::array({"LCMScheduler is not built"}));
   EXPECT_EQ(json["prediction"]["type"], "v_prediction");
   EXPECT_EQ(json["prediction"]["zero_snr"], true);

@@ -29,6 +29,27 @@ TEST(Program, VersionIsJsonForPrograms) {
     EXPECT_FALSE(get<std::string>(version, key, "version").empty()) << key;
 }
 
+TEST(Program, DoctorSaysWhichInstructionsAreComputedWith) {
+  const Workplace place;
+  const Json doctor = parse_json(place.results({"doctor", "--json", "--isa", "baseline"}), "doctor");
+  EXPECT_EQ(doctor["isa"], "baseline");
+  EXPECT_EQ(doctor["cpu_capability"], "DEFAULT") << "libtorch's kernels are bound too";
+  const Ran ran = place.run({"doctor", "--isa", "mmx"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(lines_of(ran.err).size(), 1u) << ran.err;
+}
+
+// What a person has bound libtorch to is no less than what --isa auto takes.
+TEST(Program, TakesTheInstructionsThatLibtorchIsLeft) {
+  Workplace place;
+  place.environment = {{"ATEN_CPU_CAPABILITY", "default"}};
+  EXPECT_EQ(parse_json(place.results({"doctor", "--json"}), "doctor")["isa"], "baseline");
+  place.environment = {{"ATEN_CPU_CAPABILITY", "mmx"}};
+  const Ran ran = place.run({"doctor"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_TRUE(contains(ran.err, "[ATEN_CPU_CAPABILITY] got \"mmx\"")) << ran.err;
+}
+
 TEST(Program, AnUnknownVerbIsOneLineThatHelps) {
   const Workplace place;
   for (const auto& [args, hint] : std::vector<std::pair<std::vector<std::string>, std::string>>{

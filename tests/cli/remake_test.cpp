@@ -46,6 +46,17 @@ struct Remake : testing::Test {
 
 }  // namespace
 
+// A picture that a machine with fewer instructions has made.
+TEST_F(Remake, ComputesWithTheInstructionsOfThePicture) {
+  make({"--isa", "baseline"});
+  const auto isa_of = [&](const std::string& name) { return parse_json(text_chunk(place / name, "negativa"), name)["isa"]; };
+  EXPECT_EQ(isa_of("a.png"), "baseline");
+  EXPECT_EQ(again().exit_code, 0);
+  EXPECT_EQ(place.read("b.png"), place.read("a.png"));
+  edit_recipe([](Json& recipe) { recipe["isa"] = "avx1024"; });
+  EXPECT_TRUE(contains(refused(), "avx1024"));
+}
+
 TEST_F(Remake, GivesTheSameBytes) {
   make({"-n", "", "--sampler", "euler_ancestral", "--refiner", bundled("refiner"), "--refiner-start", "0.5", "--guidance-rescale",
         "0.3", "--original-size", "32x48", "--vae", bundled("vae")});
@@ -101,7 +112,7 @@ TEST_F(Remake, KnowsTheTokenThatAnEmbeddingStores) {
 
 TEST_F(Remake, SaysWhatAFileIsThatIsNoPng) {
   std::filesystem::copy_file(golden("exif_1.jpg"), place / "a.png");
-  EXPECT_TRUE(contains(refused(), "[--from] a.png is a JPEG picture, expected a PNG made by negativa"));
+  EXPECT_TRUE(contains(refused(), "[--from] a.png is a JPEG picture, expected a PNG: other formats carry no recipe"));
 }
 
 TEST_F(Remake, KnowsAnAbsentNegativePromptFromAnEmptyOne) {
@@ -185,6 +196,43 @@ TEST_F(Remake, APictureWithoutARecipeIsRefused) {
   EXPECT_TRUE(contains(refused(), "carries no recipe"));
   place.write("a.png", "GIF89a");
   EXPECT_TRUE(contains(refused(), "a.png"));
+}
+
+TEST_F(Remake, APictureOfTheWebuiGivesItsSettings) {
+  std::filesystem::create_directories(place / "loras");
+  std::filesystem::copy_file(golden("lora_kohya.safetensors"), place / "loras/wrong.safetensors");
+  const auto webui = [&](const std::string& model) {
+    write_atomically(place / "a.png", encode_png(Image8::filled(8, 8, white),
+                                                 {{"parameters",
+                                                   "a (big:1.2) lion <lora:wrong:0.1>\nSteps: 2, Sampler: Euler a, Schedule "
+                                                   "type: Karras, CFG scale: 3, Seed: 5, Size: 64x64, Model: " +
+                                                       model + ", Hires upscale: 2"}}));
+  };
+  webui("emoji-xl");
+  EXPECT_TRUE(contains(refused(), "the lora \"wrong\" was not found; give it with --lora"));
+  const Ran ran = place.run({"generate", "--from", "a.png", "--lora", "loras/wrong.safetensors", "-o", "b.png"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_TRUE(contains(ran.err, "not as in a.png: Hires upscale: 2 (there is no second, larger pass here)")) << ran.err;
+  const Json got = settings("b.png");
+  EXPECT_EQ(got["prompt"], "a (big)1.2 lion");
+  EXPECT_EQ(got["lora"], Json({"wrong.safetensors:0.1:both"}));
+  EXPECT_EQ(got["sampler"], "euler_ancestral");
+  EXPECT_EQ(got["schedule"], "karras");
+  EXPECT_EQ(got["cfg_scale"], 3.0);
+  again({"--lora", "loras/wrong.safetensors:0.3", "--cfg-scale", "2"});
+  EXPECT_EQ(settings("b.png")["lora"], Json({"wrong.safetensors:0.3:both"}));
+  EXPECT_EQ(settings("b.png")["cfg_scale"], 2.0);
+  webui("../../etc/passwd/juggernaut");
+  EXPECT_TRUE(
+      contains(refused({"--lora", "loras/wrong.safetensors"}), "the model \"juggernaut\" was not found; give it with -m"));
+  EXPECT_EQ(again({"-m", "emoji-xl", "--lora", "loras/wrong.safetensors"}).exit_code, 0);
+}
+
+TEST_F(Remake, AGraphOfComfyUIThatIsNotCertainIsNotFound) {
+  write_atomically(place / "a.png",
+                   encode_png(Image8::filled(8, 8, white), {{"prompt", R"({"1": {"class_type": "SaveImage", "inputs":
+    {"images": ["2", 0]}}, "2": {"class_type": "FaceDetailer", "inputs": {}}})"}}));
+  EXPECT_TRUE(contains(refused(), "settings are not found: a node \"FaceDetailer\" stands between")) << refused();
 }
 
 TEST_F(Remake, TwoFilesOfOneNameAreRefused) {

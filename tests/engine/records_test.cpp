@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/temporary_folder.h"
+#include "core/isa.h"
 #include "engine/test_engine.h"
 
 namespace negativa {
@@ -92,8 +93,9 @@ TEST_F(Records, ARecipeHoldsNoPathHostOrTime) {
   EXPECT_FALSE(contains(text, "/")) << text;
   std::vector<std::string> keys;
   for (const auto& [key, value] : recipe.items()) keys.push_back(key);
-  EXPECT_EQ(keys,
-            (std::vector<std::string>{"device", "dtype", "inputs", "program_version", "seed", "settings", "threads", "verb"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"device", "dtype", "inputs", "isa", "program_version", "seed", "settings", "threads",
+                                            "verb"}));
+  EXPECT_EQ(recipe["isa"], isa_name(active_isa()));
   EXPECT_FALSE(recipe["settings"].contains("negative_scale"));
   EXPECT_FALSE(recipe["settings"].contains("negative_interval")) << "recipes of before are the same text";
   EXPECT_EQ(recipe["settings"]["lora"], Json({"lora_kohya.safetensors:0.5:negative", "lora_peft:1:both"}));

@@ -7,6 +7,7 @@
 #include "engine/records.h"
 #include "engine/session.h"
 #include "engine/test_engine.h"
+#include "io/model_files.h"
 #include "io/safetensors.h"
 #include "jobs/lora_convert.h"
 
@@ -26,7 +27,94 @@ ModelConvertOptions converting(const Path& file, const Path& out, const std::str
   return options;
 }
 
+Path emoji_xl() { return fs::path(NEGATIVA_SOURCE_DIR) / "models/emoji-xl"; }
+
+// A single file carries no vocabulary.
+void lend_vocabulary(const TemporaryFolder& folder) {
+  for (const char* part : {"tokenizer", "tokenizer_2"}) fs::create_directory_symlink(emoji_xl() / part, folder / part);
+}
+
+// The miniature with another scheduler_config.json.
+Path emoji_with_scheduler(const TemporaryFolder& folder, const std::string& config) {
+  const Path model = folder / "model";
+  fs::create_directories(model / "scheduler");
+  for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"})
+    fs::create_directory_symlink(emoji_xl() / part, model / part);
+  fs::copy_file(emoji_xl() / "model_index.json", model / "model_index.json");
+  write_atomically(model / "scheduler/scheduler_config.json", config);
+  return model;
+}
+
 }  // namespace
+
+TEST(ModelConvert, FromFolderToFileToFolderToFileIsTheSameBytes) {
+  for (const auto& path : {emoji_xl(), emoji_xl() / "refiner"}) {
+    SCOPED_TRACE(path);
+    const TemporaryFolder folder;
+    lend_vocabulary(folder);
+    test::run(model_convert, converting(path, folder / "a.safetensors", "fp32"));
+    const auto there = test::run(model_convert, converting(folder / "a.safetensors", folder / "b"));
+    const auto back = test::run(model_convert, converting(folder / "b", folder / "c.safetensors"));
+    EXPECT_EQ(read_file(folder / "a.safetensors"), read_file(folder / "c.safetensors"));
+    EXPECT_LT(back.tensors, there.tensors);  // q, k and v of an encoder are one
+    EXPECT_EQ(back.bytes, there.bytes);
+    const auto original = open_model(path), model = open_model(folder / "b");
+    for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2", "scheduler", "model_index"}) {
+      ASSERT_EQ(model.has(part), original.has(part));
+      if (!model.has(part)) continue;
+      EXPECT_EQ(parse_json(model.config_json(part), part), parse_json(original.config_json(part), part)) << part;
+    }
+    for (const auto& [name, source] : original.weights("text_encoder_2"))
+      EXPECT_TRUE(at::equal(model.weights("text_encoder_2").at(name).load({}), source.load(at::kFloat))) << name;
+  }
+}
+
+TEST(ModelConvert, KeepsConfigsThatJsonCannotHoldAndSaysWhatTheModelPredicts) {
+  const TemporaryFolder folder;
+  const std::string config = R"({"_class_name": "EulerDiscreteScheduler", "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": true, "lambda_min_clipped": -Infinity})";
+  const Path model = emoji_with_scheduler(folder, config);
+  lend_vocabulary(folder);
+  test::run(model_convert, converting(model, folder / "a.safetensors"));
+  const auto file = open_model(folder / "a.safetensors");
+  EXPECT_TRUE(file.file->find("v_pred") && file.file->find("ztsnr"));
+  EXPECT_EQ(file.config_json("scheduler"), config);
+  test::run(model_convert, converting(folder / "a.safetensors", folder / "b"));
+  EXPECT_EQ(read_file(folder / "b/scheduler/scheduler_config.json"), config);
+  test::run(model_convert, converting(folder / "b", folder / "c.safetensors"));
+  EXPECT_EQ(read_file(folder / "a.safetensors"), read_file(folder / "c.safetensors"));
+}
+
+TEST(ModelConvert, StoresMatricesInFp8AndReadsThemBack) {
+  const TemporaryFolder folder;
+  lend_vocabulary(folder);
+  test::Heard heard;
+  ModelConvertReport report;
+  {
+    const test::Listening listening(heard);
+    report = test::run(model_convert, converting(emoji_xl(), folder / "a.safetensors", "fp8"));
+  }
+  EXPECT_GT(report.kept, 0);
+  EXPECT_EQ(report.saturated, 0);
+  EXPECT_EQ(heard.notices.size(), 1u);
+  EXPECT_TRUE(contains(heard.notices.front(), "stay as they are")) << heard.notices.front();
+  const auto file = open_model(folder / "a.safetensors");
+  int fp8 = 0;
+  for (const auto& entry : file.file->entries()) fp8 += entry.dtype == at::kFloat8_e4m3fn;
+  EXPECT_EQ(fp8, report.tensors - report.kept);
+  const auto original = open_model(emoji_xl()).weights("text_encoder_2"), got = file.weights("text_encoder_2");
+  for (const auto& [name, source] : original) {
+    const Tensor expected = source.load(at::kFloat), stored = got.at(name).load(at::kFloat);
+    EXPECT_LE((stored - expected).abs().max().item<float>(), expected.abs().max().item<float>() / 16) << name;
+  }
+  test::run(model_convert, converting(folder / "a.safetensors", folder / "b"));
+  test::run(model_convert, converting(folder / "b", folder / "c.safetensors"));
+  EXPECT_EQ(read_file(folder / "a.safetensors"), read_file(folder / "c.safetensors"));
+  EXPECT_TRUE(contains(
+      error_of(ErrorKind::input,
+               [&] { test::run(model_convert, converting(golden_file("pickles/zip.pt"), folder / "x.safetensors", "fp8")); }),
+      "fp8 is for a whole SDXL model"));
+}
 
 TEST(ModelConvert, WritesTheTensorsOfAPickleAndSaysWhatItLeavesOut) {
   const TemporaryFolder folder;

@@ -1,5 +1,5 @@
-// The experiment on the real SDXL, planned on folders whose weights have the published models' names, shapes and sizes, and hold
-// nothing: holes in sparse files.
+// The experiment on the real SDXL, planned, and its files inspected, on folders whose weights have the published models' names,
+// shapes and sizes, and hold nothing: holes in sparse files.
 #include <sys/stat.h>
 
 #include <fstream>
@@ -9,6 +9,8 @@
 #include "base/temporary_folder.h"
 #include "engine/test_engine.h"
 #include "jobs/experiment.h"
+#include "jobs/inspect_model.h"
+#include "jobs/lora_inspect.h"
 #include "nn/module.h"
 #include "text/clip_text_model.h"
 #include "unet/unet.h"
@@ -141,6 +143,30 @@ TEST(SdxlExperiment, IsPlannedWithItsTimeAndMemoryOnFilesOfFullSize) {
   EXPECT_GT(planned.peak_bytes, int64_t{5} << 30) << "the base UNet in fp16 alone";
   EXPECT_LT(planned.peak_bytes, int64_t{64} << 30);
   EXPECT_FALSE(fs::exists(sdxl / "run"));
+}
+
+TEST(SdxlFiles, AreInspectedByTheirHeadersAloneUnlessHashesAreAskedFor) {
+  const Sdxl sdxl;
+  Places places = sdxl.places();
+  const auto unet_hash = [&](bool hashes) {
+    Engine engine({.places = places});
+    const ModelInspectOptions options{(sdxl / "sdxl-base").string(), hashes};
+    for (const auto& [name, hash] : model_inspect(engine, options, *test::listener(), test::nobody().cancel).files)
+      if (name == std::string("unet/") + names::diffusion_weights) return hash;
+    return std::string("no UNet");
+  };
+  const std::string known = unet_hash(false);
+  EXPECT_EQ(known.size(), 64u) << "known: it costs nothing";
+  EXPECT_EQ(unet_hash(true), known);
+  places.cache = sdxl / "empty";
+  EXPECT_EQ(unet_hash(false), "");
+
+  Engine engine({.places = places});
+  LoraInspectOptions options;
+  options.file = sdxl / "sdxl-base" / names::unet / names::diffusion_weights;
+  const LoraReport report = lora_inspect(engine, options, *test::listener(), test::nobody().cancel);
+  EXPECT_EQ(report.sha256, "");
+  EXPECT_NE(report.guess, "");
 }
 
 }  // namespace

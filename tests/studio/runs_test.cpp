@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/config.h"
 #include "base/files.h"
 #include "studio_program.h"
 
@@ -82,6 +83,35 @@ TEST_F(Runs, ARunThatIsKilledAndGoesOnIsTheCommandLinesByteForByte) {
   EXPECT_EQ(studio().get("runs")[0]["name"], "mine");
   const Json difference = {{"first", "runs/mine"}, {"second", "runs/mine"}};
   EXPECT_TRUE(parse_json(studio().post("ask/experiment-diff", difference.dump()).body, "diff")["result"]["equal"]);
+}
+
+TEST_F(Runs, TheStockExperimentRunsOnRejectsOfOnesOwn) {
+  const Json asked = {
+      {"data", "files/rejects"}, {"name", "own"}, {"word", "bad \"one\""}, {"texts", "frog on a teal background\npizza"},
+      {"replicates", 1},         {"steps", 1},    {"training_steps", 1}};
+  const auto make = [&](const Json& options) { return studio().post("ask/experiment-rejects", options.dump()); };
+  const Answer answer = make(asked);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json made = parse_json(answer.body, "rejects")["result"];
+  EXPECT_EQ(made["file"], "files/experiments/own.toml");
+  const Json written = parse_toml(read_file(folder() / "experiments/own.toml"), "own.toml");
+  EXPECT_EQ(written["sets"]["wrong"], (Json{{"folder", "../rejects"}, {"caption", "bad \"one\""}}));
+  EXPECT_EQ(written["arms"]["article"], (Json{{"negative_prompt", "bad \"one\""}, {"lora", {"wrong"}}}));
+  for (const char* arm : {"nothing", "word", "neg-branch", "apart", "random"}) EXPECT_TRUE(written["arms"].contains(arm)) << arm;
+  EXPECT_EQ(studio().get("experiments").dump().find("own.toml") == std::string::npos, false);
+  EXPECT_EQ(make(asked).status, 200);  // the same again
+  const uint64_t id = studio().submit("experiment-run", made);
+  EXPECT_EQ(studio().job_when_over(id)["state"], "done");
+  EXPECT_TRUE(studio().get("runs/own")["finished"]);
+  Json other = asked;
+  other["steps"] = 2;
+  EXPECT_TRUE(contains(make(other).body, "[name in request] there is a run")) << make(other).body;
+  EXPECT_EQ(make({{"data", "files/rejects"}, {"name", "stock"}}).status, 200);
+  for (const Json& bad : {Json{{"data", "files/nothing"}}, Json::object(), Json{{"data", "files/rejects"}, {"name", "../x"}},
+                          Json{{"data", "files/rejects"}, {"word", " "}}, Json{{"data", "files/rejects"}, {"texts", "\n"}},
+                          Json{{"data", "../../etc"}}, Json{{"data", "files/rejects"}, {"steps", 0}}})
+    EXPECT_EQ(make(bad).status, 400) << bad;
+  EXPECT_FALSE(fs::exists(folder() / "x.toml"));
 }
 
 TEST_F(Runs, ThePageComesWithItsOwnPolicyAndItsPictures) {

@@ -68,7 +68,7 @@ TEST(SdSamplers, AreSplitFromTheirSchedules) {
                         {"", "", {}, {}},
                         {"", "DDIM", {}, "leading"}};
   for (const auto& each : cases) {
-    const SdSampler got = sd_sampler(each.sampler, each.scheduler);
+    const SamplerChoice got = sd_sampler(each.sampler, each.scheduler);
     EXPECT_EQ(got.sampler, each.expected_sampler) << each.sampler << " / " << each.scheduler;
     EXPECT_EQ(got.schedule, each.expected_schedule) << each.sampler << " / " << each.scheduler;
   }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/files.h"
+#include "image/image.h"
 #include "studio_program.h"
 
 namespace negativa::test {
@@ -107,6 +108,29 @@ TEST_F(StudioApi, ATrainedLoraAndACsvAreTheCommandLinesByteForByte) {
   EXPECT_EQ(studio().get_bytes("files/files/" + number + "/metrics.csv").body, studio().place().read("metrics.csv"));
 }
 
+TEST_F(StudioApi, APictureOfTheWebuiGivesSettingsWithNamesOfTheStudiosFiles) {
+  std::filesystem::copy_file(golden("lora_kohya.safetensors"), studio().place() / "library/lora/ink.safetensors");
+  const auto ask = [&](const TextChunks& text) {
+    return studio().send("POST", "png-settings", "application/octet-stream", encode_png(Image8::filled(8, 8, white), text));
+  };
+  const Answer answer =
+      ask({{"parameters",
+            "a (big:1.2) lion <lora:ink:0.5> <lora:gone:1>\nSteps: 2, Sampler: Euler, Seed: 18446744073709551615, "
+            "Model: juggernaut, Hires upscale: 2, RNG: CPU"}});
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json read = parse_json(answer.body, "png-settings");
+  EXPECT_EQ(read["program"], "webui");
+  EXPECT_EQ(read["settings"]["prompt"], "a (big)1.2 lion");
+  EXPECT_EQ(read["settings"]["lora"], Json({"lora/ink.safetensors:0.5"}));
+  EXPECT_EQ(read["settings"]["seed"], "18446744073709551615");
+  EXPECT_FALSE(read["settings"].contains("model"));
+  const std::string lines = read["not_honoured"].dump();
+  for (const char* line : {"LoRA: gone (there is none of that name here)", "model: juggernaut", "Hires upscale: 2"})
+    EXPECT_TRUE(contains(lines, line)) << lines;
+  for (const TextChunks& text : {TextChunks{}, TextChunks{{"Software", "GIMP"}}, TextChunks{{"prompt", "{\"1\": 2}"}}})
+    EXPECT_EQ(parse_json(ask(text).body, "png-settings")["program"], "");
+}
+
 TEST_F(StudioApi, EventsTellOfAJobFromItsQueueToItsPicture) {
   const std::string events = studio().events_until("\"state\":\"done\"", [] {
     EXPECT_EQ(studio().post("jobs/generate?preview_every=2", R"({"prompt":"s","steps":2,"seed":1})").status, 201);
@@ -160,6 +184,31 @@ TEST_F(StudioApi, TheApiOfOtherProgramsIsNotThereUnlessItIsAskedFor) {
   for (const char* name : {"options", "progress", "sd-models", "samplers"})
     EXPECT_EQ(program.get(std::string("/sdapi/v1/") + name, {bearer}).status, 404) << name;
   EXPECT_EQ(program.send("POST", "/sdapi/v1/txt2img", {bearer, "Content-Type: application/json"}, "{}").status, 404);
+}
+
+TEST_F(StudioApi, WhatTorchSaveWroteIsKeptListedDrawnWithAndConverted) {
+  const auto keep = [&](const std::string& list, const std::string& name, const std::string& bytes) {
+    return studio().send("POST", list + "?name=" + name, "application/octet-stream", bytes);
+  };
+  const std::string lora = read_file(golden("pickles/lora_2023.bin"));
+  EXPECT_EQ(keep("loras", "article.bin", lora).status, 201);
+  EXPECT_EQ(keep("loras", "article.safetensors", lora).status, 400) << "named as what it is not";
+  EXPECT_EQ(keep("embeddings", "word.pt", read_file(golden("pickles/word_sd1.pt"))).status, 201);
+  EXPECT_NE(studio().get("loras").dump().find("lora/article.bin"), std::string::npos);
+  EXPECT_NE(studio().get("embeddings").dump().find("embeddings/word.pt"), std::string::npos);
+
+  const Answer evil = keep("loras", "evil.pt", "cos\nsystem\n(S'touch proof'\ntR.");
+  EXPECT_EQ(evil.status, 400);
+  EXPECT_NE(evil.body.find("calls os.system"), std::string::npos) << evil.body;
+  EXPECT_EQ(studio().get("loras").dump().find("evil"), std::string::npos);
+
+  const Json drawn = {{"prompt", "a"}, {"lora", {"article"}}, {"steps", 1}};
+  const Json converted = {{"file", "lora/article.bin"}, {"out", "article.safetensors"}};
+  EXPECT_EQ(studio().job_when_over(studio().submit("generate", drawn))["state"], "done");
+  const Json job = studio().job_when_over(studio().submit("model-convert", converted));
+  EXPECT_EQ(job["state"], "done") << job;
+  EXPECT_EQ(job.dump().find((studio().place() / "library").string()), std::string::npos) << "a path: " << job;
+  EXPECT_NE(studio().get("loras").dump().find("article.safetensors"), std::string::npos);
 }
 
 TEST_F(StudioApi, AModelThatIsDeletedBetweenIsRefusedOrFailsItsJobInOneLine) {

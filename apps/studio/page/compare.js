@@ -1,6 +1,6 @@
 // Compare: arms and axes on the same noise, beside the column that has none.
 import {ask, asker, imageUrl} from './api.js';
-import {draftKeeper, keptDraft} from './drafts.js';
+import {draftKeeper, fillFromDraft} from './drafts.js';
 import {about, add, el, fail, gib, icon, iconButton, later, plural, toast} from './dom.js';
 import {on} from './events.js';
 import {Form, nameOf} from './forms.js';
@@ -18,7 +18,7 @@ const ARMS = [
 const PLAIN = ['nothing', 'word'], ARTICLE = ['nothing', 'word', 'article', 'neg-branch'];
 const SHORT = ['model', 'lora', 'negative_word', 'seeds', 'steps', 'cfg_scale'];
 const HIDDEN = ['prompt', 'negative_prompt', 'arms', 'axis', 'show', 'out', 'prompts'];
-const NO_AXIS = ['arms', 'axis', 'seeds', 'negative_word', 'model', 'refiner', 'vae', 'unet', 'lora', 'embedding', 'show', 'seed', 'device', 'threads', 'out', 'prompts'];
+const NO_AXIS = ['arms', 'axis', 'seeds', 'negative_word', 'model', 'refiner', 'vae', 'unet', 'lora', 'embedding', 'show', 'seed', 'device', 'threads', 'isa', 'out', 'prompts'];
 
 function armsField(changed) {
   const boxes = ARMS.map(([name, help]) => [name, el('input', {type: 'checkbox', id: 'arm-' + name, onchange: changed}), help]);
@@ -103,8 +103,8 @@ function mountSheets() {
   return el('div', {class: 'stage'}, el('div', {class: 'line'}, state, bar, stop), empty, list, mountScores());
 }
 
-export async function mount(root) {
-  const settings = settingsOf('compare'), keep = draftKeeper('compare');
+export function mount(root) {
+  const settings = settingsOf('compare'), keep = draftKeeper('compare', true);
   const forecast = el('p', {class: 'forecast', id: 'compare-forecast'}), wrong = el('p', {class: 'wrong', role: 'alert'});
   const update = () => { keep(form.values()); tell(); };
   const form = new Form(settings, HIDDEN, update);
@@ -132,8 +132,7 @@ export async function mount(root) {
     }
   });
   root.append(el('div', {class: 'draw'}, node, mountSheets()));
-  on('take:compare', (values) => { form.set(values); update(); location.hash = '#/compare'; });
+  on('take:compare', (values) => { keep.begin(); form.set(values); update(); location.hash = '#/compare'; });
   on('changed:files', () => form.fill());
-  form.set(await keptDraft('compare'));
-  tell();
+  fillFromDraft('compare', form, keep).catch(fail).then(tell);
 }

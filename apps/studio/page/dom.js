@@ -55,6 +55,19 @@ export function icon(name) {
 export const iconButton = (shape, name, onclick, props = {}) =>
   el('button', {type: 'button', class: 'quiet', 'aria-label': name, title: name, onclick, ...props}, icon(shape));
 
+// A finger that scrolls the page past a slider does not move it: what the browser then says was no touch is taken back.
+export function slider(props) {
+  const node = el('input', {type: 'range', ...props});
+  let before = null;
+  node.addEventListener('pointerdown', (event) => { before = event.pointerType === 'touch' ? node.value : null; });
+  node.addEventListener('pointercancel', () => {
+    if (before === null || before === node.value) return;
+    node.value = before;
+    node.dispatchEvent(new Event('input', {bubbles: true}));
+  });
+  return node;
+}
+
 export function later(milliseconds, action) {
   let timer = 0;
   return (...args) => {

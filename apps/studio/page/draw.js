@@ -1,12 +1,12 @@
 // Draw: one box and a button; everything else behind one tap.
-import {asker, upload} from './api.js';
-import {draftKeeper, keptDraft} from './drafts.js';
-import {about, add, el, fail, gib, icon, iconButton, later, plural, toast} from './dom.js';
+import {asker} from './api.js';
+import {draftKeeper, fillFromDraft} from './drafts.js';
+import {about, add, el, fail, gib, icon, iconButton, later, plural} from './dom.js';
+import {takeDrops} from './drops.js';
 import {on} from './events.js';
 import {Form} from './forms.js';
 import {mountLive} from './live.js';
 import {promptField} from './prompt.js';
-import {settingsOfChunks} from './recipe.js';
 import {cancel, openJobs, settingsOf, store, submit} from './store.js';
 import {mountWelcome} from './welcome.js';
 
@@ -76,30 +76,6 @@ function mountForecast(node, form) {
   });
 }
 
-// A picture that is dropped anywhere brings its settings.
-function takeDrops(node, take) {
-  const picker = el('input', {type: 'file', accept: 'image/png', hidden: true, onchange: () => picker.files[0] && read(picker.files[0])});
-  const read = async (file) => {
-    try {
-      const chunks = await upload('png-info', file);
-      const settings = settingsOfChunks(chunks);
-      if (!settings) return toast(chunks.length ? 'This picture has no recipe of negativa.' : 'Nothing is written in this picture.', 'bad');
-      take(settings);
-      toast(`Settings of ${file.name} taken.`);
-    } catch (error) {
-      fail(error);
-    }
-  };
-  node.addEventListener('dragover', (event) => { event.preventDefault(); node.classList.add('drop'); });
-  node.addEventListener('dragleave', () => node.classList.remove('drop'));
-  node.addEventListener('drop', (event) => {
-    event.preventDefault();
-    node.classList.remove('drop');
-    if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
-  });
-  return [picker, el('button', {type: 'button', class: 'soft', onclick: () => picker.click()}, icon('download'), 'Settings from a PNG')];
-}
-
 function formParts() {
   const settings = settingsOf('generate');
   let form = null;
@@ -122,24 +98,25 @@ function formParts() {
   return {form, size, listeners};
 }
 
-export async function mount(root) {
+export function mount(root) {
   const {form, size, listeners} = formParts();
   const forecast = el('p', {class: 'forecast', id: 'forecast'});
   const wrong = el('p', {class: 'wrong', role: 'alert'});
-  const tellForecast = mountForecast(forecast, form), keep = draftKeeper('generate');
+  const tellForecast = mountForecast(forecast, form), keep = draftKeeper('generate', true);
   const drawButton = el('button', {type: 'submit', class: 'primary', 'aria-describedby': 'forecast'}, 'Draw');
   const stop = el('button', {type: 'button', hidden: true, onclick: () =>
     openJobs().filter((job) => job.verb === 'generate').forEach((job) => cancel(job.id).catch(fail))}, 'Stop');
   const update = () => { keep(form.values()); tellForecast(); };
   listeners.push(update);
-  const take = (settings) => { form.set(settings); update(); location.hash = '#/draw'; };
+  const take = (settings) => { keep.begin(); form.set(settings); update(); location.hash = '#/draw'; };
+  const drops = takeDrops(root, take);
   const shown = [...SHORT, ...HIDDEN, 'batch_count'];
   const node = el('form', {class: 'draw-form', 'aria-label': 'What to draw', noValidate: true});
   add(node, el('div', {class: 'panel first'}, form.node('prompt'), form.node('negative_prompt'),
-    el('div', {class: 'go'}, drawButton, form.node('batch_count'), stop), forecast, wrong), el('div', {class: 'panel rest'}, form.node('model'), form.node('lora'), size.node,
+    el('div', {class: 'go'}, drawButton, form.node('batch_count'), stop), forecast, wrong, drops.told), el('div', {class: 'panel rest'}, form.node('model'), form.node('lora'), size.node,
     el('div', {class: 'two'}, form.node('steps'), form.node('cfg_scale'), form.node('sampler'), form.node('seed')),
-    el('details', {}, el('summary', {}, 'All settings'), ...form.rest(shown)), el('div', {class: 'line'}, takeDrops(root, take),
-      el('button', {type: 'button', class: 'quiet', onclick: () => { form.set({}); update(); }}, 'Back to the defaults'))));
+    el('details', {}, el('summary', {}, 'All settings'), ...form.rest(shown)), el('div', {class: 'line'}, drops.picker, drops.button,
+      el('button', {type: 'button', class: 'quiet', onclick: () => { keep.begin(); form.set({}); update(); }}, 'Back to the defaults'))));
   node.addEventListener('submit', async (event) => {
     event.preventDefault();
     wrong.textContent = '';
@@ -163,12 +140,13 @@ export async function mount(root) {
     waiting = now;
   });
   on('changed:files', () => { form.fill(); form.fields.get('prompt').count(); });
-  mountWelcome(live, take, form);
-  await mountLive(live);
-  form.set(await keptDraft('generate'));
   size.hint();
   stop.hidden = !openJobs().some((job) => job.verb === 'generate');
-  tellForecast();
-  if (innerWidth > 1000 && !root.hidden) form.fields.get('prompt').input.focus({preventScroll: true});
-  return () => { for (const name of ['prompt', 'negative_prompt']) form.fields.get(name).set(form.fields.get(name).get()); };
+  mountWelcome(live, take, form).catch(fail);
+  mountLive(live).catch(fail);
+  fillFromDraft('generate', form, keep).catch(fail).then(tellForecast);
+  return () => {
+    for (const name of ['prompt', 'negative_prompt']) form.fields.get(name).fit();
+    if (innerWidth > 1000 && document.activeElement === document.body) form.fields.get('prompt').input.focus({preventScroll: true});
+  };
 }

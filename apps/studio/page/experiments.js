@@ -3,6 +3,7 @@ import {ask, asker} from './api.js';
 import {about, el, fail, later, plural} from './dom.js';
 import {on} from './events.js';
 import {progressText} from './queue.js';
+import {mountRejects} from './rejects.js';
 import {cancel, store, submit} from './store.js';
 
 const part = encodeURIComponent;
@@ -50,7 +51,7 @@ function starter(reload) {
   });
   const fill = async () => {
     const files = await ask('experiments');
-    file.replaceChildren(...files.map((one) => new Option(one, one)));
+    file.replaceChildren(...files.map((one) => new Option(one.replace(/^(files\/)?experiments\//, ''), one)));
     tell();
   };
   file.addEventListener('change', tell);
@@ -75,7 +76,8 @@ export async function mount(root) {
     root.append(el('div', {class: 'panel'}, el('h2', {}, 'Experiments'), el('p', {}, 'This studio cannot run experiments; the command line can: negativa experiment run FILE.toml.')));
     return;
   }
-  const list = el('ul', {class: 'files'}), about = el('section', {class: 'panel', 'aria-label': 'The chosen run'}), empty = el('p', {class: 'empty'}, 'Runs appear here.');
+  const list = el('ul', {class: 'files'}), about = el('section', {class: 'panel', 'aria-label': 'The chosen run'}), empty = el('div', {class: 'empty'}, el('p', {}, 'No run yet. When one is started, how far it has come by stage and arm, and then its report, stand here.'));
+  const listed = el('div', {class: 'panel'}, el('h2', {}, 'Runs'), list);
   const frame = el('iframe', {class: 'report', title: 'Report of the run', hidden: true});
   let runs = [], chosen = null, framed = '';
   const showReport = (run) => {
@@ -88,27 +90,29 @@ export async function mount(root) {
   const choose = async (run) => {
     chosen = run.name;
     draw();
-    about.replaceChildren(...await detail(run, load));
+    about.replaceChildren(...await detail(run, () => load()));
     about.hidden = false;
     showReport(run);
   };
   const draw = () => {
     empty.hidden = runs.length > 0;
+    listed.hidden = runs.length === 0;
     about.hidden = runs.length === 0;
     list.replaceChildren(...runs.map((run) => el('li', {}, el('button', {type: 'button', 'aria-pressed': String(run.name === chosen), onclick: () => choose(run).catch(fail)},
       el('span', {class: 'grow'}, run.name), el('small', {}, run.job ? run.job.state : run.report ? 'has a report' : '')))));
   };
-  const load = async () => {
+  const load = async (wanted = chosen) => {
     runs = await ask('runs');
+    chosen = wanted;
     draw();
     const run = runs.find((one) => one.name === chosen) ?? runs[0];
     if (run) await choose(run);
   };
-  const begin = starter(load), soon = later(800, () => { if (!root.hidden) load().catch(fail); });
-  root.append(el('div', {class: 'loras-view'}, el('div', {class: 'stage'}, begin.node, el('div', {class: 'panel'}, el('h2', {}, 'Runs'), empty, list)), el('div', {class: 'stage'}, about, frame)));
+  const begin = starter(() => load()), rejects = mountRejects(load), soon = later(800, () => { if (!root.hidden) load().catch(fail); });
+  root.append(el('div', {class: 'loras-view'}, el('div', {class: 'stage'}, listed, begin.node, rejects.node), el('div', {class: 'stage'}, empty, about, frame)));
   on('job', (data) => { if (data.verb.startsWith('experiment')) soon(); });
   on('picture', (data) => { if (store.jobs.get(data.job)?.verb === 'experiment run') soon(); });
-  await begin.fill();
+  await Promise.all([begin.fill(), rejects.fill()]);
   await load();
-  return () => soon();
+  return () => { soon(); rejects.fill().catch(fail); };
 }

@@ -1,12 +1,13 @@
 // Forms made from a verb's settings (name, default, range, unit, help): a new option appears by itself.
-import {add, el} from './dom.js';
+import {add, el, slider} from './dom.js';
 import {loraField} from './lora_field.js';
 import {store} from './store.js';
 
 const NAMES = {
   cfg_scale: 'Guidance', batch_count: 'Pictures', lora: 'LoRAs', vae: 'VAE', rng: 'Random stream', dtype: 'Number format',
   weights_dtype: 'Weights kept as', zero_snr: 'Zero terminal SNR', snr_gamma: 'Min-SNR gamma', lr_scheduler: 'Learning rate course',
-  lr_warmup: 'Warm-up', max_grad_norm: 'Longest gradient', from: 'Settings of a picture', unet: 'UNet',
+  lr_warmup: 'Warm-up', max_grad_norm: 'Longest gradient', from: 'Settings of a picture', unet: 'UNet', isa: 'CPU instructions',
+  texts: 'Prompts to draw', prompts: 'How many of the stock prompts',
 };
 // Where a slider is handy: what people mostly want, of a range that is wider.
 const USUAL = {steps: [1, 100, 1], cfg_scale: [0, 20, 0.5], guidance_rescale: [0, 1, 0.05], refiner_start: [0, 1, 0.05],
@@ -22,7 +23,7 @@ const GROUPS = [
   ['LoRA', /^(rank|alpha|targets|format)$/],
   ['Class pictures', /^(class_|prior_)/],
   ['Along the way', /^(valid|checkpoint_|resume|save_trace)/],
-  ['Machine', /^(device|dtype|weights_dtype|threads|vae|force|gradient_checkpointing)$/],
+  ['Machine', /^(device|dtype|weights_dtype|threads|isa|vae|force|gradient_checkpointing)$/],
 ];
 
 export const nameOf = (name) =>
@@ -60,17 +61,17 @@ function numberField(name, setting, changed) {
   const input = big ? el('input', {type: 'text', inputMode: 'numeric', pattern: '[0-9]*', autocomplete: 'off'}) :
     el('input', {type: 'number', min: setting.minimum ?? '', max: setting.maximum ?? '', step: whole ? 1 : 'any'});
   input.placeholder = setting.default === undefined ? told(setting) : '';
-  const usual = USUAL[name], slider = usual && el('input', {type: 'range', min: usual[0], max: usual[1], step: usual[2],
+  const usual = USUAL[name], range = usual && slider({min: usual[0], max: usual[1], step: usual[2],
     tabIndex: -1, 'aria-hidden': 'true'});
   const show = (value) => {
     input.value = value ?? '';
-    if (slider) slider.value = value ?? usual[0];
+    if (range) range.value = value ?? usual[0];
   };
   show(setting.default);
-  input.addEventListener('input', () => { if (slider) slider.value = input.value; changed(); });
-  slider?.addEventListener('input', () => { input.value = slider.value; changed(); });
-  const made = labelled(name, setting, input, slider ? [slider] : []);
-  if (slider) made.node.classList.add('with-slider');
+  input.addEventListener('input', () => { if (range) range.value = input.value; changed(); });
+  range?.addEventListener('input', () => { input.value = range.value; changed(); });
+  const made = labelled(name, setting, input, range ? [range] : []);
+  if (range) made.node.classList.add('with-slider');
   return {...made, get: () => value_of(input.value.trim(), setting), set: (value) => show(value ?? setting.default)};
 }
 
@@ -124,7 +125,13 @@ function textField(name, setting, changed) {
   return {...labelled(name, setting, input), get, set: show};
 }
 
+function areaField(name, setting, changed) {
+  const box = el('textarea', {rows: 3, oninput: changed, placeholder: told(setting)});
+  return {...labelled(name, setting, box), get: () => box.value.trim() || undefined, set: (value) => { box.value = value ?? ''; }};
+}
+
 function fieldFor(name, setting, changed) {
+  if (name === 'texts') return areaField(name, setting, changed);
   if (name === 'lora' || name === 'loras') return loraField(name, setting, changed);
   if (FILES[name]) return fileField(name, setting, changed);
   if (setting.enum) return choiceField(name, setting, changed);

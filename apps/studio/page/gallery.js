@@ -1,5 +1,6 @@
 // Everything that was made. Only what is in sight is in the document, whatever the number of pictures.
 import {ask} from './api.js';
+import {Choice} from './choice.js';
 import {el, fail, later, plural} from './dom.js';
 import {on} from './events.js';
 import {tile} from './live.js';
@@ -14,6 +15,8 @@ class Grid {
     this.total = 0;
     this.pages = new Map();  // number -> pictures, or the promise of them
     this.tiles = new Map();  // index -> node
+    this.columns = 1;
+    this.choice = new Choice(this);
     new ResizeObserver(() => this.draw()).observe(this.node);
     addEventListener('scroll', () => this.draw(), {passive: true});
   }
@@ -45,6 +48,22 @@ class Grid {
     return Array.isArray(page) ? page[index % PAGE] : undefined;
   }
 
+  async nameAt(index) {
+    await this.page(Math.floor(index / PAGE));
+    return this.at(index)?.name;
+  }
+
+  // The keyboard's place; what is out of sight is scrolled to, and so made.
+  focus(index) {
+    if (index < 0 || index >= this.total) return;
+    const {columns, pitch} = this.measures(), top = this.node.getBoundingClientRect().top + Math.floor(index / columns) * pitch;
+    if (top < 120 || top + pitch > innerHeight) scrollBy(0, top - innerHeight / 2);
+    this.draw();
+    this.tiles.get(index)?.focus({preventScroll: true});
+  }
+
+  redraw() { for (const node of this.tiles.values()) this.choice.mark(node, node.dataset.name); }
+
   // Names around a picture, as far as they are known.
   names() {
     return [...this.pages].filter(([, page]) => Array.isArray(page)).sort(([a], [b]) => a - b).flatMap(([, page]) => page.map((one) => one.name));
@@ -54,6 +73,7 @@ class Grid {
     const width = this.node.clientWidth, root = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const gap = root * 0.5, columns = Math.max(2, Math.floor((width + gap) / (root * 11 + gap)));
     const side = (width - gap * (columns - 1)) / columns;
+    this.columns = columns;
     return {columns, side, pitch: side + gap};
   }
 
@@ -75,7 +95,10 @@ class Grid {
     if (!node) {
       const picture = this.at(index);
       if (!picture) return;
-      node = tile(picture, () => openPicture(picture.name, this.names()));
+      node = tile(picture, (event) => (this.choice.takes(event) ? this.choice.take(event, index, picture.name).catch(fail) : openPicture(picture.name, this.names())));
+      node.dataset.index = index;
+      node.dataset.name = picture.name;
+      this.choice.mark(node, picture.name);
       this.tiles.set(index, node);
       const after = this.tiles.get(index - 1);  // in order, for the keyboard
       if (after) after.after(node);
@@ -97,6 +120,7 @@ export async function mount(root) {
     ['trashed', trash.checked ? '1' : '']].filter(([, value]) => value)).toString();
   const load = async () => {
     const asked = query();
+    if (grid.choice.trash !== trash.checked) { grid.choice.trash = trash.checked; grid.choice.end(); }
     await grid.load(asked ? '&' + asked : '');
     count.textContent = plural(grid.total, 'picture');
     empty.hidden = grid.total > 0;
@@ -106,7 +130,7 @@ export async function mount(root) {
   for (const input of [text, lora, seed]) input.addEventListener('input', soon);
   for (const input of [rating, trash]) input.addEventListener('change', soon);
   root.append(el('div', {class: 'filters', role: 'search'}, text, lora, seed, rating,
-    el('span', {class: 'check'}, trash, el('label', {for: 'in-trash'}, 'Trash')), count), empty, grid.node);
+    el('span', {class: 'check'}, trash, el('label', {for: 'in-trash'}, 'Trash')), grid.choice.button, count), grid.choice.bar, empty, grid.node);
   on('picture gallery resync', later(400, () => { if (!root.hidden) load().catch(fail); else stale = true; }));
   let stale = false;
   await load();

@@ -1,6 +1,6 @@
 // LoRAs of a form: each with a weight, the same for both halves of classifier-free guidance or one for each.
 import {send} from './api.js';
-import {add, el, icon, iconButton} from './dom.js';
+import {add, el, icon, iconButton, slider} from './dom.js';
 import {store} from './store.js';
 
 const inspected = new Map();
@@ -56,9 +56,9 @@ function textsOf(row) {
   return texts;
 }
 
-function slider(title, value, changed) {
+function weightSlider(title, value, changed) {
   const number = el('input', {type: 'number', step: 0.05, value, 'aria-label': title});
-  const range = el('input', {type: 'range', min: -1, max: 2, step: 0.05, value, 'aria-label': title + ', slider'});
+  const range = slider({min: -1, max: 2, step: 0.05, value, 'aria-label': title + ', slider'});
   const take = (from, to) => () => { to.value = from.value; changed(Number(from.value) || 0); };
   range.addEventListener('input', take(range, number));
   number.addEventListener('input', take(number, range));
@@ -67,9 +67,9 @@ function slider(title, value, changed) {
 
 function sliders(row, changed, again, simple) {
   if (simple || row.linked)
-    return [slider('Weight', row.prompt, (value) => { row.prompt = row.negative = value; changed(); })];
-  return [slider('Prompt side', row.prompt, (value) => { row.prompt = value; changed(); }),
-    slider('Negative side', row.negative, (value) => { row.negative = value; changed(); })];
+    return [weightSlider('Weight', row.prompt, (value) => { row.prompt = row.negative = value; changed(); })];
+  return [weightSlider('Prompt side', row.prompt, (value) => { row.prompt = value; changed(); }),
+    weightSlider('Negative side', row.negative, (value) => { row.negative = value; changed(); })];
 }
 
 async function addTriggers(node, row, onTrigger) {

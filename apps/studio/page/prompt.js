@@ -104,6 +104,6 @@ export function promptField(name, title, {rows, placeholder, changed, model, ext
   const node = el('div', {class: 'field prompt', 'data-name': name},
     el('div', {class: 'line'}, el('label', {for: box.id}, title), tokens), el('div', {class: 'layers'}, backdrop, box), cut);
   const set = (value) => { box.value = value ?? ''; fit(); count(); };
-  return {node, wrong: cut, input: box, count, get: () => box.value === '' ? undefined : box.value, set,
+  return {node, wrong: cut, input: box, count, fit, get: () => box.value === '' ? undefined : box.value, set,
     append: (word) => set(box.value.trim() ? `${box.value.trimEnd()}, ${word}` : word)};
 }
