@@ -4,6 +4,7 @@
 
   unet_emoji.safetensors      base., refiner. and odd. (a latent of odd size): inputs, noise_pred and what leaves each block for row 0
   vae_emoji.safetensors       latents -> decoded, image -> moments, mode; tiled. the same in tiles with overlap
+  vae_tiny.safetensors        a TAESD of random weights (`vae.KEY`), its config in the metadata: latents -> decoded, image -> encoded
   pipeline_emoji.safetensors  whole runs, `CASE.NAME` as --save-tensors names them; the settings of each case as JSON in the metadata
 """
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderTiny
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -93,6 +95,17 @@ def vae_golden(vae, picture):
     return tensors
 
 
+def tiny_vae_golden():
+    """A TAESD with the miniature's factor, of other widths and numbers of blocks than the published ones."""
+    torch.manual_seed(26)
+    vae = AutoencoderTiny(encoder_block_out_channels=(12, 12, 12), num_encoder_blocks=(1, 3, 2), decoder_block_out_channels=(8, 8, 8),
+                          num_decoder_blocks=(2, 1, 1)).eval()
+    latents, image = torch.randn(1, 4, 9, 7) * 1.5, torch.rand(1, 3, 36, 28) * 2 - 1
+    tensors = {f"vae.{name}": tensor for name, tensor in vae.state_dict().items()}
+    tensors |= {"latents": latents, "decoded": vae.decode(latents).sample, "image": image, "encoded": vae.encode(image).latents}
+    return tensors, {"config": vae.to_json_string()}
+
+
 def pipeline_golden(reference):
     """Embeddings are kept for the first three cases only, to keep the file small."""
     tensors = {}
@@ -120,6 +133,8 @@ def main():
     reference = Reference(str(args.model))
     save(unet_golden(reference), args.out / "unet_emoji.safetensors")
     save(vae_golden(reference.base.vae, args.model / "subject" / "train" / "01.png"), args.out / "vae_emoji.safetensors")
+    tensors, metadata = tiny_vae_golden()
+    save(tensors, args.out / "vae_tiny.safetensors", metadata)
     tensors, metadata = pipeline_golden(reference)
     save(tensors, args.out / "pipeline_emoji.safetensors", metadata)
 

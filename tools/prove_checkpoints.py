@@ -74,7 +74,7 @@ class Proof:
         return {"latents": latents, "image": run(output_type="pt") * 2 - 1}
 
     def compared(self, name, expected, model, case=CASE, more=()):
-        got = prove_program.run(self.program, model, dataclasses.replace(case, name=name), self.folder, more)
+        got = prove_program.run(self.program, model, dataclasses.replace(case, name=name), self.folder, *more)
         yield name, "latents", relative(got["latents"], expected["latents"]), LATENTS_LIMIT
         yield name, "picture", picture_distance(got["image"], expected["image"]), PICTURE_LIMIT
         moved = relative(expected["latents"], self.plain["latents"])

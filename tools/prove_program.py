@@ -10,8 +10,8 @@ class ProgramFailed(Exception):
     pass
 
 
-def run(program, model, case, folder, more=()):
-    """{name: tensor} that --save-tensors wrote; `more`: further arguments."""
+def run(program, model, case, folder, *more):
+    """{name: tensor} that --save-tensors wrote; more: further arguments."""
     saved = os.path.join(folder, "saved.safetensors")
     if os.path.exists(saved):
         os.remove(saved)

@@ -10,6 +10,7 @@
 #include "io/file_kind.h"
 #include "io/keys/adapter_names.h"
 #include "io/tensor_file.h"
+#include "io/tiny_vae.h"
 #include "library/names.h"
 
 namespace negativa::studio {
@@ -65,7 +66,8 @@ std::string Inventory::kind_of(const fs::path& file) const {
   }
   std::string kind;
   try {
-    kind = kind_of_entries(open_tensor_file(file)->entries());
+    const auto opened = open_tensor_file(file);
+    kind = is_tiny_vae(*opened) ? "vae" : kind_of_entries(opened->entries());
   } catch (const Error&) {  // nothing that can be used
   }
   const std::lock_guard lock(mutex_);

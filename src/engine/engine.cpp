@@ -2,12 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "base/file_names.h"
 #include "core/memory.h"
 #include "model/lora_targets.h"
 #include "model/recipe_inputs.h"
+#include "vae/vae.h"
 
 namespace negativa {
 
@@ -75,6 +77,33 @@ std::optional<std::string> hash_or_none(const Hash& hash) {
   }
 }
 
+std::shared_ptr<const Vae> load_preview_vae(const fs::path& path, at::Device device) {
+  const VaeFiles files = open_vae(path);
+  const auto config = VaeConfig::from_json(files.config_json, files.config_name);
+  check(config.tiny.has_value(), ErrorKind::input,
+        "[--preview-vae] {} is a whole VAE, too slow to be run after every step; give a TAESD, as madebyollin/taesdxl",
+        path.string());
+  auto vae = std::make_shared<Vae>(config);
+  nn::LoadOptions options;
+  options.storage = at::kFloat;
+  options.device = device;
+  options.pack_small = true;
+  vae->load(files.weights, options);
+  return vae;
+}
+
+// A TAESD knows one VAE's latents. SDXL's are told by their scale: other models' VAEs have another.
+std::string why_not_previewed(const VaeConfig& tiny, const VaeConfig& own) {
+  constexpr double scale_of_sdxl = 0.13025;
+  if (own.tiny) return "";
+  if (tiny.latent_channels != own.latent_channels || tiny.factor() != own.factor())
+    return fmt::format("it is for latents of {} channels at 1/{} of the size, these have {} at 1/{}", tiny.latent_channels,
+                       tiny.factor(), own.latent_channels, own.factor());
+  if (std::abs(own.scaling_factor - scale_of_sdxl) > 1e-9 || !own.latents_mean.empty())
+    return fmt::format("the model's latents are not SDXL's (scaling factor {}, SDXL's is {})", own.scaling_factor, scale_of_sdxl);
+  return "";
+}
+
 }  // namespace
 
 Engine::Engine(EngineSettings settings)
@@ -130,6 +159,18 @@ int64_t Engine::held_bytes() const {
   const std::lock_guard lock(shelf_->mutex);
   return std::accumulate(shelf_->opened.begin(), shelf_->opened.end(), int64_t{0},
                          [](int64_t sum, const Opened& one) { return sum + one.models->held_bytes(); });
+}
+
+std::shared_ptr<const Vae> Engine::preview_vae(const Models& models, const std::function<void(const std::string&)>& notice) {
+  if (!settings_.preview_vae) return nullptr;
+  const std::lock_guard lock(preview_mutex_);
+  const at::Device device = models.request().device;
+  auto& vae = preview_vaes_[device.str()];
+  if (!vae) vae = load_preview_vae(*settings_.preview_vae, device);
+  const std::string why = why_not_previewed(vae->config, models.vae_config());
+  if (why.empty()) return vae;
+  notice(fmt::format("previews are by the linear map, not by {}: {}", last_name(*settings_.preview_vae), why));
+  return nullptr;
 }
 
 std::shared_ptr<const LoraFile> Engine::lora(const fs::path& path, const Models& models, bool allow_unmatched,

@@ -15,6 +15,8 @@ struct EngineSettings {
   // Of weights that stay in memory between requests; absent: half of what is available when the engine is made. A model that is
   // at work is never let go of, whatever it takes; one that does not fit holds the part at work alone.
   std::optional<int64_t> memory_budget_bytes = {};
+  // A TAESD (file or folder) that latent previews are decoded with where it fits the model's latents; absent: the linear map.
+  std::optional<std::filesystem::path> preview_vae = {};
   // What it returns is held while a large part is loaded: a program may tune its allocator (core/memory.h, LargeBlocks).
   std::function<std::shared_ptr<void>()> while_loading = {};
 };
@@ -35,6 +37,10 @@ class Engine {
   // Bytes of all weights in memory.
   int64_t held_bytes() const;
   int64_t memory_budget_bytes() const { return budget_bytes_; }
+
+  // The TAESD of the settings, loaded when it is first asked for; nullptr: there is none, or it is not of these latents, which
+  // `notice` is told. Throws as open_vae does.
+  std::shared_ptr<const Vae> preview_vae(const Models& models, const std::function<void(const std::string&)>& notice);
 
   // By content: another file of the same bytes is not read again, and a file that has changed is. Throws as read_lora does.
   std::shared_ptr<const LoraFile> lora(const std::filesystem::path& path, const Models& models, bool allow_unmatched,
@@ -60,6 +66,8 @@ class Engine {
   };
   std::shared_ptr<Shelf> shelf_;
   mutable HashMemory hashes_;
+  std::mutex preview_mutex_;
+  std::map<std::string, std::shared_ptr<const Vae>> preview_vaes_;  // by device
   RecentlyUsed<std::shared_ptr<const LoraFile>> loras_;
   RecentlyUsed<std::shared_ptr<const EmbeddingFile>> embeddings_;
   Workers workers_;

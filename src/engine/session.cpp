@@ -201,6 +201,29 @@ std::string tiling_line(const Models& models, const PictureOptions& asked) {
     return fmt::format("--vae-tile {} has no effect: the picture is {}x{}", tile, *done.width, *done.height);
   return {};
 }
+constexpr double scale_of_sdxl = 0.13025;
+
+// Latents are scaled as the UNet has learnt them, which its own VAE's config says.
+std::string vae_line(const Models& models) {
+  if (!models.vae_files()) return {};
+  const auto& name = models.vae_files()->name;
+  const VaeConfig& vae = models.vae_config();
+  if (vae.tiny && ascii_lower(name).starts_with("taesd") && ascii_lower(name).find("xl") == std::string::npos)
+    return fmt::format("{} is by its name the TAESD of Stable Diffusion 1, whose latents are others; SDXL's is called taesdxl",
+                       name);
+  const std::string tiny = fmt::format("{} is a TAESD: small and quick", name);
+  if (!models.files().has(names::vae)) return vae.tiny ? tiny : "";
+  const auto own = VaeConfig::from_json(models.files().config_json(names::vae), models.files().config_name(names::vae));
+  const bool same_shift = vae.latents_mean == own.latents_mean && vae.latents_std == own.latents_std;
+  if (vae.tiny && !own.tiny && (own.scaling_factor != scale_of_sdxl || !own.latents_mean.empty()))
+    return fmt::format("{}; it is for SDXL's latents, which this model's are not (scaling factor {}): colours are wrong", tiny,
+                       own.scaling_factor);
+  if (vae.tiny) return tiny + ", its pictures are near those of the model's own VAE";
+  if (own.tiny || (vae.scaling_factor == own.scaling_factor && same_shift)) return {};
+  return fmt::format("{} scales latents by {}{} ({}), the model's own VAE by {}{}: where that is not meant, colours are wrong",
+                     name, vae.scaling_factor, vae.latents_mean.empty() ? "" : " and shifts them",
+                     models.vae_files()->config_name, own.scaling_factor, own.latents_mean.empty() ? "" : " and shifts them");
+}
 }  // namespace
 
 std::vector<std::string> Session::notices(const PictureOptions& asked) const {
@@ -209,7 +232,8 @@ std::vector<std::string> Session::notices(const PictureOptions& asked) const {
   const auto& files = models_->files();
   if (!asked.sampler && !scheduler.replacement.empty() && scheduler.sampler_refusal.empty())
     lines.push_back(scheduler.replacement);
-  if (const auto line = tiling_line(*models_, asked); !line.empty()) lines.push_back(line);
+  for (const auto& line : {tiling_line(*models_, asked), vae_line(*models_)})
+    if (!line.empty()) lines.push_back(line);
   const std::string& name = files.unet ? files.unet->name : files.name;
   if (says_x0(name) && scheduler.prediction_type != PredictionType::sample)
     lines.push_back(
@@ -229,8 +253,6 @@ std::vector<std::string> Session::notices(const PictureOptions& asked) const {
 }
 
 namespace {
-
-constexpr int64_t vae_tile_px = 512;
 
 // Whether the maps of the whole picture leave too little memory for the rest of it.
 bool decodes_beyond_memory(const Models& models, int64_t height_px, int64_t width_px) {
@@ -254,7 +276,7 @@ PictureOptions resolved_picture(const Models& models, const PictureOptions& opti
   if (!done.original_size) done.original_size = size;
   if (!done.crop_top_left) done.crop_top_left = "0,0";
   if (!done.target_size) done.target_size = size;
-  if (!done.vae_tile && decodes_beyond_memory(models, *done.height, *done.width)) done.vae_tile = vae_tile_px;
+  if (!done.vae_tile && decodes_beyond_memory(models, *done.height, *done.width)) done.vae_tile = usual_tile_px;
   return done;
 }
 
@@ -266,16 +288,6 @@ void set_negative_row(const PictureOptions& done, Plan& plan) {
   if (row != NegativeRow::none) return;
   plan.negative_prompt.reset();
   plan.negative_prompt_2.reset();
-}
-}  // namespace
-
-namespace {
-Tiling tiling_of(const Models& models, int64_t tile_px) {
-  const int64_t factor = models.vae_config().factor();
-  check(tile_px % factor == 0, ErrorKind::input, "[--vae-tile] got {}, expected a multiple of {}", tile_px, factor);
-  check(tile_px == 0 || tile_px >= 4 * factor, ErrorKind::input, "[--vae-tile] got {}, expected 0 or at least {}", tile_px,
-        4 * factor);
-  return {tile_px / factor};
 }
 }  // namespace
 
@@ -305,7 +317,7 @@ Plan plan_picture(const Models& models, const PictureOptions& options) {
   plan.original_size = parse_size(*done.original_size, 'x', "--original-size");
   plan.crop_top_left = parse_size(*done.crop_top_left, ',', "--crop-top-left");
   plan.target_size = parse_size(*done.target_size, 'x', "--target-size");
-  plan.vae_tiling = tiling_of(models, done.vae_tile.value_or(0));
+  plan.vae_tiling = tiling_of(done.vae_tile.value_or(0), models.vae_config().factor());
   plan.aesthetic_score = done.aesthetic_score;
   plan.negative_aesthetic_score = done.negative_aesthetic_score;
   check_plan(models, plan);
@@ -334,6 +346,11 @@ DrawingTimes Session::draw(const std::vector<Plan>& plans, const std::string& st
     progress.tick();
     clock.tick();
   };
+  hooks.preview_every = caller_.events.preview_every();
+  if (hooks.preview_every > 0) hooks.preview_vae = engine_.preview_vae(*models_, [this](const std::string& text) { say(text); });
+  hooks.on_preview = [&](size_t i, int64_t step, const Tensor& image) {
+    caller_.events.on_preview({i, step, tensor_to_images(image).front()});
+  };
   if (!models_->keeps_parts()) {
     engine_.workers().run({1, 1, threads_a_picture_}, caller_.cancel,
                           [&](size_t) { text_to_images(*models_, plans, {}, hooks, on_picture); });
@@ -341,10 +358,7 @@ DrawingTimes Session::draw(const std::vector<Plan>& plans, const std::string& st
     std::mutex mutex;  // of on_picture
     engine_.workers().run({plans.size(), workers_, threads_a_picture_}, caller_.cancel, [&](size_t i) {
       RunHooks mine = hooks;
-      mine.preview_every = caller_.events.preview_every();
-      mine.on_preview = [&](int64_t step, const Tensor& image) {
-        caller_.events.on_preview({i, step, tensor_to_images(image).front()});
-      };
+      mine.on_preview = [&](size_t, int64_t step, const Tensor& image) { hooks.on_preview(i, step, image); };
       ImageResult result = text_to_image(*models_, plans[i], mine);
       const std::lock_guard lock(mutex);
       on_picture(i, std::move(result));

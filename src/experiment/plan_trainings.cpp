@@ -197,6 +197,7 @@ TrainingPrint training_print(PlanInProgress& progress, const std::string& set, c
     print.outside.push_back(input);
   }
   drop_places(print.settings);
+  if (!options.model.vae_tile) print.settings.erase("vae_tile");  // cells from before that option keep their addresses
   print.settings["device"] = model.models->request().device.is_cuda() ? "cuda" : "cpu";
   print.settings["threads"] = training_model(progress.file.defaults.model, options.model).threads;
   print.settings["isa"] = isa_of_record(progress.file.defaults.model.isa);

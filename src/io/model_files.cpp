@@ -10,6 +10,7 @@
 #include "io/model_config.h"
 #include "io/models_folder.h"
 #include "io/single_file.h"
+#include "io/tiny_vae.h"
 #include "io/weight_files.h"
 
 namespace negativa {
@@ -70,12 +71,12 @@ void add_regular_files(std::vector<fs::path>& files, const fs::path& folder) {
     if (entry.is_regular_file()) files.push_back(entry.path());
 }
 
-// What config.json beside a file of a diffusers folder says, when it is that of a VAE.
-std::optional<fs::path> vae_config_beside(const fs::path& file) {
+// What config.json beside a file of a diffusers folder says, when it is that of a VAE of that class.
+std::optional<fs::path> vae_config_beside(const fs::path& file, const char* class_name = "AutoencoderKL") {
   const auto config = file.parent_path() / names::config;
   if (!file.filename().string().starts_with(weight_stem(names::vae)) || !fs::exists(config)) return {};
   const auto reader = ConfigReader::of(read_json_file(config), config.string());
-  return reader.get<std::string>("_class_name", "") == "AutoencoderKL" ? std::optional(config) : std::nullopt;
+  return reader.get<std::string>("_class_name", "") == class_name ? std::optional(config) : std::nullopt;
 }
 
 VaeFiles open_vae_folder(const fs::path& path) {
@@ -85,12 +86,34 @@ VaeFiles open_vae_folder(const fs::path& path) {
   check(fs::exists(config), ErrorKind::input, "[{}] is no VAE: it holds neither {} nor a folder {}", path.string(), names::config,
         names::vae);
   const auto kind = ConfigReader::of(read_json_file(config), config.string()).get<std::string>("_class_name", "AutoencoderKL");
-  check(kind == "AutoencoderKL", ErrorKind::input, "[{}] is a {}, expected an AutoencoderKL", config.string(), kind);
+  check(kind == "AutoencoderKL" || kind == "AutoencoderTiny", ErrorKind::input,
+        "[{}] is a {}, expected an AutoencoderKL or AutoencoderTiny", config.string(), kind);
   const auto files = find_weight_files(folder, weight_stem(names::vae));
   VaeFiles vae{path,        fs::canonical(path).filename(), read_file(config), config.string(), read_part(names::vae, files),
                files.shards};
   vae.files.push_back(config);
   if (!files.index.empty()) vae.files.push_back(files.index);
+  std::sort(vae.files.begin(), vae.files.end());
+  return vae;
+}
+
+VaeFiles open_tiny_vae(const fs::path& path, const std::shared_ptr<const TensorFile>& file) {
+  VaeFiles vae{path, fs::canonical(path).filename(), {}, path.string() + ", TAESD", tiny_vae_weights(file), {path}};
+  if (const auto other = other_half_beside(path);
+      other && !(has_half(vae.weights, "encoder") && has_half(vae.weights, "decoder"))) {
+    vae.weights.merge(tiny_vae_weights(open_tensor_file(*other)));
+    vae.files.push_back(*other);
+  }
+  check(has_half(vae.weights, "decoder"), ErrorKind::input,
+        "[{}] holds a TAESD's encoder alone; put its decoder (taesdxl_decoder) beside it, with which pictures are drawn",
+        path.string());
+  if (const auto config = vae_config_beside(path, "AutoencoderTiny")) {
+    vae.config_json = read_file(*config);
+    vae.config_name = config->string();
+    vae.files.push_back(*config);
+  } else {
+    vae.config_json = tiny_vae_config_json(vae.weights);
+  }
   std::sort(vae.files.begin(), vae.files.end());
   return vae;
 }
@@ -207,6 +230,7 @@ VaeFiles open_vae(const fs::path& given) {
   check(fs::exists(path), ErrorKind::input, "[{}] is not there, expected a VAE's file or folder", path.string());
   if (fs::is_directory(path)) return open_vae_folder(path);
   const auto file = open_tensor_file(path);
+  if (is_tiny_vae(*file)) return open_tiny_vae(path, file);
   VaeFiles vae{path, fs::canonical(path).filename(), {}, path.string() + ", VAE", vae_weights(file), {path}};
   if (auto given = metadata_config_json(*file, names::vae)) {
     vae.config_json = *given;

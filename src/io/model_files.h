@@ -68,7 +68,7 @@ struct ModelFiles {
 ModelFiles open_model(const std::filesystem::path& path, const Places& places = {});
 
 // A VAE to be used instead of a model's own: a single file (diffusers or SGM naming, with or without first_stage_model. or vae.),
-// a VAE folder, or a model folder.
+// a VAE folder, or a model folder; or a TAESD's folder or file, of which the other half is taken from beside it (tiny_vae.h).
 struct VaeFiles {
   std::filesystem::path path;
   std::string name;

@@ -27,6 +27,19 @@ void take_latent_scale(const ModelFiles& of_model, VaeConfig& vae) {
   vae.scaling_factor = own.scaling_factor;
 }
 
+// A VAE given in place of the model's own, whose config may be broken: then there is nothing to compare with.
+void check_same_factor(const ModelFiles& of_model, const VaeConfig& given, const std::string& name) {
+  std::optional<VaeConfig> own;
+  try {
+    own = VaeConfig::from_json(of_model.config_json(names::vae), of_model.config_name(names::vae));
+  } catch (const Error&) {
+    return;
+  }
+  check(given.factor() == own->factor(), ErrorKind::shape,
+        "[vae] {} works on latents of 1/{} of a picture's side, the model's own VAE on 1/{}; it is for another model", name,
+        given.factor(), own->factor());
+}
+
 // A single-file VAE that has only half of SDXL's parts must not pass: the VAE decides the latents' channels and factor.
 void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
   check(vae.latent_channels == unet.in_channels, ErrorKind::shape,
@@ -53,6 +66,7 @@ Models::Models(ModelRequest request, const Places& places)
                            : VaeConfig::from_json(files_.config_json(names::vae), files_.config_name(names::vae));
   if (vae_files_ && facts_.scheduler.edm && vae_config_.latents_mean.empty() && files_.has(names::vae))
     take_latent_scale(files_, vae_config_);
+  if (vae_files_ && files_.has(names::vae)) check_same_factor(files_, vae_config_, vae_files_->name);
   check_parts_fit();
   for (const auto& [part, weights] : weights()) check_part(part, weights);
   keeps_parts_ = request_.keep_parts.value_or(is_small_ || weight_bytes() <= request_.keep_bytes);

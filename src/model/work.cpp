@@ -127,7 +127,26 @@ double unet_prepare_flop(const UNetConfig& config, const UNetPass& pass) {
   return meter.work.flop;
 }
 
+namespace {
+// A block's input, its convolutions' results, and the sum.
+Work tiny_decode_work(const VaeConfig& config, int64_t height, int64_t width) {
+  Meter meter;
+  int64_t pixels = height * width, channels = config.latent_channels;
+  for (const auto& level : config.tiny->decoder) {
+    meter.conv(channels, level.channels, pixels);  // the first one, and those after upsampling
+    channels = level.channels;
+    for (int64_t i = 0; i < 3 * level.blocks; ++i) meter.alive(4 * channels * pixels + meter.conv(channels, channels, pixels));
+    if (&level == &config.tiny->decoder.back()) break;
+    pixels *= 4;
+    meter.alive(3 * channels * pixels);
+  }
+  meter.conv(channels, config.out_channels, pixels);
+  return meter.work;
+}
+}  // namespace
+
 Work vae_decode_work(const VaeConfig& config, int64_t height, int64_t width) {
+  if (config.tiny) return tiny_decode_work(config, height, width);
   Meter meter;
   int64_t channels = config.block_out_channels.back(), pixels = height * width;
   meter.linear(pixels, config.latent_channels, config.latent_channels);

@@ -138,9 +138,16 @@ struct Share {  // of a picture's steps
 
 Tensor host(const Tensor& tensor) { return tensor.to(at::kCPU, at::kFloat).contiguous(); }
 
-// What x0 looks like, a pixel for each of its own: next to nothing beside a step.
+constexpr int64_t largest_preview_px = 512;
+
+// What x0 looks like: by the linear map a pixel for each of its own, next to nothing beside a step.
 Tensor preview_of(Models& models, const Tensor& x0, const RunHooks& hooks) {
   const Tensor latents = x0.to(models.request().compute);
+  if (hooks.preview_vae) {
+    const Tensor image = hooks.preview_vae->decode(latents).to(at::kCPU, at::kFloat).clamp(-1, 1);
+    const int64_t times = (std::max(image.size(2), image.size(3)) + largest_preview_px - 1) / largest_preview_px;
+    return times > 1 ? at::avg_pool2d(image, {times, times}) : image;
+  }
   return latent_rgb_of(models.vae(hooks.cancel), latents.options())->image(latents);
 }
 
@@ -149,9 +156,9 @@ void run_steps(Models& models, const UNet& unet, const Share& share, Drawing& dr
   const ModelRequest& request = models.request();
   Denoising run{unet,           share.sampler,  drawing.course.grid, share.steps,   condition(share.text, plan, unet, request),
                 share.adapters, share.guidance, request.compute,     hooks.on_step, hooks.cancel};
-  if (hooks.preview_every > 0 && models.keeps_parts())
+  if (hooks.preview_every > 0 && (models.keeps_parts() || hooks.preview_vae))
     run.on_x0 = [&](int64_t step, const Tensor& x0) {
-      if (step % hooks.preview_every == 0) hooks.on_preview(step, preview_of(models, x0, hooks));
+      if (step % hooks.preview_every == 0) hooks.on_preview(drawing.place, step, preview_of(models, x0, hooks));
     };
   drawing.latents = denoise(run, drawing.latents, drawing.generator);
 }

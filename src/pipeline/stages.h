@@ -27,6 +27,7 @@ struct Drawing {
   std::optional<Conditioning> refiner_text;
   Tensor latents;                      // [1,C,h,w] fp32 on the device
   std::map<std::string, Tensor> kept;  // ImageResult::tensors so far
+  size_t place = 0;                    // among the plans
 };
 Drawing begin_drawing(const Models& models, const Plan& plan);  // throws as check_plan
 

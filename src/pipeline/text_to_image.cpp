@@ -54,7 +54,7 @@ void text_to_images(Models& models, const std::vector<Plan>& plans, const Groupi
   for (size_t begin = 0; begin < plans.size(); begin += grouping.pictures) {
     std::vector<Drawing> drawings;
     for (size_t i = begin; i < std::min(plans.size(), begin + grouping.pictures); ++i)
-      drawings.push_back(begin_drawing(models, plans[i]));
+      drawings.push_back(begin_drawing(models, plans[i])), drawings.back().place = i;
     EncodedTexts of_base, of_refiner;
     for (auto& drawing : drawings) encode_for_base(models, drawing, of_base, hooks);
     for (auto& drawing : drawings) encode_for_refiner(models, drawing, of_refiner, hooks);

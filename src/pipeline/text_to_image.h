@@ -51,11 +51,13 @@ Guidance refiner_guidance(const Plan& plan);
 struct RunHooks {
   std::function<void()> on_step;  // after each denoising step; may be called from any worker
   std::function<void(const std::string&)> on_notice;
-  // What the latents are going to be: [1,3,h,w] in [-1,1], at most 256 pixels a side. Only of models that keep their parts, since
-  // the VAE is needed beside the UNet.
-  std::function<void(int64_t step, const Tensor& image)> on_preview;
-  int64_t preview_every = 0;            // steps; 0: never
-  const CancelToken* cancel = nullptr;  // asked before each of the UNet's predictions
+  // What the latents of that picture (its place among the plans) are going to be: [1,3,h,w] in [-1,1], at most 512 pixels a side.
+  // By preview_vae; without one by a linear map (latent_rgb.h), and then only of models that keep their parts, since their VAE
+  // is needed beside the UNet.
+  std::function<void(size_t picture, int64_t step, const Tensor& image)> on_preview;
+  std::shared_ptr<const Vae> preview_vae;  // a TAESD of these latents, on the models' device
+  int64_t preview_every = 0;               // steps; 0: never
+  const CancelToken* cancel = nullptr;     // asked before each of the UNet's predictions
 };
 
 // All fp32 on the CPU, under the names --save-tensors gives them.

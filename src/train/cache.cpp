@@ -127,8 +127,8 @@ class Steps {
   int64_t done_ = 0;
 };
 
-Json latent_key(const Example& example, bool mirrored, const ComputeFacts& facts) {
-  Json key = key_of("latents", latents_version, facts);
+Json latent_key(const Example& example, bool mirrored, const LatentRequest& request) {
+  Json key = key_of("latents", latents_version, request.facts);
   key["compute"] = "fp32";
   key["picture_sha256"] = example.sha256;
   key["mirrored"] = mirrored;
@@ -136,14 +136,20 @@ Json latent_key(const Example& example, bool mirrored, const ComputeFacts& facts
   const auto pair = [](const SizePx& size) { return Json::array({size.height, size.width}); };
   key["crop_top_left"] = pair(example.crop_top_left);
   key["target_size"] = pair(example.target_size);
+  const int64_t factor = request.vae_config.factor();
+  if (request.tiling.cuts(example.target_size.height / factor, example.target_size.width / factor)) {
+    key["vae_tile"] = request.tiling.side * factor;
+    key["vae_tile_overlap"] = request.tiling.overlap;
+  }
   return key;
 }
 
-LatentStats encode(const Vae& vae, const Example& example, bool mirrored, at::Device device) {
+LatentStats encode(const Vae& vae, const Example& example, bool mirrored, const LatentRequest& request,
+                   const CancelToken* cancel) {
   LatentDistribution distribution;
   {
     const c10::InferenceMode inference;
-    distribution = vae.encode(read_pixels(example, mirrored).to(device));
+    distribution = vae.encode(read_pixels(example, mirrored).to(request.facts.device), request.tiling, cancel);
   }
   LatentStats stats{ordinary(distribution.mean), ordinary(distribution.std)};
   check(at::isfinite(stats.mean).all().item<bool>() && at::isfinite(stats.std).all().item<bool>(), ErrorKind::machine,
@@ -192,13 +198,13 @@ std::vector<PictureLatents> cached_latents(const LatentRequest& request, const s
     steps.begin();
     const auto side = example.target_size.width / request.vae_config.factor();
     const Shape shape{1, request.vae_config.latent_channels, side, side};
-    const Json key = latent_key(example, mirrored, request.facts);
+    const Json key = latent_key(example, mirrored, request);
     LatentStats stats;
     const auto entry = cache.read(key);
     if (entry && is_shaped(entry->tensors, "mean", at::kFloat, shape) && is_shaped(entry->tensors, "std", at::kFloat, shape)) {
       stats = {entry->tensors.at("mean"), entry->tensors.at("std")};
     } else {
-      stats = encode(vae(), example, mirrored, request.facts.device);
+      stats = encode(vae(), example, mirrored, request, hooks.cancel);
       cache.write(key, {{"mean", stats.mean}, {"std", stats.std}}, {});
     }
     steps.end();

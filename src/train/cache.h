@@ -37,6 +37,7 @@ struct LatentRequest {
   bool flip = false;  // mirror images too
   VaeConfig vae_config;
   ComputeFacts facts;
+  Tiling tiling = {};  // latents of a picture in squares are others than those of the whole: part of the key
 };
 
 // One for each example, in their order. vae is called outside inference mode, and only when something is missing. Tensors are

@@ -86,7 +86,8 @@ TextMemory text_memory(const Training& training) {
 // Peak of encoding pictures and texts: the part's weights and its widest maps, some five of which live at once.
 int64_t encoding_bytes(const Training& training, const TextMemory& text) {
   const auto vae = training.models->weights(Part::vae);
-  const int64_t pixels = training.resolution_px * training.resolution_px;
+  const int64_t side = training.is_tiled() ? training.vae_tiling.side * training.vae_config().factor() : training.resolution_px;
+  const int64_t pixels = side * side;
   const int64_t vae_bytes =
       bytes_of(vae, storage_or_default({}, vae, at::kFloat)) + 5 * 4 * pixels * training.vae_config().block_out_channels.front();
   return std::max(vae_bytes, text.weight_bytes + 4 * text.largest_weight);

@@ -13,6 +13,7 @@ struct TrainModelOptions {
   std::string dtype = "auto", weights_dtype = "auto", device = "auto", isa = "auto";
   int threads = 0;
   bool gradient_checkpointing = false;
+  std::optional<int64_t> vae_tile;
 
   static void visit(auto& self, auto& v) {
     v("model", self.model, flag("-m,--model"),
@@ -28,6 +29,8 @@ struct TrainModelOptions {
       "instructions of the CPU to compute with, on which the last bits depend; auto: all that this machine has");
     v("gradient_checkpointing", self.gradient_checkpointing,
       "keep block inputs only and compute the rest again in the backward pass: a third slower, a fifth of the memory");
+    v("vae_tile", self.vae_tile, range(0, 16384), unit("px"),
+      "encode pictures in squares of this side, 0: whole; default: whole, squares of 512 where memory would not do");
   }
 };
 

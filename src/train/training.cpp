@@ -2,6 +2,7 @@
 
 #include "base/names.h"
 #include "core/isa.h"
+#include "core/memory.h"
 #include "io/models_folder.h"
 #include "text/text_models.h"
 
@@ -47,6 +48,15 @@ void check_can_be_trained(const Models& models) {
         ErrorKind::input, "[{}] is a refiner, expected a base model: LoRAs and embeddings act on the base only", files.name);
 }
 
+// Whole, unless the widest maps of a picture, some five of which live at once, leave no memory for the rest.
+Tiling encoding_tiling(const TrainOptions& options, const Training& training) {
+  const VaeConfig& vae = training.vae_config();
+  const int64_t pixels = training.resolution_px * training.resolution_px;
+  const int64_t bytes = 5 * dtype_bytes(at::kFloat) * pixels * vae.block_out_channels.front();
+  const bool fits = bytes <= available_bytes() - resident_bytes();
+  return tiling_of(options.model.vae_tile.value_or(fits ? 0 : usual_tile_px), vae.factor());
+}
+
 void resolve_compute(const TrainOptions& options, Training& training) {
   training.storage = training.models->storage_of(Part::unet, training.models->weights(Part::unet));
   const int cores = options.model.threads > 0 ? options.model.threads : hardware_threads();
@@ -59,6 +69,22 @@ void resolve_compute(const TrainOptions& options, Training& training) {
   training.resolution_px = options.data.resolution.value_or(training.unet().sample_size * factor);
   check(training.resolution_px % factor == 0, ErrorKind::input, "[--resolution] got {}, expected a multiple of {}",
         training.resolution_px, factor);
+  training.vae_tiling = encoding_tiling(options, training);
+  check(training.vae_config().has_encoder(), ErrorKind::input,
+        "[--vae] {} has a decoder alone, expected an encoder too, with which pictures become latents; of a TAESD put its "
+        "taesdxl_encoder beside it",
+        training.models->vae_files() ? training.models->vae_files()->name : training.files().name);
+}
+
+void tell_tiling(const TrainOptions& options, const Training& training, const DataHooks& hooks) {
+  if (!hooks.on_notice) return;
+  const int64_t tile = training.vae_tiling.side * training.vae_config().factor();
+  if (training.is_tiled() && !options.model.vae_tile)
+    hooks.on_notice(
+        fmt::format("the VAE encodes in squares of {0} px, since {1}x{1} at once would not fit into memory (--vae-tile {0})",
+                    tile, training.resolution_px));
+  if (tile > 0 && !training.is_tiled())
+    hooks.on_notice(fmt::format("--vae-tile {0} has no effect: pictures are {1}x{1}", tile, training.resolution_px));
 }
 
 }  // namespace
@@ -78,6 +104,7 @@ Training open_training_model(const TrainOptions& options, const TrainingHost& ho
 Training open_training(const TrainOptions& options, const TrainingHost& host, const DataHooks& hooks) {
   check_options(options);
   Training training = open_training_model(options, host);
+  tell_tiling(options, training, hooks);
   const auto& data = options.data;
   const auto open = [&](const std::filesystem::path& folder, const std::string& prompt, bool captions) {
     return open_dataset({folder, prompt, captions, training.resolution_px, data.skip_broken}, hooks);

@@ -22,12 +22,18 @@ struct Training {
   at::Device device = at::kCPU;
   int threads = 1, workers = 1;  // intra-op threads of a worker; workers
   int64_t resolution_px = 0;
+  Tiling vae_tiling;  // of the pictures that are encoded
   Dataset pictures;
   std::optional<Dataset> class_pictures, validation;
 
   const ModelFiles& files() const { return models->files(); }
   const UNetConfig& unet() const { return models->facts().unet; }
   const VaeConfig& vae_config() const { return models->vae_config(); }
+  // Whether pictures are encoded in several squares.
+  bool is_tiled() const {
+    const int64_t side = resolution_px / vae_config().factor();
+    return vae_tiling.cuts(side, side);
+  }
   const SchedulerConfig& scheduler() const { return models->facts().scheduler; }
   DType parameter_dtype() const { return compute == at::kDouble ? at::kDouble : at::kFloat; }
 };

@@ -73,8 +73,9 @@ Encoded encode(const Training& training, bool flip, bool text_in_steps, const Da
   const auto encoded = [&](const Dataset& dataset, bool mirrored) {
     return EncodedDataset{
         dataset.examples,
-        cached_latents({dataset.examples, mirrored, training.vae_config(), {vae_hash, {}, at::kFloat, training.device}}, load_vae,
-                       hooks),
+        cached_latents(
+            {dataset.examples, mirrored, training.vae_config(), {vae_hash, {}, at::kFloat, training.device}, training.vae_tiling},
+            load_vae, hooks),
         embeds};
   };
   Encoded result{encoded(training.pictures, flip), {}, {}};

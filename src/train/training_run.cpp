@@ -135,6 +135,8 @@ Recipe training_recipe(const std::string& verb, const Training& training, const 
   Json settings = parse_json(settings_json, verb);
   for (const char* key : not_in_recipe) settings.erase(key);
   settings["resolution"] = training.resolution_px;
+  settings.erase("vae_tile");
+  if (training.is_tiled()) settings["vae_tile"] = training.vae_tiling.side * training.vae_config().factor();
   settings["weights_dtype"] = training.storage ? dtype_name(*training.storage) : "file";
   Recipe recipe;
   recipe.verb = verb;

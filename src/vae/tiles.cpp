@@ -25,6 +25,13 @@ Tensor kept_of(const Tensor& tile, int64_t kept) {
 
 }  // namespace
 
+Tiling tiling_of(int64_t tile_px, int64_t factor, std::string_view flag) {
+  check(tile_px % factor == 0, ErrorKind::input, "[{}] got {}, expected a multiple of {}", flag, tile_px, factor);
+  check(tile_px == 0 || tile_px >= 4 * factor, ErrorKind::input, "[{}] got {}, expected 0 or at least {}", flag, tile_px,
+        4 * factor);
+  return {tile_px / factor};
+}
+
 TileGrid decoding_grid(const Tiling& tiling, int64_t factor) {
   const int64_t out = tiling.side * factor, blended = part(out, tiling.overlap);
   return {tiling.side, part(tiling.side, 1 - tiling.overlap), blended, out - blended};

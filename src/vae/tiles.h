@@ -17,6 +17,11 @@ struct Tiling {
   bool cuts(int64_t height, int64_t width) const { return side > 0 && (height > side || width > side); }
 };
 
+// Squares of that many pixels; 0: the whole. Throws ErrorKind::input for a side that is no multiple of the VAE's factor or under
+// four of them. `flag` names the option.
+Tiling tiling_of(int64_t tile_px, int64_t factor, std::string_view flag = "--vae-tile");
+inline constexpr int64_t usual_tile_px = 512;  // where memory decides; diffusers' tile of SDXL's VAE is 1024
+
 // How a map is cut, in pixels of what goes in and of what comes out.
 struct TileGrid {
   int64_t in_side, in_stride;  // squares begin at multiples of the stride

@@ -92,7 +92,14 @@ Tensor VaeDecoder::forward(Tensor x) const {
   return conv_out.forward(conv_norm_out.forward_silu(x));
 }
 
-Vae::Vae(const VaeConfig& config) : config(config), encoder(config), decoder(config) {
+Vae::Vae(const VaeConfig& config) : config(config) {
+  if (config.tiny) {
+    if (config.has_encoder()) tiny_encoder = TinyHalf::encoder(*config.tiny, config.in_channels, config.latent_channels);
+    tiny_decoder = TinyHalf::decoder(*config.tiny, config.latent_channels, config.out_channels);
+    return;
+  }
+  encoder.emplace(config);
+  decoder.emplace(config);
   const auto c = config.latent_channels;
   if (config.use_quant_conv) quant_conv.emplace(2 * c, 2 * c, 1, 1, 0);
   if (config.use_post_quant_conv) post_quant_conv.emplace(c, c, 1, 1, 0);
@@ -103,17 +110,28 @@ void Vae::check_weights(const VaeConfig& config, const Weights& weights) {
   nn::check_weights("vae", nn::walk(vae), weights);
 }
 
+// [B,3,H,W] in [-1,1] -> moments [B, 2 * latent_channels, H/f, W/f]; of a TAESD, which knows pictures in [0,1], the latents.
+Tensor Vae::encode_square(const Tensor& image) const {
+  if (tiny_encoder) return tiny_encoder->forward((image + 1) / 2);
+  const Tensor moments = encoder->forward(image);
+  return quant_conv ? quant_conv->forward(moments) : moments;
+}
+
+Tensor Vae::decode_square(const Tensor& z) const {
+  if (tiny_decoder) return tiny_decoder->forward(at::tanh(z / 3) * 3) * 2 - 1;
+  return decoder->forward(post_quant_conv ? post_quant_conv->forward(z) : z);
+}
+
 LatentDistribution Vae::encode(const Tensor& image, const Tiling& tiling, const CancelToken* cancel) const {
   check_shape("image", image, {-1, config.in_channels, -1, -1});
+  check(config.has_encoder(), ErrorKind::missing_key, "[vae] has no encoder, only a decoder");
   check(image.size(2) % config.factor() == 0 && image.size(3) % config.factor() == 0, ErrorKind::shape,
         "[vae] got a picture of {}x{}, expected multiples of {}", image.size(3), image.size(2), config.factor());
-  const auto encode_square = [&](const Tensor& x) {
-    const Tensor moments = encoder.forward(x);
-    return quant_conv ? quant_conv->forward(moments) : moments;
-  };
+  const auto encode = [&](const Tensor& x) { return encode_square(x); };
   const int64_t factor = config.factor();
   const bool is_cut = tiling.cuts(image.size(2) / factor, image.size(3) / factor);
-  const Tensor moments = is_cut ? in_tiles(image, encoding_grid(tiling, factor), encode_square, cancel) : encode_square(image);
+  const Tensor moments = is_cut ? in_tiles(image, encoding_grid(tiling, factor), encode, cancel) : encode_square(image);
+  if (config.tiny) return {moments, at::zeros_like(moments)};
   const auto halves = moments.chunk(2, 1);
   return {halves[0], at::exp(0.5 * at::clamp(halves[1], -30.0, 20.0))};
 }
@@ -121,9 +139,9 @@ LatentDistribution Vae::encode(const Tensor& image, const Tiling& tiling, const 
 Tensor Vae::decode(const Tensor& latents, const Tiling& tiling, const CancelToken* cancel) const {
   check_shape("latents", latents, {-1, config.latent_channels, -1, -1});
   const Tensor z = unscale(latents);
-  const auto decode_square = [&](const Tensor& x) { return decoder.forward(post_quant_conv ? post_quant_conv->forward(x) : x); };
+  const auto decode = [&](const Tensor& x) { return decode_square(x); };
   if (!tiling.cuts(z.size(2), z.size(3))) return decode_square(z);
-  return in_tiles(z, decoding_grid(tiling, config.factor()), decode_square, cancel);
+  return in_tiles(z, decoding_grid(tiling, config.factor()), decode, cancel);
 }
 
 Tensor Vae::scale(const Tensor& z) const {

@@ -1,9 +1,10 @@
 #pragma once
-// The autoencoder between pictures and latents (AutoencoderKL). Member names are the checkpoint's keys.
-// Source: Rombach et al. 2022, arXiv:2112.10752; diffusers, models/autoencoders/autoencoder_kl.py and vae.py.
+// The autoencoder between pictures and latents (AutoencoderKL, or TAESD's AutoencoderTiny). Member names are the checkpoint's
+// keys. Source: Rombach et al. 2022, arXiv:2112.10752; diffusers, models/autoencoders/autoencoder_kl.py and vae.py.
 #include "core/generator.h"
 #include "nn/resnet_block.h"
 #include "vae/tiles.h"
+#include "vae/tiny.h"
 
 namespace negativa {
 
@@ -15,7 +16,10 @@ struct VaeConfig {
   double scaling_factor = 0.18215;
   std::vector<double> latents_mean, latents_std;  // empty: 0 and 1
   bool force_upcast = true;                       // overflows in fp16: decode in fp32
+  // Of a TAESD; then block_out_channels are its decoder's, and what only an AutoencoderKL has is without meaning.
+  std::optional<TinyVaeConfig> tiny;
 
+  bool has_encoder() const { return !tiny || !tiny->encoder.empty(); }
   int64_t factor() const { return int64_t{1} << (block_out_channels.size() - 1); }  // picture side / latent side
   // Throws ErrorKind::file_format, naming the entry.
   static VaeConfig from_json(std::string_view text, std::string_view where);
@@ -120,7 +124,8 @@ class Vae {
   void load(const Weights& weights, const nn::LoadOptions& options) { nn::load("vae", nn::walk(*this), weights, options); }
   static void check_weights(const VaeConfig& config, const Weights& weights);  // what load would refuse, from headers alone
 
-  // image [B,3,H,W] in [-1,1], H and W multiples of the factor.
+  // image [B,3,H,W] in [-1,1], H and W multiples of the factor. A TAESD has no spread: std is 0. Throws ErrorKind::missing_key
+  // where there is no encoder.
   LatentDistribution encode(const Tensor& image, const Tiling& tiling = {}, const CancelToken* cancel = nullptr) const;
   // latents [B,C,h,w], × scaling_factor as everywhere in this program -> [B,3,h f,w f], about [-1,1], not clamped.
   Tensor decode(const Tensor& latents, const Tiling& tiling = {}, const CancelToken* cancel = nullptr) const;
@@ -133,13 +138,19 @@ class Vae {
   static void visit(auto& self, auto& v) {
     v("encoder", self.encoder);
     v("decoder", self.decoder);
+    v("encoder", self.tiny_encoder);
+    v("decoder", self.tiny_decoder);
     v("quant_conv", self.quant_conv);
     v("post_quant_conv", self.post_quant_conv);
   }
 
  private:
-  VaeEncoder encoder;
-  VaeDecoder decoder;
+  Tensor encode_square(const Tensor& image) const;
+  Tensor decode_square(const Tensor& z) const;
+
+  std::optional<VaeEncoder> encoder;
+  std::optional<VaeDecoder> decoder;
+  std::optional<TinyHalf> tiny_encoder, tiny_decoder;
   std::optional<nn::Conv2d> quant_conv, post_quant_conv;  // 1x1
 };
 

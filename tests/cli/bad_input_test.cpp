@@ -197,7 +197,9 @@ TEST(BadInput, OtherVerbs) {
                                                       {{"tokens", "-p", "caf\xe9"}, "is not UTF-8"},
                                                       {{"model", "inspect", "nope"}, "nope"},
                                                       {{"lora", "inspect"}, "a LoRA file is needed"},
-                                                      {{"lora", "inspect", "nope"}, "nope"}})
+                                                      {{"lora", "inspect", "nope"}, "nope"},
+                                                      {{"studio", "--preview-vae", "nope"}, "there is no \"nope\""},
+                                                      {{"studio", "--preview-vae", bundled("vae")}, "is a whole VAE, too slow"}})
     expect_one_line(place, args, {what, {}});
   EXPECT_TRUE(place.files().empty());
 }

@@ -1,7 +1,9 @@
 #include "engine/session.h"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "base/temporary_folder.h"
 #include "core/generator.h"
 #include "engine/test_engine.h"
@@ -16,6 +18,30 @@ ModelOptions on_cpu() {
   ModelOptions options;
   options.device = "cpu";
   return options;
+}
+
+// The TAESD of tools/goldens_model.py as a file.
+std::filesystem::path write_taesd(const TemporaryFolder& folder) {
+  std::map<std::string, Tensor> tensors;
+  const auto source = test::golden("vae_tiny");
+  for (const auto& entry : source->entries())
+    if (entry.name.starts_with("vae.")) tensors[entry.name.substr(4)] = source->load(entry);
+  write_safetensors(folder / "taesdxl.safetensors", tensors);
+  return folder / "taesdxl.safetensors";
+}
+
+// The miniature whose VAE has other numbers in its config.
+std::filesystem::path emoji_with_vae(const TemporaryFolder& folder, const Json& changed, const char* name = "model") {
+  const auto model = folder / name;
+  std::filesystem::create_directories(model / "vae");
+  for (const char* part : {"unet", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler", "model_index.json"})
+    std::filesystem::create_symlink(test::bundled_model() / part, model / part);
+  std::filesystem::create_symlink(test::bundled_model() / "vae/diffusion_pytorch_model.safetensors",
+                                  model / "vae/diffusion_pytorch_model.safetensors");
+  Json config = read_json_file(test::bundled_model() / "vae/config.json");
+  config.update(changed);
+  write_atomically(model / "vae/config.json", config.dump());
+  return model;
 }
 
 }  // namespace
@@ -229,6 +255,74 @@ TEST(SessionDraw, ThrowsTheFirstErrorOfItsWorkers) {
   };
   EXPECT_EQ(error_of(ErrorKind::machine, [&] { session.draw(plans, "denoise", stop); }), "the disk is full");
   EXPECT_LE(made, 2);
+}
+
+TEST(SessionDraw, ShowsPreviewsByATaesdWhereTheLatentsAreItsOwn) {
+  const TemporaryFolder folder;
+  Engine engine({.places = test::places(), .preview_vae = write_taesd(folder)});
+  const auto sides = [&](const std::filesystem::path& model, test::Heard& heard) {
+    heard.every = 2;
+    const test::Listening listening(heard);
+    ModelOptions options = on_cpu();
+    options.model = model.string();
+    Session session(engine, options, test::nobody(), 1);
+    PictureOptions picture;
+    picture.steps = 2;
+    picture.seed = 1;
+    session.draw({session.plan(picture)}, "denoise", [](size_t, ImageResult&&) {});
+    return heard.previews.empty() ? 0 : heard.previews.front().width;
+  };
+  test::Heard of_sdxl, of_emoji;
+  EXPECT_EQ(sides(emoji_with_vae(folder, {{"scaling_factor", 0.13025}}), of_sdxl), 64);
+  EXPECT_TRUE(of_sdxl.notices.empty());
+  EXPECT_EQ(sides(test::bundled_model(), of_emoji), 16) << "a pixel for each of the latents";
+  ASSERT_EQ(of_emoji.notices.size(), 1u);
+  EXPECT_TRUE(contains(of_emoji.notices.front(), "not SDXL's")) << of_emoji.notices.front();
+}
+
+TEST(SessionNotices, SayWhatAnotherVaeMakesOfTheLatents) {
+  const TemporaryFolder folder;
+  const auto said = [&](const std::filesystem::path& vae) {
+    ModelOptions options = on_cpu();
+    options.vae = vae.string();
+    return fmt::format("{}", fmt::join(test::session(options).notices({}), "\n"));
+  };
+  EXPECT_EQ(said(test::bundled_model() / "vae"), "");
+  const auto scaled = emoji_with_vae(folder, {{"scaling_factor", 0.5}, {"force_upcast", false}});
+  EXPECT_TRUE(contains(said(scaled / "vae"), "scales latents by 0.5")) << said(scaled / "vae");
+  EXPECT_TRUE(contains(said(scaled / "vae"), "0.63117")) << "the model's own";
+  EXPECT_TRUE(
+      contains(said(write_taesd(folder)), "is a TAESD: small and quick; it is for SDXL's latents, which this model's are not"));
+  Json two_levels = {{"block_out_channels", {24, 48}}, {"down_block_types", nullptr}, {"up_block_types", nullptr}};
+  ModelOptions options = on_cpu();
+  options.vae = emoji_with_vae(folder, two_levels, "two") / "vae";
+  EXPECT_TRUE(contains(error_of(ErrorKind::shape, [&] { test::session(options); }), "works on latents of 1/2"));
+  std::filesystem::copy_file(folder / "taesdxl.safetensors", folder / "taesd_decoder.safetensors");
+  EXPECT_TRUE(contains(said(folder / "taesd_decoder.safetensors"), "Stable Diffusion 1"));
+}
+
+TEST(SessionDraw, HonoursTheScaleOfAnotherVae) {
+  const TemporaryFolder folder;
+  const std::vector<double> mean{0.1, -0.2, 0.3, 0.4}, std{1.5, 0.5, 2, 1};
+  const auto other = emoji_with_vae(folder, {{"scaling_factor", 0.5}, {"latents_mean", mean}, {"latents_std", std}}) / "vae";
+  const auto draw = [](const std::string& vae) {
+    ModelOptions options = on_cpu();
+    options.vae = vae;
+    Session session = test::session(options);
+    PictureOptions picture;
+    picture.steps = 2;
+    picture.seed = 1;
+    ImageResult made;
+    session.draw({session.plan(picture)}, "denoise", [&](size_t, ImageResult&& result) { made = std::move(result); });
+    return made;
+  };
+  const ImageResult own = draw(""), got = draw(other.string());
+  EXPECT_TRUE(at::equal(own.tensors.at("latents"), got.tensors.at("latents"))) << "the VAE decodes only";
+  const c10::InferenceMode inference;
+  const auto vae = test::session(on_cpu()).models().vae();
+  const auto per_channel = [](const std::vector<double>& values) { return at::tensor(values, at::kFloat).view({1, 4, 1, 1}); };
+  const Tensor z = own.tensors.at("latents") * per_channel(std) / 0.5 + per_channel(mean);
+  EXPECT_TRUE(at::allclose(vae->decode(vae->scale(z)), got.image, 1e-4, 1e-5));
 }
 
 TEST(SessionDraw, ShowsPreviewsThatComeNearThePictureAndChangeNothing) {

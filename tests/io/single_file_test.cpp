@@ -5,6 +5,7 @@
 #include "io/prediction_marks.h"
 #include "io/sgm_file.h"
 #include "io/stored_numbers.h"
+#include "io/tiny_vae.h"
 
 namespace negativa {
 
@@ -365,6 +366,58 @@ TEST(Vae, OpensFromFoldersAndFilesInEitherNaming) {
   EXPECT_EQ(parse_json(open_vae(folder / "with_config.safetensors").config_json, "").at("scaling_factor"), 0.5);
   error_of(ErrorKind::input, [] { open_vae(emoji_xl() / "unet/diffusion_pytorch_model.safetensors"); });
   error_of(ErrorKind::input, [] { open_vae(emoji_xl() / "tokenizer"); });
+}
+
+TEST(Vae, OpensATaesdUnderEachOfItsNames) {
+  const TemporaryFolder folder;
+  const auto source = SafetensorsFile::open(golden("vae_tiny.safetensors"));
+  // "decoder.layers.3.conv.0.weight" with other beginnings; the author's decoder counts from a layer without weights.
+  const auto named = [&](const std::string& encoder, const std::string& decoder, int shift) {
+    std::map<std::string, Tensor> tensors;
+    for (const auto& entry : source->entries()) {
+      if (!entry.name.starts_with("vae.")) continue;
+      const bool of_decoder = entry.name.starts_with("vae.decoder.");
+      const std::string key = entry.name.substr(19);
+      const auto dot = key.find('.');
+      const int number = std::stoi(key.substr(0, dot)) + (of_decoder ? shift : 0);
+      if (const auto& prefix = of_decoder ? decoder : encoder; prefix != "-")
+        tensors[prefix + std::to_string(number) + key.substr(dot)] = source->load(entry);
+    }
+    return tensors;
+  };
+  write_safetensors(folder / "diffusers.safetensors", named("encoder.layers.", "decoder.layers.", 0));
+  write_safetensors(folder / "whole.safetensors", named("encoder.", "decoder.", 1));
+  write_safetensors(folder / "comfy.safetensors", named("taesd_encoder.", "taesd_decoder.", 1));
+  fs::create_directory(folder / "halves");
+  write_safetensors(folder / "halves" / "taesdxl_encoder.safetensors", named("", "-", 1));
+  write_safetensors(folder / "halves" / "taesdxl_decoder.safetensors", named("-", "", 1));
+  write_safetensors(folder / "xl_decoder.safetensors", named("-", "", 1));
+  write_safetensors(folder / "xl2_encoder.safetensors", named("", "-", 1));
+  fs::create_directory(folder / "folder");
+  fs::copy_file(folder / "diffusers.safetensors", folder / "folder" / "diffusion_pytorch_model.safetensors");
+  write_bytes(folder / "folder" / "config.json", source->metadata().at("config"));
+  const auto expected = open_vae(folder / "diffusers.safetensors");
+  EXPECT_EQ(expected.weights.size(), 72u);
+  const auto halves = folder / "halves";
+  for (const auto& path :
+       {folder / "whole.safetensors", folder / "comfy.safetensors", halves / "taesdxl_decoder.safetensors",
+        halves / "taesdxl_encoder.safetensors", folder / "folder", folder / "folder" / "diffusion_pytorch_model.safetensors"}) {
+    SCOPED_TRACE(path);
+    const auto vae = open_vae(path);
+    expect_same_weights(vae.weights, expected.weights);
+    EXPECT_EQ(parse_json(vae.config_json, "").at("num_encoder_blocks"), Json({1, 3, 2}));
+    EXPECT_EQ(parse_json(vae.config_json, "").at("decoder_block_out_channels"), Json({8, 8, 8}));
+  }
+  EXPECT_EQ(open_vae(halves / "taesdxl_decoder.safetensors").files.size(), 2u);
+  EXPECT_EQ(find_taesdxl({folder / "folder", halves}), halves / "taesdxl_decoder.safetensors");
+  EXPECT_EQ(find_taesdxl({folder / "folder"}), std::nullopt);
+  fs::create_directory(folder / "folder" / "vae_approx");
+  fs::copy_file(halves / "taesdxl_decoder.safetensors", folder / "folder" / "vae_approx" / "taesdxl_decoder.pth");
+  EXPECT_EQ(find_taesdxl({folder / "folder"}), folder / "folder" / "vae_approx" / "taesdxl_decoder.pth");
+  const auto alone = open_vae(folder / "xl_decoder.safetensors");
+  EXPECT_EQ(parse_json(alone.config_json, "").at("num_encoder_blocks"), Json::array());
+  EXPECT_NE(error_of(ErrorKind::input, [&] { open_vae(folder / "xl2_encoder.safetensors"); }).find("encoder alone"),
+            std::string::npos);
 }
 
 TEST(SgmFile, HasTheTensorsThatStabilitysOwnFilesHave) {  // joined in_proj, turned projection, 1x1 convolutions of the VAE

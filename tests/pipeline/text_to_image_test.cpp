@@ -276,6 +276,34 @@ struct Stages : testing::Test {  // a model that does not keep its parts, as one
   using Loads = std::map<std::string, int>;
 };
 
+TEST_F(Stages, ShowPreviewsByATaesdWithoutTheVaeBesideTheUNet) {
+  const auto file = golden("vae_tiny");
+  Weights weights;
+  for (const auto& entry : file->entries())
+    if (entry.name.starts_with("vae.")) weights[entry.name.substr(4)] = {.file = file, .key = entry.name};
+  auto tiny = std::make_shared<Vae>(VaeConfig::from_json(file->metadata().at("config"), "vae_tiny"));
+  tiny->load(weights, {});
+  RunHooks hooks;
+  hooks.preview_every = 2;
+  std::map<size_t, Tensor> last;
+  int shown = 0;
+  hooks.on_preview = [&](size_t picture, int64_t, const Tensor& image) {
+    last[picture] = image;
+    ++shown;
+  };
+  text_to_images(models, plans, {}, hooks, keep);
+  EXPECT_EQ(shown, 0) << "the linear map needs the VAE";
+  hooks.preview_vae = tiny;
+  for (auto& plan : plans) plan.sampler = "euler";
+  text_to_images(models, plans, {}, hooks, keep);
+  ASSERT_EQ(last.size(), plans.size());
+  for (size_t i = 0; i < plans.size(); ++i) {  // after the last step what is shown is what is decoded
+    const c10::InferenceMode inference;
+    const Tensor expected = tiny->decode(made[i].tensors.at("latents")).clamp(-1, 1);
+    EXPECT_LT(relative_error(last[i], expected), 1e-4) << i;
+  }
+}
+
 TEST_F(Stages, GiveTheBytesOfPicturesMadeAlone) {
   text_to_images(models, plans, {}, {}, keep);
   ASSERT_EQ(made.size(), plans.size());

@@ -116,6 +116,26 @@ TEST_F(Cache, LatentsAreThoseOfTheVaeAndASecondRunNeedsNone) {
   EXPECT_EQ(vae_calls_, 0);
 }
 
+TEST_F(Cache, LatentsOfSquaresAreOthersAndNeverMixed) {
+  const auto whole = latents();
+  latents_.tiling = {4};  // of 8
+  const auto tiled = latents();
+  EXPECT_EQ(vae_calls_, 6);
+  EXPECT_EQ(entries(names::latent_cache).size(), 6u);
+  {
+    const Vae& model = vae();
+    const c10::InferenceMode inference;
+    for (size_t i = 0; i < 3; ++i)
+      EXPECT_TRUE(at::equal(tiled[i].plain.mean, model.encode(read_pixels(dataset_.examples[i], false), {4}).mean));
+  }
+  EXPECT_FALSE(at::equal(tiled[0].plain.mean, whole[0].plain.mean));
+  vae_calls_ = 0;
+  EXPECT_TRUE(equal(latents(), tiled));
+  latents_.tiling = {8};  // a square that holds the picture
+  EXPECT_TRUE(equal(latents(), whole));
+  EXPECT_EQ(vae_calls_, 0);
+}
+
 TEST_F(Cache, EmbedsAreThoseOfTheEncodersAndASecondRunNeedsNone) {
   const auto first = embeds({"wrong", "(a fox)++", "wrong"});
   EXPECT_EQ(text_calls_, 2);  // distinct texts

@@ -69,5 +69,32 @@ TEST_F(TrainingRunWithoutPreviews, RefusesAValidationPromptAndANameThatCannotBeW
   EXPECT_TRUE(contains(refused(lora_options("a.bin")), "a.bin"));
 }
 
+TEST_F(TrainingRunWithoutPreviews, TilesOfTheVaeAreInTheRecipeWhereTheyCutPictures) {
+  const auto recipe_of = [&](const std::string& out, std::optional<int64_t> tile) {
+    auto lora = lora_options(out);
+    lora.model.vae_tile = tile;
+    run_lora_training(plan_lora_training(lora, {test::places()}), {}, {events, cancel});
+    return read_file(RunFolder::beside(lora.run.out) / "recipe.json");
+  };
+  const auto whole = recipe_of("a.safetensors", {}), tiled = recipe_of("b.safetensors", 16);
+  EXPECT_FALSE(contains(whole, "vae_tile"));
+  EXPECT_TRUE(contains(tiled, "\"vae_tile\":16")) << tiled;
+  EXPECT_EQ(recipe_of("c.safetensors", 32), whole) << "a square as large as the picture cuts nothing";
+  auto odd = lora_options("d.safetensors");
+  odd.model.vae_tile = 18;
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { plan_lora_training(odd, {test::places()}); }), "multiple of 4"));
+}
+
+TEST_F(TrainingRunWithoutPreviews, RefusesAVaeWithoutEncoder) {
+  std::map<std::string, Tensor> decoder;
+  const auto source = test::golden("vae_tiny");
+  for (const auto& entry : source->entries())
+    if (entry.name.starts_with("vae.decoder.")) decoder[entry.name.substr(4)] = source->load(entry);
+  write_safetensors(folder / "taesdxl_decoder.safetensors", decoder);
+  auto lora = lora_options("a.safetensors");
+  lora.model.vae = (folder / "taesdxl_decoder.safetensors").string();
+  EXPECT_TRUE(contains(error_of(ErrorKind::input, [&] { plan_lora_training(lora, {test::places()}); }), "decoder alone"));
+}
+
 }  // namespace
 }  // namespace negativa

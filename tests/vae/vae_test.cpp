@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "golden_file.h"
+#include "io/tiny_vae.h"
 
 namespace negativa {
 namespace {
@@ -46,6 +47,45 @@ TEST(Vae, DecodesAndEncodesInTilesAsDiffusers) {
   EXPECT_GT(relative_error(vae.decode(latents), decoded), 1e-3) << "the whole picture is another";
   EXPECT_LT(relative_error(vae.encode(decoded, tiling).mean, file->load("tiled.moments").chunk(2, 1)[0]), 1e-5);
   EXPECT_TRUE(at::equal(vae.decode(latents, {24}), vae.decode(latents))) << "what fits into one square is not cut";
+}
+
+// A TAESD of tools/goldens_model.py: 8 and 12 wide, other numbers of blocks than the published ones.
+Weights tiny_weights() {
+  const auto file = golden("vae_tiny");
+  Weights weights;
+  for (const auto& entry : file->entries())
+    if (entry.name.starts_with("vae.")) weights[entry.name.substr(4)] = {.file = file, .key = entry.name};
+  return weights;
+}
+
+TEST(TinyVae, DecodesAndEncodesAsDiffusers) {
+  const c10::InferenceMode inference;
+  const auto file = golden("vae_tiny");
+  const auto weights = tiny_weights();
+  for (const auto& config_json : {file->metadata().at("config"), tiny_vae_config_json(weights)}) {
+    const auto config = VaeConfig::from_json(config_json, "vae_tiny");
+    EXPECT_EQ(config.factor(), 4);
+    EXPECT_FALSE(config.force_upcast);
+    Vae vae(config);
+    vae.load(weights, {});
+    const Tensor latents = file->load("latents");
+    EXPECT_LT(relative_error(vae.decode(latents), file->load("decoded")), 1e-5);
+    EXPECT_TRUE(at::equal(vae.unscale(latents), latents)) << "it takes latents as the UNet has them";
+    const auto encoded = vae.encode(file->load("image"));
+    EXPECT_LT(relative_error(encoded.mean, file->load("encoded")), 1e-5);
+    EXPECT_EQ(encoded.std.abs().max().item<float>(), 0);
+  }
+}
+
+TEST(TinyVae, DrawsWithoutAnEncoderAndRefusesToEncode) {
+  auto weights = tiny_weights();
+  std::erase_if(weights, [](const auto& named) { return named.first.starts_with("encoder."); });
+  Vae vae(VaeConfig::from_json(tiny_vae_config_json(weights), "decoder alone"));
+  vae.load(weights, {});
+  EXPECT_LT(relative_error(vae.decode(golden("vae_tiny")->load("latents")), golden("vae_tiny")->load("decoded")), 1e-5);
+  EXPECT_THROW(vae.encode(at::zeros({1, 3, 32, 32})), Error);
+  EXPECT_EQ(weights.erase("decoder.layers.8.weight"), 1u);
+  EXPECT_THROW(tiny_vae_config_json(weights), Error) << "the layers break off";
 }
 
 TEST(Vae, DecodingInTilesEndsBetweenTwoOfThem) {
