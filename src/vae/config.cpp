@@ -84,7 +84,7 @@ void check_rgb(const ConfigReader& reader, const VaeConfig& config) {
 VaeConfig VaeConfig::from_json(std::string_view text, std::string_view where) {
   const ConfigReader reader(text, std::string(where));
   VaeConfig config;
-  if (reader.get<std::string>("_class_name", "") == "AutoencoderTiny") {
+  if (reader.value("_class_name") == "AutoencoderTiny") {
     config = tiny_config(reader);
     check_rgb(reader, config);
     return config;
