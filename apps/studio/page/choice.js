@@ -1,7 +1,7 @@
 // Several pictures of the gallery at once: into the trash and back, or into a set to train on. Chosen by tapping in a mode of its own;
 // with Ctrl or Shift it begins by itself, as by holding a finger on a picture.
 import {imageUrl, picturePath, send, upload} from './api.js';
-import {add, el, fail, plural, toast} from './dom.js';
+import {add, el, fail, iconButton, plural, toast} from './dom.js';
 import {hear} from './events.js';
 
 const HOLD_MS = 500, SLOP_PX = 10;
@@ -16,7 +16,8 @@ export class Choice {
     this.button = el('button', {type: 'button', 'aria-pressed': 'false', onclick: () => (this.on ? this.end() : this.begin())}, 'Select');
     this.text = el('span', {role: 'status', class: 'grow'});
     this.actions = el('span', {class: 'actions'});
-    this.bar = add(el('div', {class: 'choice', role: 'group', 'aria-label': 'Selected pictures', hidden: true}), this.text, this.actions);
+    this.bar = add(el('div', {class: 'choice', role: 'group', 'aria-label': 'Selected pictures', hidden: true}), this.text, this.actions,
+      iconButton('close', 'End the selection', () => this.end()));
     this.trash = false;
     this.listen();
   }

@@ -14,10 +14,13 @@ export function captionCount(pictures) {
   return captioned === pictures.length ? `${plural(captioned, 'picture')}, all with captions` : `${captioned} with captions, ${pictures.length - captioned} without`;
 }
 
-// changed(pictures): after each change.
-export function mountSet(changed) {
+// changed(pictures): after each change; newName(): a free name for pictures that came before there was one.
+export function mountSet(changed, newName) {
   const list = el('ul', {class: 'set'}), count = el('p', {class: 'muted', role: 'status'});
-  const picker = el('input', {type: 'file', multiple: true, accept: '.png,.jpg,.jpeg,.webp,.txt', hidden: true, onchange: () => take([...picker.files])});
+  const picker = el('input', {type: 'file', multiple: true, accept: '.png,.jpg,.jpeg,.webp,.txt', hidden: true, onchange: () => {
+    take([...picker.files]).catch(fail);
+    picker.value = '';  // the same files again are a change
+  }});
   const empty = el('div', {class: 'empty'}, el('p', {}, 'Drop pictures here, with their .txt captions if they have any.'));
   const pick = el('button', {type: 'button', class: 'soft', onclick: () => picker.click()}, icon('plus'), 'Add pictures');
   const node = el('section', {class: 'panel set-panel', 'aria-label': 'Pictures to train on'},
@@ -54,7 +57,10 @@ export function mountSet(changed) {
   };
   const take = async (files) => {
     const images = files.filter((file) => PICTURE.test(file.name)), texts = files.filter((file) => TEXT.test(file.name));
-    if (!set) return toast('Give the set a name first.', 'bad');
+    if (!set && images.length) {
+      set = newName();
+      toast(`The set is called ${set}.`);
+    }
     for (const [i, file] of images.entries()) {
       count.textContent = `Picture ${i + 1} of ${images.length} …`;
       await upload(`sets/${encodeURIComponent(set)}?name=${encodeURIComponent(file.name)}`, file).catch(fail);

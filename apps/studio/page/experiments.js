@@ -109,7 +109,7 @@ export async function mount(root) {
     if (run) await choose(run);
   };
   const begin = starter(() => load()), rejects = mountRejects(load), soon = later(800, () => { if (!root.hidden) load().catch(fail); });
-  root.append(el('div', {class: 'loras-view'}, el('div', {class: 'stage'}, listed, begin.node, rejects.node), el('div', {class: 'stage'}, empty, about, frame)));
+  root.append(el('div', {class: 'loras-view experiments-view'}, el('div', {class: 'stage'}, listed, el('div', {class: 'starters'}, begin.node, rejects.node)), el('div', {class: 'stage'}, empty, about, frame)));
   on('job', (data) => { if (data.verb.startsWith('experiment')) soon(); });
   on('picture', (data) => { if (store.jobs.get(data.job)?.verb === 'experiment run') soon(); });
   await Promise.all([begin.fill(), rejects.fill()]);

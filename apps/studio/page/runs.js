@@ -11,9 +11,16 @@ export const outOf = (job) => job.options.out ?? `${job.verb === 'train embeddin
 const nameOfRun = (job) => outOf(job).replace(/\.safetensors$/, '');
 const address = (job) => `trainings/${rootOf(job)}/${encodeURIComponent(nameOfRun(job))}`;
 
-function drawWith(job) {
+// What to draw first: what was looked at along the way, or what the pictures were trained on.
+async function promptOf({validation_prompt, prompt, data}) {
+  if (validation_prompt || prompt) return validation_prompt || prompt;
+  const set = /^files\/sets\/([^/]+)$/.exec(data)?.[1];
+  return set ? (await ask(`sets/${encodeURIComponent(set)}`)).pictures.find((picture) => picture.caption)?.caption ?? '' : '';
+}
+
+async function drawWith(job) {
   if (job.verb === 'train embedding') return hear('take:generate', {prompt: nameOfRun(job), embedding: [outOf(job)]});
-  return hear('take:generate', {prompt: job.options.validation_prompt ?? '', negative_prompt: '', lora: [`lora/${outOf(job)}:1`], model: job.options.model});
+  return hear('take:generate', {prompt: await promptOf(job.options), negative_prompt: '', lora: [`lora/${outOf(job)}:1`], model: job.options.model});
 }
 
 class Run {
@@ -54,7 +61,7 @@ class Run {
     const button = (text, onclick, props = {}) => el('button', {type: 'button', onclick, ...props}, text);
     const goOn = () => submit(job.verb, {...job.options, out: outOf(job)}, 1).catch(fail);
     this.buttons.replaceChildren(...(isOpen(job) ? [button('Pause', () => cancel(job.id).catch(fail), {title: 'Saves a checkpoint; it can go on from there'})] :
-      job.state === 'done' ? [button('Draw with it now', () => drawWith(job), {class: 'primary'}),
+      job.state === 'done' ? [button('Draw with it now', () => drawWith(job).catch(fail), {class: 'primary'}),
         el('a', {class: 'button', href: fileUrl(`${rootOf(job)}/${outOf(job)}`), download: ''}, 'Download')] :
       [button('Resume', goOn, {class: 'primary', title: 'Goes on from its last checkpoint'})]));
   }

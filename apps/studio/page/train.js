@@ -10,14 +10,18 @@ import {settingsOf, submit} from './store.js';
 const SHORT = ['prompt', 'captions', 'name', 'vectors', 'steps', 'rank', 'learning_rate', 'batch_size', 'validation_prompt', 'model'];
 const HIDDEN = ['data', 'out', 'save_trace'];
 
+// The miniature learns a subject or a style with these; 1e-4, which suits SDXL, leaves it as it was.
+const TOY = {learning_rate: 0.001, batch_size: 4};
+
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function setChooser(onset) {
   const name = el('input', {type: 'text', list: 'set-names', placeholder: 'a name, as my-cat', id: 'set-name', autocomplete: 'off', maxLength: 100});
   const names = el('datalist', {id: 'set-names'});
-  let shown = '';
+  let shown = '', taken = [];
   const load = async () => {
     const sets = await ask('sets');
+    taken = sets.map((set) => set.name);
     names.replaceChildren(...sets.map((set) => new Option(`${set.pictures} pictures`, set.name)));
     if (!name.value && sets.length) name.value = shown = sets[0].name;
   };
@@ -28,15 +32,20 @@ function setChooser(onset) {
   });
   const node = el('div', {class: 'field'}, el('label', {for: 'set-name'}, 'Set of pictures'), name, names,
     el('small', {}, 'Choose one that is there, or give a new name and drop pictures.'));
-  return {node, load, get: () => name.value.trim(), set: (value) => { name.value = shown = value; }};
+  return {node, load, get: () => name.value.trim(), set: (value) => { name.value = shown = value; },
+    make: () => {
+      let i = 1;
+      while (taken.includes(`set-${i}`)) ++i;
+      return name.value = shown = `set-${i}`;
+    }};
 }
 
-function mountForecast(node, verb, options, form) {
+function mountForecast(node, verb, {options, missing}, form) {
   const question = asker();
   const tell = (text, kind = '') => { node.textContent = text; node.className = 'forecast ' + kind; };
   return later(600, async () => {
     const values = options();
-    if (!values) return tell('');
+    if (!values) return tell(missing());
     try {
       const {result} = await question(`forecast/${verb().replaceAll(' ', '-')}`, values);
       const memory = `${gib(result.peak_gib)} of ${gib(result.available_gib)} memory`;
@@ -53,12 +62,26 @@ export async function mount(root) {
   const host = el('div', {class: 'host'}), forecast = el('p', {class: 'forecast', id: 'train-forecast'}), wrong = el('p', {class: 'wrong', role: 'alert'});
   const name = el('input', {type: 'text', id: 'train-name', placeholder: 'chosen for you', maxLength: 80, autocomplete: 'off'});
   const keep = draftKeeper('train');
-  const set = mountSet(() => listening && update());
+  let captioned = '';  // the set whose captions were taken
+  const set = mountSet(() => listening && takeCaptions(), () => chooser.make());
   const chooser = setChooser((value) => set.show(value).then(() => update()));
+  // Pictures that all have captions are trained on these, unless a prompt for all of them stands there.
+  const takeCaptions = () => {
+    const pictures = set.pictures(), field = form.fields.get('captions');
+    if (field && captioned !== chooser.get() && pictures.length && pictures.every((picture) => picture.caption) && !form.values().prompt) {
+      captioned = chooser.get();
+      field.set(true);
+      const look = form.fields.get('validation_prompt');  // what is drawn along the way
+      if (!look.get()) look.set(pictures[0].caption);
+    }
+    update();
+  };
+  const missing = () => (set.pictures().length ? 'Write a prompt for all pictures, or take their captions.' : '');
   const ready = () => set.pictures().length && form.isValid() && (form.values().prompt || form.values().captions || verb === 'train embedding');
   const options = () => ({...form.values(), data: `files/sets/${chooser.get()}`, ...(name.value.trim() ? {out: `${name.value.trim()}.safetensors`} : {})});
-  const tell = mountForecast(forecast, () => verb, () => ready() ? options() : null, () => form);
+  const tell = mountForecast(forecast, () => verb, {options: () => ready() ? options() : null, missing}, () => form);
   const update = () => {
+    wrong.textContent = '';
     keep({verb, set: chooser.get(), out: name.value, values: form.values()});
     tell();
   };
@@ -73,9 +96,10 @@ export async function mount(root) {
     new Option('A LoRA', 'train lora'), new Option('A word (embedding)', 'train embedding'));
   const presets = el('div', {class: 'chips', role: 'group', 'aria-label': 'Presets'}, (await ask('presets')).map(({title, help, settings}) =>
     el('button', {type: 'button', class: 'chip', title: help, onclick: () => {
-      const {prompt, validation_prompt, model} = form.values();
-      form.set({prompt, validation_prompt, model, ...settings});
-      toast(sentence(help) + '.');
+      const {prompt, captions, validation_prompt, model} = form.values();
+      const toy = !model && verb === 'train lora' && !settings.learning_rate;
+      form.set({prompt, captions, validation_prompt, model, ...settings, ...(toy ? TOY : {})});
+      toast(`${sentence(help)}.${toy ? ' For the toy model with a learning rate of 0.001 and batches of 4.' : ''}`);
       update();
     }}, title)));
   const node = el('form', {class: 'panel', 'aria-label': 'What to train', noValidate: true});
@@ -87,7 +111,7 @@ export async function mount(root) {
     event.preventDefault();
     wrong.textContent = '';
     form.clearMarks();
-    if (!set.pictures().length) { wrong.textContent = 'Name a set and drop pictures first.'; return; }
+    if (!set.pictures().length) { wrong.textContent = 'Drop pictures first, or choose a set that has some.'; return; }
     if (!form.isValid()) return form.firstInvalid().reportValidity();
     try {
       await submit(verb, options(), 1);
