@@ -110,7 +110,7 @@ def sheet(folder, place):
         for one in row:
             page.paste(one, (x, GAP + y * (SHEET_HEIGHT + GAP)))
             x += one.width + GAP
-    page.save(os.path.join(OUT, place + ".webp"), quality=72, method=6)
+    page.save(os.path.join(OUT, place + ".webp"), quality=55, method=6)
 
 
 def main():

@@ -60,10 +60,10 @@ function numberField(name, setting, changed) {
   const whole = setting.type === 'integer', big = whole && setting.maximum > Number.MAX_SAFE_INTEGER;
   const input = big ? el('input', {type: 'text', inputMode: 'numeric', pattern: '[0-9]*', autocomplete: 'off'}) :
     el('input', {type: 'number', min: setting.minimum ?? '', max: setting.maximum ?? '', step: whole ? 1 : 'any'});
-  input.placeholder = setting.default === undefined ? told(setting) : '';
   const wanted = USUAL[name], fits = wanted && !(setting.default > wanted[1]);  // a training has more steps than a drawing
   const usual = fits || !wanted ? wanted : [wanted[0], 4 * setting.default, wanted[2]], range = usual && slider({min: usual[0], max: usual[1], step: usual[2],
     tabIndex: -1, 'aria-hidden': 'true'});
+  input.placeholder = setting.default !== undefined ? '' : range && told(setting).length > 5 ? 'auto' : told(setting);  // beside a slider there is room for a word
   const show = (value) => {
     input.value = value ?? '';
     if (range) range.value = value ?? usual[0];
