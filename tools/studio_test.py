@@ -481,6 +481,26 @@ def looks(opened, studio):
                     yield case, "serious faults that axe finds", axe_faults(seen.page, case), 0
             yield f"{size}, {scheme}", "messages", float(len(seen.said)), 0
             seen.context.close()
+    yield from looks_unusual(opened, studio)
+
+
+def looks_unusual(opened, studio):
+    """At 200 % zoom of a desk's window, and at 4K; a picture by itself where it is small."""
+    for what, size in (("zoom 200 %", (640, 450)), ("4K", (3840, 2160))):
+        seen = Page(opened, studio, size)
+        for place in PLACES:
+            seen.go(place)
+            yield f"{place}, {what}", "pixels wider than the window", float(max(0, seen.page.evaluate("document.documentElement.scrollWidth - innerWidth"))), 0
+        seen.context.close()
+    for what, size in (("phone", "phone"), ("zoom 200 %", (640, 450))):
+        seen = Page(opened, studio, size)
+        seen.go("gallery")
+        seen.page.locator(".grid .tile").first.click()
+        seen.page.wait_for_selector("dialog.viewer[open] .canvas img")
+        seen.page.wait_for_timeout(500)
+        over = seen.page.evaluate("document.querySelector('.canvas img').getBoundingClientRect().bottom - document.querySelector('.about').getBoundingClientRect().top")
+        yield f"a picture, {what}", "pixels that lie over what is said of it", float(max(0, over)), 0
+        seen.context.close()
 
 
 def axe_faults(page, where):

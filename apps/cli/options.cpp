@@ -65,9 +65,7 @@ void check_utf8(const Field& field, const std::vector<std::string>& texts) {
 struct PresetOption {
   std::string preset;
   static void visit(auto& self, auto& v) {
-    v("preset", self.preset,
-      "settings that come with the program, by name: quick, subject, style, wrong; --config and what is "
-      "typed win over them");
+    v("preset", self.preset, "settings that come with the program, by name; --config and what is typed win over them");
   }
 };
 
@@ -121,7 +119,10 @@ bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& 
   Fields common_fields = fields_of(common);
   PresetOption preset;
   if (line.preset_file)
-    for (auto& field : fields_of(preset)) common_fields.push_back(std::move(field));
+    for (auto& field : fields_of(preset)) {
+      field.help = fmt::format("{}: {}", field.help, joined(line.preset_names, ", "));
+      common_fields.push_back(std::move(field));
+    }
   if (!parse(line, fields, common_fields)) return false;
   if (!preset.preset.empty()) set_from_toml_file(fields, line.preset_file(preset.preset));
   if (!common.config.empty()) set_from_toml_file(fields, common.config);

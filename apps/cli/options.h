@@ -28,6 +28,7 @@ struct CommandLine {
   std::vector<std::string> args;  // what follows the verb
   // The file of a name that --preset gives; absent: the verb has no such option.
   std::function<std::filesystem::path(const std::string&)> preset_file = {};
+  std::vector<std::string> preset_names = {};  // that it knows, for --help
 };
 
 // Sets the verb's fields from the flags, from --config and, where that has not, from --preset, and obeys --quiet. False: --help

@@ -19,7 +19,9 @@ int run_train_lora(const Arguments& args) {
   CommonOptions common;
   Fields fields = fields_of(options);
   const auto preset_file = [](const std::string& name) { return training_preset(name, bundled_models_folder()).file; };
-  if (!parse_command_line({"train lora", "learns a LoRA from a folder of pictures", args, preset_file}, fields, common)) return 0;
+  CommandLine line{"train lora", "learns a LoRA from a folder of pictures", args, preset_file};
+  for (const auto& preset : training_presets(bundled_models_folder())) line.preset_names.push_back(preset.name);
+  if (!parse_command_line(line, fields, common)) return 0;
   if (common.print_config) {
     std::printf("%s", print_config(fields).c_str());
     return 0;

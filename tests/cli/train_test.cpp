@@ -159,6 +159,8 @@ TEST(TrainLora, APresetFillsInWhatIsNeitherTypedNorInTheConfig) {
       place.results({"train", "lora", "--preset", "subject", "--rank", "2", "--config", "mine.toml", "--print-config"});
   for (const char* line : {"rank = 2 ", "steps = 7 ", "snr_gamma = 5.0 "}) EXPECT_TRUE(contains(shown, line)) << line << shown;
   EXPECT_TRUE(contains(shown, "subject.toml")) << shown;
+  const std::string help = place.results({"train", "lora", "--help"});
+  EXPECT_TRUE(contains(help, "quick, style, subject, wrong")) << help;
   const Ran ran = place.run({"train", "lora", "--preset", "subjct"});
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_TRUE(contains(ran.err, "[--preset] got \"subjct\", expected one of quick, style, subject, wrong")) << ran.err;
