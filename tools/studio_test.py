@@ -229,6 +229,22 @@ def types_early(opened, studio):
     seen.context.close()
 
 
+def newcomer(seen):
+    """Pictures that are dropped before anything else was said: they name their set, and their captions are taken."""
+    page, folder = seen.page, os.path.join(ROOT, "models", "sonk-hedgehog", "train")
+    seen.go("train")
+    page.set_input_files(".set-panel input[type=file]", sorted(os.path.join(folder, one) for one in os.listdir(folder)))
+    seen.until("document.querySelector('#view-train [data-name=captions] input').checked", "the captions taken", 20)
+    yield "newcomer", "pictures without a set's name that were refused", float(page.input_value("#set-name") != "set-1"), 0
+    yield "newcomer", "captions that were not taken", float("10 pictures, all with captions" not in page.inner_text(".set-panel")), 0
+    page.get_by_role("button", name="A subject").click()
+    seen.until("document.getElementById('train-forecast').textContent.includes('memory')", "memory and time", 20)
+    yield "newcomer", "a preset that the toy model does not learn from", float(seen.number("train", "learning_rate").input_value() != "0.001"), 0
+    yield "newcomer", "no picture to draw along the way", float("sonk hedgehog" not in page.locator("#view-train [data-name=validation_prompt] input").input_value()), 0
+    page.locator("#view-train [data-name=captions] input").uncheck()
+    page.locator("#view-train [data-name=validation_prompt] input").fill("")
+
+
 def trains(seen, folder):
     page = seen.page
     seen.go("train")
@@ -545,6 +561,7 @@ def checks(program, write_names=False):
             seen.go("draw")
             for part in (first_run, draws, drops, drops_of_others):
                 yield from part(seen)
+            yield from newcomer(seen)
             yield from trains(seen, folder)
             for part in (compares, merges, deletes):
                 yield from part(seen)

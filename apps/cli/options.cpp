@@ -64,9 +64,7 @@ void check_utf8(const Field& field, const std::vector<std::string>& texts) {
 
 struct PresetOption {
   std::string preset;
-  static void visit(auto& self, auto& v) {
-    v("preset", self.preset, "settings that come with the program, by name; --config and what is typed win over them");
-  }
+  static void visit(auto& self, auto& v) { v("preset", self.preset, "of the program, by name"); }
 };
 
 bool parse(const CommandLine& line, Fields& fields, Fields& common) {
@@ -120,7 +118,8 @@ bool parse_command_line(const CommandLine& line, Fields& fields, CommonOptions& 
   PresetOption preset;
   if (line.preset_file)
     for (auto& field : fields_of(preset)) {
-      field.help = fmt::format("{}: {}", field.help, joined(line.preset_names, ", "));
+      field.help = fmt::format("settings that come with the program, by name: {}; --config and what is typed win over them",
+                               joined(line.preset_names, ", "));
       common_fields.push_back(std::move(field));
     }
   if (!parse(line, fields, common_fields)) return false;
