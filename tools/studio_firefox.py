@@ -10,7 +10,8 @@ import tempfile
 import time
 
 ERRORS = """return Services.console.getMessageArray().filter(one => one instanceof Ci.nsIScriptError)
-  .filter(one => one.sourceName.includes(arguments[0])).map(one => one.errorMessage);"""
+  .filter(one => one.sourceName.includes(arguments[0])).map(one => one.errorMessage)
+  .filter(line => !line.startsWith('Layout was forced before the page was fully loaded'));"""  # said where a machine is busy
 
 
 def firefox():
@@ -23,7 +24,7 @@ def opened(width=1280, height=900, dark=False):
     # A profile of its own lies in HOME; Firefox run by root refuses one that is another user's.
     with tempfile.TemporaryDirectory() as home:
         before, os.environ["HOME"] = os.environ.get("HOME", ""), home
-        client = Marionette(bin=firefox(), headless=True, prefs={"layout.css.prefers-color-scheme.content-override": 0 if dark else 1})
+        client = Marionette(bin=firefox(), headless=True, gecko_log=os.path.join(home, "gecko.log"), prefs={"layout.css.prefers-color-scheme.content-override": 0 if dark else 1})
         try:
             client.start_session()
             client.set_window_rect(width=width, height=height)
