@@ -56,6 +56,8 @@ def checks(url, places, shots):
         for place in places:
             client.execute_script(f"location.hash = '#/{place}'")
             shown = until(client, f"document.querySelector('#view-{place}:not([hidden])')?.childElementCount > 1", 30)
+            if shown == float("inf"):
+                print(f"Firefox, {place}:", client.execute_script("return document.getElementById('toasts').textContent"), flush=True)
             time.sleep(0.4)
             yield f"Firefox, {place}", "seconds until it is shown", shown, 30
             yield f"Firefox, {place}", "pixels wider than the window", float(max(0, client.execute_script("return document.documentElement.scrollWidth - innerWidth"))), 0

@@ -21,8 +21,14 @@ async function viewOf(name) {
   const view = {node, show: () => {}};
   views.set(name, view);
   document.getElementById('main').append(node);
-  const module = await import(`./${name}.js`);
-  view.show = (await module.mount(node)) ?? view.show;
+  try {
+    const module = await import(`./${name}.js`);
+    view.show = (await module.mount(node)) ?? view.show;
+  } catch (error) {  // a place that could not be made is made anew when it is asked for again
+    views.delete(name);
+    node.remove();
+    throw error;
+  }
   return view;
 }
 
