@@ -6,6 +6,7 @@
 #include "io/file_kind.h"
 #include "io/pickle_file.h"
 #include "io/safetensors.h"
+#include "open_rating.h"
 
 namespace negativa::studio {
 
@@ -47,6 +48,7 @@ Response download(const Api& api, const Request& request) {
   const std::string& root = request.wild("root");
   const bool is_own = root == "pictures" || root == "lora" || root == "embeddings" || root == "files";
   if (!is_own) return web::error_response(404, "input", "[file] there is no such folder to take files from");
+  if (auto refusal = closed_by_rating(api.library.folder() / root / joined(request.tail, "/"))) return *refusal;
   fs::path path;
   try {
     path = api.roots.resolve(root + "/" + joined(request.tail, "/"), "file");

@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "image/picture_kind.h"
+#include "library/names.h"
+#include "open_rating.h"
 #include "other_settings_answer.h"
 
 namespace negativa::studio {
@@ -37,7 +39,13 @@ Json json_of(const GalleryPicture& picture) {
 
 std::string name_of(const Request& request) { return request.wild("folder") + "/" + request.wild("file"); }
 
-Response no_such_picture() { return web::error_response(404, "input", "[picture] there is none of this name"); }
+// The answer of `make` about the picture of the address, if it may be shown.
+Response about_picture(const Api& api, const Request& request, const std::function<Response(const GalleryPicture&)>& make) {
+  const auto picture = api.library.gallery().find(name_of(request));
+  if (!picture) return web::error_response(404, "input", "[picture] there is none of this name");
+  if (auto refusal = closed_by_rating(api.library.gallery().file(picture->name))) return *refusal;
+  return make(*picture);
+}
 
 std::string content_type_of(const std::string& bytes) {
   switch (picture_format(bytes)) {
@@ -72,29 +80,29 @@ Response unchanged_or(const Request& request, const std::string& tag, const std:
 }
 
 Response image_of(const Api& api, const Request& request) {
-  const auto picture = api.library.gallery().find(name_of(request));
-  if (!picture) return no_such_picture();
-  return unchanged_or(request, "\"" + picture->sha256 + "\"", [&] {
-    Response response;
-    response.body = read_file(api.library.gallery().file(picture->name), largest_picture_bytes);
-    response.content_type = content_type_of(response.body);
-    return response;
+  return about_picture(api, request, [&](const GalleryPicture& picture) {
+    return unchanged_or(request, "\"" + picture.sha256 + "\"", [&] {
+      Response response;
+      response.body = read_file(api.library.gallery().file(picture.name), largest_picture_bytes);
+      response.content_type = content_type_of(response.body);
+      return response;
+    });
   });
 }
 
 Response thumbnail_of(const Api& api, const Request& request) {
-  const auto picture = api.library.gallery().find(name_of(request));
-  if (!picture) return no_such_picture();
-  if (!picture->damage.empty()) return web::error_response(409, "file_format", picture->damage);
-  return unchanged_or(request, "\"t-" + picture->sha256 + "\"", [&] {
-    const std::string bytes = read_file(api.library.gallery().file(picture->name), largest_picture_bytes);
-    const Image8 image = decode_image(bytes, picture->name);
-    const double scale = std::min(1.0, double(thumbnail_px) / std::max(image.width, image.height));
-    const auto side = [&](int px) { return std::max(1, static_cast<int>(px * scale)); };
-    Response response;
-    response.content_type = "image/png";
-    response.body = encode_png(scale < 1 ? resize_for_display(image, side(image.width), side(image.height)) : image);
-    return response;
+  return about_picture(api, request, [&](const GalleryPicture& picture) {
+    if (!picture.damage.empty()) return web::error_response(409, "file_format", picture.damage);
+    return unchanged_or(request, "\"t-" + picture.sha256 + "\"", [&] {
+      const std::string bytes = read_file(api.library.gallery().file(picture.name), largest_picture_bytes);
+      const Image8 image = decode_image(bytes, picture.name);
+      const double scale = std::min(1.0, double(thumbnail_px) / std::max(image.width, image.height));
+      const auto side = [&](int px) { return std::max(1, static_cast<int>(px * scale)); };
+      Response response;
+      response.content_type = "image/png";
+      response.body = encode_png(scale < 1 ? resize_for_display(image, side(image.width), side(image.height)) : image);
+      return response;
+    });
   });
 }
 
@@ -129,6 +137,7 @@ GalleryQuery query_of(const Request& request) {
 }
 
 Response search(const Api& api, const Request& request) {
+  if (auto refusal = closed_by_rating(api.library.folder() / library_names::pictures)) return *refusal;
   const GalleryPage page = api.library.gallery().search(query_of(request));
   Json pictures = Json::array();
   for (const auto& picture : page.pictures) pictures.push_back(json_of(picture));
@@ -138,11 +147,11 @@ Response search(const Api& api, const Request& request) {
 // Does something to the picture of the address; answers it as it is then.
 std::function<Response(const Request&)> changing(Api& api, std::function<void(const Request&, const GalleryPicture&)> change) {
   return [&api, change = std::move(change)](const Request& request) {
-    const auto picture = api.library.gallery().find(name_of(request));
-    if (!picture) return no_such_picture();
-    change(request, *picture);
-    const auto now = api.library.gallery().find(picture->name);
-    return json_response(now ? json_of(*now) : json_of(*picture));
+    return about_picture(api, request, [&](const GalleryPicture& picture) {
+      change(request, picture);
+      const auto now = api.library.gallery().find(picture.name);
+      return json_response(json_of(now ? *now : picture));
+    });
   };
 }
 
@@ -204,10 +213,10 @@ void add_readers(Adder adder) {
            [&api](const Request& request) { return thumbnail_of(api, request); })
       .answer_type = "image/png";
   adder.add("GET", one + "/text", "the texts in a PNG", [&api](const Request& request) {
-    const auto picture = api.library.gallery().find(name_of(request));
-    if (!picture) return no_such_picture();
-    const std::string bytes = read_file(api.library.gallery().file(picture->name), largest_picture_bytes);
-    return json_response(json_of(text_chunks(bytes, picture->name)));
+    return about_picture(api, request, [&](const GalleryPicture& picture) {
+      const std::string bytes = read_file(api.library.gallery().file(picture.name), largest_picture_bytes);
+      return json_response(json_of(text_chunks(bytes, picture.name)));
+    });
   });
 }
 

@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "library/names.h"
+#include "open_rating.h"
 #include "report/page.h"
 
 namespace negativa::studio {
@@ -104,6 +105,7 @@ fs::path file_of(const Api& api, const Request& request, const std::vector<std::
 Response status(Api& api, const Request& request) {
   check_parameters(request, {});
   const std::string& name = request.wild("run");
+  if (auto refusal = closed_by_rating(api.library.runs() / name)) return *refusal;
   const fs::path folder = file_of(api, request, {});
   if (folder.empty() || !fs::is_directory(folder)) return no_such("run");
   const Json options = {{"run", std::string(library_names::runs) + "/" + name}};
@@ -123,6 +125,7 @@ std::string content_type_of(const fs::path& file) {
 
 Response run_file(const Api& api, const Request& request) {
   check_parameters(request, {});
+  if (auto refusal = closed_by_rating(api.library.runs() / request.wild("run"))) return *refusal;
   const fs::path path = file_of(api, request, request.tail);
   if (path.empty() || !fs::is_regular_file(path)) return no_such("file");
   Response response;

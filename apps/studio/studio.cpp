@@ -4,6 +4,7 @@
 
 #include "io/models_folder.h"
 #include "library/names.h"
+#include "open_rating.h"
 #include "page.h"
 #include "web/secret.h"
 
@@ -64,6 +65,7 @@ void Studio::add_roots(const Engine& engine, const StudioSettings& settings) {
     const fs::path canonical = fs::canonical(folder);
     roots_.add(canonical.has_filename() ? canonical.filename().string() : "root", canonical);
   }
+  roots_.close_where(is_being_rated);
   roots_.hide(library_.folder());
   roots_.hide(engine.places().cache);
   roots_.hide(engine.places().models);

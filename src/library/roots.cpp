@@ -85,6 +85,8 @@ fs::path Roots::resolve(std::string_view reference, std::string_view where) cons
   check(!error, ErrorKind::input, "[{}] there is no \"{}\"", where, reference);
   check(holds(canonical), ErrorKind::input,
         "[{}] \"{}\" is a link that leads out of the folders of this studio; --folder adds one", where, reference);
+  check(!is_closed_ || !is_closed_(canonical), ErrorKind::input,
+        "[{}] \"{}\" is being rated; it can be used again when negativa rate has ended", where, reference);
   if (fs::is_directory(canonical)) check_links(canonical, where);
   return path;
 }

@@ -22,12 +22,15 @@ class Roots {
   const std::vector<Root>& roots() const { return roots_; }
 
   // Of what is there. Throws ErrorKind::input, in a line that begins with [where]: no such root, nothing of that name, a part
-  // that is "." or "..", a link (it, or anything below it) that leads out of all roots.
+  // that is "." or "..", a link (it, or anything below it) that leads out of all roots, a path that is closed.
   std::filesystem::path resolve(std::string_view reference, std::string_view where) const;
   // Of a path that a file of settings names: throws as resolve does where it, or a link below it, leads out of all roots.
   void check_holds(const std::filesystem::path& path, std::string_view where) const;
   // "ROOT/a/b" of a path below a root; empty: it is below none.
   std::string reference_of(const std::filesystem::path& path) const;
+
+  // Paths for which this holds are resolved by nobody, for as long as it does.
+  void close_where(std::function<bool(const std::filesystem::path&)> is_closed) { is_closed_ = std::move(is_closed); }
 
   // No answer shows an absolute path: each that begins with a root's is written as a reference, of `hidden` folders as "…".
   std::string without_paths(std::string text) const;
@@ -38,6 +41,7 @@ class Roots {
   void check_links(const std::filesystem::path& path, std::string_view where) const;
 
   std::vector<Root> roots_;
+  std::function<bool(const std::filesystem::path&)> is_closed_;
   std::vector<std::pair<std::string, std::string>> shown_;  // beginning of a path, what is shown; longest first
 };
 

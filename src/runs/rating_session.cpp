@@ -14,6 +14,8 @@
 
 #include "base/derived_seed.h"
 #include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
 #include "base/split_mix.h"
 #include "base/text.h"
 
@@ -168,6 +170,21 @@ FileLock lock_on(const fs::path& file) {
   }
 }
 
+// A file whose first line is whole and says no kind is not ours to add to, as a studio's own ratings in its library.
+void check_is_of_pairs(const fs::path& file) {
+  const std::string text = read_file(file);
+  const auto end = text.find('\n');
+  if (end == std::string::npos) return;
+  bool has_kind = false;
+  try {
+    const Json first = parse_json(std::string_view(text).substr(0, end), "ratings");
+    has_kind = first.is_object() && first.contains("kind");
+  } catch (const Error&) {
+  }
+  check(has_kind, ErrorKind::input, "[{}] is no file of rated pairs, expected one that negativa rate wrote; move it away",
+        file.string());
+}
+
 }  // namespace
 
 size_t count_pairs(const RatableSet& set) {
@@ -208,6 +225,7 @@ RatingSession::RatingSession(RatableSet set, const RatingRequest& request, const
 void RatingSession::begin_or_go_on(const RatingRequest& request, const Notice& notice) {
   const fs::path file = set_.folder / pair_ratings_file;
   const PairRatings known = read_pair_ratings(file);
+  if (known.plans.empty()) check_is_of_pairs(file);
   for (const auto& line : known.notices) notice(line);
   const std::set<std::string> arms(set_.arms.begin(), set_.arms.end());
   for (const auto& plan : known.plans)

@@ -269,6 +269,17 @@ TEST_F(Rating, ACutLineIsShownAgainAndSaid) {
   EXPECT_EQ(read().answers.size(), 2u);
 }
 
+TEST_F(Rating, AFileOfSomethingElseIsNotAddedTo) {
+  for (const std::string other : {"{\"sha256\": \"aa\", \"rating\": 3}\n", "\n", "PNG\nmore\n"}) {
+    replace_file(folder / "ratings.jsonl", other);
+    EXPECT_TRUE(contains(refusal({"Ann", 10}), "is no file of rated pairs")) << other;
+    EXPECT_EQ(read_file(folder / "ratings.jsonl"), other);
+  }
+  replace_file(folder / "ratings.jsonl", "{\"kind\": \"pl");  // killed at its first line
+  EXPECT_EQ(session({"Ann", 10}).plan().pairs, 10);
+  EXPECT_EQ(read().plans.size(), 1u);
+}
+
 TEST_F(Rating, AFolderInThePlaceOfTheRatingsIsRefused) {
   fs::create_directory(folder / "ratings.jsonl");
   EXPECT_TRUE(contains(refusal({"Ann", 10}), "ratings.jsonl] cannot be written"));

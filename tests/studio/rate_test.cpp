@@ -6,11 +6,13 @@
 #include <set>
 
 #include "../base/temporary_folder.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/split_mix.h"
 #include "image/image.h"
 #include "rate_server.h"
+#include "studio_program.h"
 #include "web/http_client.h"
 
 namespace negativa::test {
@@ -229,6 +231,46 @@ TEST_F(RateServer, WhyAPictureCannotBeShownGoesToTheTerminalAlone) {
   for (size_t arm = 0; arm < 2; ++arm)
     for (int i = 0; i < prompts; ++i) write(arm, i);
   EXPECT_EQ(state()["answered"], 1);
+}
+
+// A studio whose library has a run and pictures, beside which a person rates.
+TEST(StudioBesideARating, ClosesWhatIsRatedForAsLongAsItIsOpen) {
+  StudioProgram studio;
+  const fs::path library = studio.place() / "library", run = library / "runs/mine";
+  fs::create_directories(run / "pictures");
+  const std::string picture = encode_png(Image8::filled(4, 4, white), {{"parameters", "x"}});
+  write_atomically(run / "pictures/plain-frog.png", picture);
+  write_atomically(run / "report.html", "<p>plain</p>");
+  const Answer taken = studio.send("POST", "pictures?name=mine.png", "application/octet-stream", picture);
+  ASSERT_EQ(taken.status, 201) << taken.body;
+  const std::string own = "pictures/" + parse_json(taken.body, "answer")["name"].get<std::string>();
+  const std::vector<std::string> of_run = {"runs/mine/files/report.html", "runs/mine/files/pictures/plain-frog.png"};
+  const std::vector<std::string> of_gallery = {"pictures",         own,           own + "/image",
+                                               own + "/thumbnail", own + "/text", "files/" + own};
+  const auto expect_all = [&](const std::vector<std::string>& paths, int status) {
+    for (const auto& path : paths) {
+      const Answer answer = studio.get_bytes(path);
+      EXPECT_EQ(answer.status, status) << path << " " << answer.body;
+      if (status != 409) continue;
+      EXPECT_NE(answer.body.find("negativa rate has ended"), std::string::npos) << answer.body;
+      EXPECT_EQ(answer.body.find("plain"), std::string::npos);
+    }
+  };
+  expect_all(of_run, 200);
+  expect_all(of_gallery, 200);
+  {
+    const FileLock open(run / pair_ratings_file, "held");
+    expect_all(of_run, 409);
+    expect_all({"runs/mine"}, 409);
+    expect_all(of_gallery, 200);
+    const Answer refused = studio.post("ask/experiment-status", R"({"run": "runs/mine"})");
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_NE(refused.body.find("is being rated"), std::string::npos) << refused.body;
+  }
+  expect_all(of_run, 200);
+  const FileLock open(library / "pictures" / pair_ratings_file, "held");
+  expect_all(of_gallery, 409);
+  expect_all(of_run, 200);
 }
 
 }  // namespace negativa::test
