@@ -4,7 +4,7 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, rating by eye: prove_rate.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -26,6 +26,7 @@ import prove_page
 import prove_pickles
 import prove_program
 import prove_ranks
+import prove_rate
 import prove_sdapi
 import prove_studio
 import prove_train
@@ -150,6 +151,7 @@ def cases_of(args, folder):
     part = lambda name, rows: [(name, lambda: [Row(*row) for row in rows()])] if name.startswith(args.only) or args.only.startswith(name) else []
     whole = part("studio", lambda: itertools.chain(prove_studio.rows(args.program, folder), studio_test.rows(args.program, folder)))
     whole += part("webuiapi", lambda: prove_sdapi.rows(args.program, folder))
+    whole += part("rating", lambda: prove_rate.rows(args.program, folder))
     whole += part("checkpoint", lambda: prove_checkpoints.rows(args.program, args.model, folder))
     whole += part("model convert", lambda: prove_convert.rows(args.program, args.model, reference, folder))
     whole += part("VAE, ", lambda: prove_vaes.rows(args.program, args.model, reference, folder))
