@@ -33,6 +33,10 @@ Image8 seen(const std::filesystem::path& file) {
   return see_picture(read_file(file, largest_picture_bytes), file.string()).image;
 }
 
+std::pair<std::string, std::string> pictures_of(const std::filesystem::path& folder, const PairToRate& pair) {
+  return equal_pngs(seen(folder / pair.left_picture), seen(folder / pair.right_picture));
+}
+
 // An object with these keys and no others.
 Json body_of(const Request& request, const std::vector<std::string>& keys) {
   Json body = parse_json(request.body, "request");
@@ -111,16 +115,30 @@ void RateServer::add_routes() {
 void RateServer::show() {
   if (session_.is_over()) return showing_.reset();
   if (showing_ && showing_->index == session_.index()) return;
-  const PairToRate& pair = session_.pair();
-  const auto& folder = session_.set().folder;
   try {
-    auto [left, right] = equal_pngs(seen(folder / pair.left_picture), seen(folder / pair.right_picture));
+    auto [left, right] = made();
     showing_ = Showing{session_.index(),     web::random_secret(), web::random_secret(),
                        web::random_secret(), std::move(left),      std::move(right)};
   } catch (const Error& error) {
     notice_(error.what());
     throw Error(error.kind(), not_shown);
   }
+  make_ahead();
+}
+
+RateServer::Pictures RateServer::made() {
+  if (ahead_.valid()) {
+    auto ahead = std::move(ahead_);
+    if (ahead_index_ == session_.index()) return ahead.get();
+  }
+  return pictures_of(session_.set().folder, session_.pair());
+}
+
+void RateServer::make_ahead() {
+  const auto index = session_.following();
+  if (!index) return;
+  ahead_index_ = *index;
+  ahead_ = std::async(std::launch::async, pictures_of, session_.set().folder, session_.pair_at(*index));
 }
 
 Response RateServer::state() {

@@ -1,6 +1,7 @@
 #pragma once
 // The page on which a person rates pairs of pictures without knowing whose they are, on a server that has nothing else.
 // docs/rating.md.
+#include <future>
 #include <mutex>
 
 #include "runs/rating_session.h"
@@ -35,8 +36,13 @@ class RateServer {
     bool left_sent = false, right_sent = false;
   };
 
+  // Both files of a pair.
+  using Pictures = std::pair<std::string, std::string>;
+
   void add_routes();
-  void show();  // the session's pair, if it is not shown already
+  Pictures made();    // of the session's pair; throws what reading and decoding do
+  void make_ahead();  // those of the pair after it, while a person looks at this one
+  void show();        // the session's pair, if it is not shown already
   web::Response state();
   web::Response picture(const web::Request& request);
   web::Response answer(const web::Request& request);
@@ -46,6 +52,8 @@ class RateServer {
   const Notice notice_;
   mutable std::mutex mutex_;  // of session_ and showing_
   std::optional<Showing> showing_;
+  size_t ahead_index_ = 0;
+  std::future<Pictures> ahead_;  // of the pair ahead_index_; invalid: nothing is made ahead
   const std::string token_;
   web::EventLog events_;
   web::Router router_;

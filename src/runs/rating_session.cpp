@@ -267,6 +267,12 @@ void RatingSession::find_next() {
   current_ = static_cast<size_t>(std::find(has_answer_.begin(), has_answer_.end(), false) - has_answer_.begin());
 }
 
+std::optional<size_t> RatingSession::following() const {
+  for (size_t index = current_ + 1; index < pairs_.size(); ++index)
+    if (!has_answer_[index]) return index;
+  return {};
+}
+
 void RatingSession::answer(PairAnswer answer, int64_t shown_unix_ms, int64_t taken_ms) {
   const PairToRate& shown = pair();
   PairRating rating;

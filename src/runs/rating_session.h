@@ -54,6 +54,9 @@ class RatingSession {
 
   size_t index() const { return current_; }                       // of pair(); shown() at the end
   const PairToRate& pair() const { return pairs_.at(current_); }  // to be answered now; not at the end
+  // Which one comes after pair(), unless an answer is taken back; absent: none.
+  std::optional<size_t> following() const;
+  const PairToRate& pair_at(size_t index) const { return pairs_.at(index); }
 
   // On disk when it returns. shown_unix_ms, taken_ms as in PairRating.
   void answer(PairAnswer answer, int64_t shown_unix_ms, int64_t taken_ms);
