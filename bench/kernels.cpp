@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 
+#include "base/recipe.h"
 #include "core/device.h"
 #include "core/isa.h"
 #include "nn/cast_weight.h"

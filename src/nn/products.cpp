@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
+#include <array>
 #include <cstring>
 
 #include "nn/cpu_kernels.h"
@@ -27,9 +28,9 @@ void pack(const Tensor& b, float scale, float* to) {
     const int64_t columns = std::min(panel_width, n - first);
     if (columns < panel_width) std::memset(to, 0, static_cast<size_t>(k * panel_width) * sizeof(float));
     const float* panel = from + first * across;
-    if (across == 1 && columns == panel_width) {
+    if (across == 1) {
       for (int64_t i = 0; i < k; ++i)
-        for (int64_t c = 0; c < panel_width; ++c) to[i * panel_width + c] = scale * panel[i * along + c];
+        for (int64_t c = 0; c < columns; ++c) to[i * panel_width + c] = scale * panel[i * along + c];
       continue;
     }
     for (int64_t c = 0; c < columns; ++c)
@@ -37,8 +38,14 @@ void pack(const Tensor& b, float scale, float* to) {
   }
 }
 
-// out [m, width] = start + a b with b in panels. a's rows are contiguous; start may be out.
-void multiply_packed(const Tensor& a, const float* packed, int64_t width, const float* start, float* out) {
+struct RightMatrix {
+  const float* at;
+  int64_t width, row_stride;  // as Product's
+};
+
+// out [m, width] = start + a b. a's rows are contiguous; start may be out.
+void multiply_rows(const Tensor& a, const RightMatrix& b, const float* start, float* out) {
+  const int64_t width = b.width;
   const int64_t rows = a.size(0), depth = a.size(1), to_next = a.stride(0);
   const float* source = a.const_data_ptr<float>();
   at::parallel_for(0, (rows + rows_a_task - 1) / rows_a_task, 1, [&](int64_t first_task, int64_t last_task) {
@@ -51,17 +58,30 @@ void multiply_packed(const Tensor& a, const float* packed, int64_t width, const 
         sources[r] = source + (first + r) * to_next;
         starts[r] = start ? start + (first + r) * width : zeros.data();
       }
-      cpu::kernels().multiply({count, 1, depth, width, sources, packed, zeros.data(), starts, out + first * width});
+      cpu::kernels().multiply({count, 1, depth, width, sources, b.at, zeros.data(), starts, out + first * width, b.row_stride});
     }
   });
 }
 
-// Memory for a packed matrix, of the calling thread.
-float* room_for(const Tensor& b) {
-  thread_local std::vector<float> room;
-  const auto needed = static_cast<size_t>(panels_of(b.size(1)) * panel_width * b.size(0));
-  if (room.size() < needed) room.resize(needed);
+// Memory of the calling thread, of which each use has its own.
+enum class Use { packed, narrow };
+float* room_for(Use use, int64_t count) {
+  thread_local std::array<std::vector<float>, 2> rooms;
+  auto& room = rooms[static_cast<size_t>(use)];
+  if (static_cast<int64_t>(room.size()) < count) room.resize(static_cast<size_t>(count));
   return room.data();
+}
+
+// scale * b as the kernel reads it: where it lies, if that can be and packing it would cost about as much as the few rows that
+// are multiplied by it.
+RightMatrix right_matrix(const Tensor& b, float scale, int64_t rows) {
+  constexpr int64_t few_rows = 32;
+  const int64_t n = b.size(1);
+  const bool as_it_is = rows <= few_rows && scale == 1 && b.stride(1) == 1 && b.stride(0) >= n && n % panel_width == 0;
+  if (as_it_is) return {b.const_data_ptr<float>(), n, b.stride(0)};
+  float* packed = room_for(Use::packed, panels_of(n) * panel_width * b.size(0));
+  pack(b, scale, packed);
+  return {packed, n, 0};
 }
 
 Tensor with_contiguous_rows(const Tensor& a) { return a.stride(1) == 1 || a.size(1) == 1 ? a : a.contiguous(); }
@@ -89,12 +109,20 @@ bool takes_own_kernel(int64_t m, int64_t k, int64_t n, Make make) {
 Tensor product(const Tensor& a, const Tensor& b, Make make) {
   if (!is_ours(a, b, make)) return at::mm(a, b);
   const Tensor rows = with_contiguous_rows(a);
-  const int64_t n = b.size(1), width = n < panel_width ? panel_width : n;  // whole vectors are stored faster
-  float* packed = room_for(b);
-  pack(b, 1, packed);
-  Tensor y = at::empty({rows.size(0), width}, rows.options());
-  multiply_packed(rows, packed, width, nullptr, y.mutable_data_ptr<float>());
-  return width == n ? y : y.narrow(1, 0, n);
+  RightMatrix weights = right_matrix(b, 1, rows.size(0));
+  const int64_t m = rows.size(0), n = b.size(1);
+  Tensor y = at::empty({m, n}, rows.options());
+  auto* out = y.mutable_data_ptr<float>();
+  if (n >= panel_width) {
+    multiply_rows(rows, weights, nullptr, out);
+    return y;
+  }
+  weights.width = panel_width;  // whole vectors are stored faster
+  float* wide = room_for(Use::narrow, m * panel_width);
+  multiply_rows(rows, weights, nullptr, wide);
+  for (int64_t r = 0; r < m; ++r)
+    for (int64_t c = 0; c < n; ++c) out[r * n + c] = wide[r * panel_width + c];
+  return y;
 }
 
 Tensor product_over_rows(const Tensor& a, const Tensor& b, Make make) {
@@ -108,10 +136,9 @@ void add_product(Tensor& y, const Tensor& a, const Tensor& b, double scale, Make
     return;
   }
   const Tensor rows = with_contiguous_rows(a);
-  float* packed = room_for(b);
-  pack(b, static_cast<float>(scale), packed);
+  const RightMatrix weights = right_matrix(b, static_cast<float>(scale), rows.size(0));
   auto* out = y.mutable_data_ptr<float>();
-  multiply_packed(rows, packed, y.size(1), out, out);
+  multiply_rows(rows, weights, out, out);
 }
 
 }  // namespace negativa::nn

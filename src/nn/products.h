@@ -13,7 +13,7 @@ Make processor_make();
 // their columns among threads too.
 bool takes_own_kernel(int64_t m, int64_t k, int64_t n, Make make);
 
-// a [m,k] b [k,n] -> [m,n], in whatever order of memory. The rows of a narrow result may lie apart.
+// a [m,k] b [k,n] -> [m,n], in whatever order of memory.
 Tensor product(const Tensor& a, const Tensor& b, Make make = processor_make());
 
 // a^T b of a wide a [k,m] and a narrow b [k,n] -> [m,n]: of the two, our kernel is to read a row by row.

@@ -24,6 +24,9 @@ struct Product {
   const float* bias;            // [width]
   const float* const* start;    // [rows] pointers to width elements
   float* out;                   // [rows, width]
+  // 0: packed weights. Else they are a matrix [parts * depth, width] with that many floats from one row to the next, and width is
+  // a multiple of panel_width: for few rows, which packing would cost as much as.
+  int64_t row_stride = 0;
 };
 
 constexpr int64_t widest_head = 32;

@@ -29,16 +29,16 @@ NEGATIVA_INLINE void store_sum(const Product& p, int64_t row, int64_t column, co
 }
 
 // height rows by vectors * lanes columns from (row, column) on, whose sums stay in registers over all parts.
-template <int lanes, int vectors, int height>
+template <int lanes, int vectors, int height, bool packed>
 NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
   Vector<lanes> sums[height][vectors];
   const float* weights[vectors];
-  const int64_t to_next =
-      p.parts * p.depth * lanes * vectors;  // the next tile's weights: a CPU's own prefetching stops at each page
+  const int64_t panel = packed ? p.parts * p.depth * panel_width : panel_width, stride = packed ? panel_width : p.row_stride;
+  const int64_t to_next = panel * lanes * vectors / panel_width;  // a CPU's own prefetching stops at each page
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; ++v) {
     const int64_t at = column + v * lanes;
-    weights[v] = p.weights + at / panel_width * p.parts * p.depth * panel_width + at % panel_width;
+    weights[v] = p.weights + at / panel_width * panel + at % panel_width;
 #pragma GCC unroll 8
     for (int r = 0; r < height; ++r) begin_sum<lanes>(p, row + r, at, &sums[r][v]);
   }
@@ -50,8 +50,8 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
       Vector<lanes> w[vectors];
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
-        w[v] = *vector_at<lanes>(weights[v] + i * panel_width);
-        if (v * lanes % panel_width == 0) __builtin_prefetch(weights[v] + i * panel_width + to_next);  // a cache line
+        w[v] = *vector_at<lanes>(weights[v] + i * stride);
+        if (v * lanes % panel_width == 0) __builtin_prefetch(weights[v] + i * stride + to_next);  // a cache line
       }
 #pragma GCC unroll 8
       for (int r = 0; r < height; ++r)
@@ -59,7 +59,7 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
         for (int v = 0; v < vectors; ++v) sums[r][v] += sources[r][i] * w[v];
     }
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) weights[v] += p.depth * panel_width;
+    for (int v = 0; v < vectors; ++v) weights[v] += p.depth * stride;
   }
 #pragma GCC unroll 8
   for (int r = 0; r < height; ++r)
@@ -69,23 +69,29 @@ NEGATIVA_INLINE void tile(const Product& p, int64_t row, int64_t column) {
 
 // Rows from `row` on in tiles of that height, then in lower ones for the rest; in two lower ones where these fit and a high one
 // would leave some rows over: a tile of two rows waits for its sums.
-template <int lanes, int vectors, int height>
+template <int lanes, int vectors, int height, bool packed>
 NEGATIVA_INLINE void all_rows(const Product& p, int64_t row, int64_t column) {
   constexpr int lower = height > 4 ? 4 : height / 2;
   constexpr int64_t two_lower = 2 * lower > height ? 2 * lower : -1;
-  for (; row + height <= p.rows && p.rows - row != two_lower; row += height) tile<lanes, vectors, height>(p, row, column);
-  if constexpr (height > 1) all_rows<lanes, vectors, lower>(p, row, column);
+  for (; row + height <= p.rows && p.rows - row != two_lower; row += height) tile<lanes, vectors, height, packed>(p, row, column);
+  if constexpr (height > 1) all_rows<lanes, vectors, lower, packed>(p, row, column);
 }
 
 // Tiles as wide as some panels; half as wide where the last of them is missing. Their sums, their vectors of weights and a source
 // fill the registers.
-template <class Set>
-void multiply(const Product& p) {
+template <class Set, bool packed>
+NEGATIVA_INLINE void all_columns(const Product& p) {
   constexpr int lanes = Set::lanes, vectors = Set::product_vectors, height = Set::product_rows;
   constexpr int64_t step = lanes * vectors;
   int64_t column = 0;
-  for (; column + step - panel_width < p.width; column += step) all_rows<lanes, vectors, height>(p, 0, column);
-  if (column < p.width) all_rows<lanes, vectors / 2, height>(p, 0, column);
+  for (; column + step - panel_width < p.width; column += step) all_rows<lanes, vectors, height, packed>(p, 0, column);
+  if (column < p.width) all_rows<lanes, vectors / 2, height, packed>(p, 0, column);
+}
+
+template <class Set>
+void multiply(const Product& p) {
+  if (p.row_stride == 0) return all_columns<Set, true>(p);
+  all_columns<Set, false>(p);
 }
 
 }  // namespace
