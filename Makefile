@@ -28,8 +28,10 @@ endef
 
 # Rooms whose tests run threads side by side.
 THREADED := pipeline train engine jobs
-# Rooms whose results come from the CPU's kernels; torch's noise, whose last bits are pinned under AVX2, is not of ours.
+# Rooms whose results come from the CPU's kernels. Without AVX2 torch draws normal numbers another way, which differ in their last bit; these suites hold
+# its numbers, or what was computed in fp64 from them, to less than that.
 COMPUTED := core nn text vision unet vae schedule lora pipeline train
+OF_NOISE := Generator Sampler TrainingStep
 empty :=
 one_of = ^($(subst $(empty) ,|,$(strip $(1))))$$
 
@@ -59,7 +61,9 @@ test-threads: configure
 
 test-isa: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target $(addprefix test_,$(COMPUTED))
-	@set -e; for isa in baseline avx2 avx512; do echo "--isa $$isa"; NEGATIVA_TEST_ISA=$$isa tools/test.sh $(BUILD) -L '$(call one_of,$(COMPUTED))' -E '^Generator'; done
+	@NEGATIVA_TEST_ISA=baseline tools/test.sh $(BUILD) -L '$(call one_of,$(COMPUTED))' -E '$(call one_of,$(OF_NOISE))'
+	@NEGATIVA_TEST_ISA=avx2 tools/test.sh $(BUILD) -L '$(call one_of,$(COMPUTED))'
+	@NEGATIVA_TEST_ISA=avx512 tools/test.sh $(BUILD) -L '$(call one_of,$(COMPUTED))'
 
 check: configure
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa test_cli test_engine test_library test_stats test_studio

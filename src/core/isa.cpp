@@ -73,7 +73,10 @@ std::vector<LibraryCap> library_caps(Isa isa) {
   if (isa == Isa::avx512) return {{"ATEN_CPU_CAPABILITY", "avx512"}};
   if (isa == Isa::avx2)
     return {{"ATEN_CPU_CAPABILITY", "avx2"}, {"ONEDNN_MAX_CPU_ISA", "AVX2"}, {"MKL_ENABLE_INSTRUCTIONS", "AVX2"}};
-  return {{"ATEN_CPU_CAPABILITY", "default"}, {"ONEDNN_MAX_CPU_ISA", "SSE41"}, {"MKL_ENABLE_INSTRUCTIONS", "SSE4_2"}};
+  return {{"ATEN_CPU_CAPABILITY", "default"},
+          {"ONEDNN_MAX_CPU_ISA", "SSE41"},
+          {"MKL_ENABLE_INSTRUCTIONS", "SSE4_2"},
+          {"MKL_CBWR", "COMPATIBLE"}};  // SSE2 on every make; the variable before binds MKL on Intel's processors alone
 }
 
 }  // namespace negativa
