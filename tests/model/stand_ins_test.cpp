@@ -302,7 +302,7 @@ std::vector<StandIn> refused_models() {
       {"UNet alone",
        Use::model,
        {{"down_blocks.0.resnets.0.time_emb_proj.weight", ones({4, 4})}},
-       "the UNet of a diffusers folder"},
+       "a UNet alone; give it with --unet"},
       {"VAE alone", Use::model, small_vae(), "a VAE; give it with --vae"},
       {"text encoder alone", Use::model, {{"text_model.final_layer_norm.weight", ones({4})}}, "a text encoder alone"},
       {"something else", Use::model, {{"a", ones({1})}}, "something unknown"},
