@@ -3,14 +3,14 @@
     goldens_stats.py MODEL OUT
 
 MODEL is not read. Wilcoxon, t and Welch are scipy's; Wilson, Holm and the power of the t test statsmodels'; the two-way interval and its
-power are NumPy from the formulas of docs/experiments.md; bootstrap intervals are numpy.percentile over resamples drawn as documented there.
+power are NumPy from the formulas of docs/experiments.md; strengths of arms are SciPy's maximum of Davidson's likelihood and evalica's, agreement is krippendorff's; bootstrap intervals are numpy.percentile over resamples drawn as documented there.
 """
 import argparse
 import json
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
@@ -200,6 +200,83 @@ def bootstrap():
     return rows
 
 
+def judged(arms, prompts, tie):
+    """Pairs of random arms, one or two a prompt, as (prompt, first, second, "first" | "second" | "tie")."""
+    strengths = random.standard_normal(arms) * 0.7
+    rows = []
+    for prompt in range(prompts):
+        for _ in range(1 + prompt % 2):
+            a, b = random.choice(arms, 2, replace=False)
+            weights = np.exp([strengths[a], strengths[b], (strengths[a] + strengths[b]) / 2 + np.log(tie)]) if tie else np.exp(strengths[[a, b]])
+            rows.append([prompt, int(a), int(b), ["first", "second", "tie"][random.choice(len(weights), p=weights / weights.sum())]])
+    return rows
+
+
+def davidson():
+    """SciPy's maximum of Davidson's likelihood, written down without its gradient; without ties evalica's scores beside it."""
+    import evalica
+
+    rows = []
+    for arms, prompts, tie in ((2, 40, 0.5), (4, 120, 0.8), (7, 300, 1.5), (3, 90, 0)):
+        pairs = judged(arms, prompts, tie)
+        has_ties = any(row[3] == "tie" for row in pairs)
+
+        a, b = np.array([row[1:3] for row in pairs]).T
+        outcome = np.array([["first", "second", "tie"].index(row[3]) for row in pairs])
+
+        def loss(x):
+            s = np.append(0, x[: arms - 1])
+            logs = np.stack([s[a], s[b], (s[a] + s[b]) / 2 + (x[-1] if has_ties else -np.inf)])
+            return np.log(np.exp(logs).sum(0)).sum() - logs[outcome, np.arange(len(pairs))].sum()
+
+        def gradient(x):  # by complex steps: exact, and not from formulas
+            return np.array([loss(x + 1e-20j * step).imag / 1e-20 for step in np.eye(len(x))])
+
+        fit = optimize.minimize(loss, np.zeros(arms - 1 + has_ties), jac=gradient, method="BFGS", options={"gtol": 1e-9})
+        assert np.abs(gradient(fit.x)).max() < 1e-6, fit
+        logs = np.append(0, fit.x[: arms - 1])
+        row = {"pairs": pairs, "arms": arms, "log_strengths": listed(logs - logs.mean()), "tie": float(np.exp(fit.x[-1])) if has_ties else 0.0}
+        if not has_ties:
+            winners = [evalica.Winner.X if won == "first" else evalica.Winner.Y for *_, won in pairs]
+            scores = evalica.bradley_terry([str(a) for _, a, _, _ in pairs], [str(b) for _, _, b, _ in pairs], winners, tolerance=1e-13, limit=100000).scores
+            logs = np.log([scores[str(arm)] for arm in range(arms)])
+            row["evalica"] = listed(logs - logs.mean())
+        rows.append(row)
+    return rows
+
+
+def alpha():
+    """The package krippendorff: raters' values of each unit, some absent."""
+    import krippendorff
+
+    rows = []
+    for raters, units, agree in ((2, 12, 0.8), (3, 40, 0.5), (5, 25, 0.95)):
+        truth = random.integers(0, 4, units)
+        table = np.where(random.random((raters, units)) < agree, truth, random.integers(0, 4, (raters, units))).astype(float)
+        table[random.random(table.shape) < 0.2] = np.nan
+        value = krippendorff.alpha(reliability_data=table, level_of_measurement="nominal")
+        rows.append({"units": [[int(v) for v in table[:, unit] if not np.isnan(v)] for unit in range(units)], "alpha": float(value)})
+    return rows
+
+
+def spearman():
+    rows = []
+    for n in (5, 40):
+        x = np.round(random.standard_normal(n), 1)
+        y = np.round(x + random.standard_normal(n), 1)
+        rows.append({"x": listed(x), "y": listed(y), "value": float(stats.spearmanr(x, y).statistic)})
+    return rows
+
+
+def wilson_of_shares():
+    """Wilson's interval as statsmodels has it, of halves of pictures."""
+    rows = []
+    for hits, n in ((22.5, 40), (0.5, 3), (7, 8)):
+        low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
+        rows.append({"share": hits / n, "pictures": n, "low": float(low), "high": float(high)})
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
@@ -207,7 +284,8 @@ def main():
     args = parser.parse_args()
     chances, prompts = power()
     golden = {"wilcoxon": wilcoxon(), "wilson": wilson(), "holm": holm(), "t": t_intervals(), "welch": welch(), "two_way": two_way(), "t_test_power": chances,
-              "power": prompts, "power_of_trainings": power_of_trainings(), "coverage": coverage(), "bootstrap": bootstrap()}
+              "power": prompts, "power_of_trainings": power_of_trainings(), "coverage": coverage(), "bootstrap": bootstrap(), "davidson": davidson(), "alpha": alpha(), "spearman": spearman(),
+              "wilson_of_shares": wilson_of_shares()}
     lines = [f'"{key}":[\n' + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "]" for key, rows in golden.items()]
     (args.out / "stats.json").write_text("{" + ",\n".join(lines) + "}\n")
 

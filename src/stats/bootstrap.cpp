@@ -22,18 +22,18 @@ void check_pictures(std::span<const size_t> pictures_of_prompt) {
 // Output `number` of a splitmix64 seeded with `seed`: its state grows by the same odd number at each step.
 uint64_t output(uint64_t seed, uint64_t number) { return SplitMix(seed + number * SplitMix::step).next(); }
 
-double percentile(std::span<const double> ascending, double share) {
-  const double place = share * static_cast<double>(ascending.size() - 1);
-  const size_t below = static_cast<size_t>(place), above = std::min(below + 1, ascending.size() - 1);
-  return ascending[below] + (ascending[above] - ascending[below]) * (place - static_cast<double>(below));
-}
-
 double checked(double value) {
   check(std::isfinite(value), ErrorKind::input, "[statistics] a resample's statistic is {}, expected a finite number", value);
   return value;
 }
 
 }  // namespace
+
+double percentile(std::span<const double> ascending, double share) {
+  const double place = share * static_cast<double>(ascending.size() - 1);
+  const size_t below = static_cast<size_t>(place), above = std::min(below + 1, ascending.size() - 1);
+  return ascending[below] + (ascending[above] - ascending[below]) * (place - static_cast<double>(below));
+}
 
 std::vector<size_t> resample(std::span<const size_t> pictures_of_prompt, uint64_t seed, uint64_t number) {
   check_pictures(pictures_of_prompt);

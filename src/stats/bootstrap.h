@@ -35,6 +35,9 @@ struct BootstrapResult {
   std::string why_absent = {};  // one prompt; more than one resample in a hundred left out; no spread
 };
 
+// Of values in ascending order, with linear interpolation, as numpy.percentile; share from 0 to 1.
+double percentile(std::span<const double> ascending, double share);
+
 // Resample `number` of a stream. Pictures are numbered prompt after prompt: those of prompt p are the pictures_of_prompt[p]
 // numbers behind those of the prompts before it. The algorithm, fixed so that it is the same everywhere: state = output `number`
 // (from 0) of a splitmix64 seeded with `seed`; from a splitmix64 seeded with that state draw P prompts with replacement, and

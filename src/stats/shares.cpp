@@ -17,10 +17,17 @@ Interval wilson(size_t hits, size_t pictures, double level) {
   check(pictures > 0 && hits <= pictures, ErrorKind::input,
         "[statistics] got {} hits among {}, expected at least 1 picture and at most as many hits", hits,
         count_text(pictures, "picture"));
-  const double n = static_cast<double>(pictures), share = static_cast<double>(hits) / n, z = normal_quantile((1 + level) / 2);
+  return wilson_of_share(static_cast<double>(hits) / static_cast<double>(pictures), pictures, level);
+}
+
+Interval wilson_of_share(double share, size_t pictures, double level) {
+  check_between_0_and_1(level, "level");
+  check(pictures > 0 && share >= 0 && share <= 1, ErrorKind::input,
+        "[statistics] got a share of {} of {}, expected 0 to 1 and at least 1 picture", share, count_text(pictures, "picture"));
+  const double n = static_cast<double>(pictures), z = normal_quantile((1 + level) / 2);
   const double centre = (share + z * z / (2 * n)) / (1 + z * z / n);
   const double half = z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return {hits == 0 ? 0 : centre - half, hits == pictures ? 1 : centre + half, level};  // those two are exact, but for rounding
+  return {share == 0 ? 0 : centre - half, share == 1 ? 1 : centre + half, level};  // those two are exact, but for rounding
 }
 
 Share share_of_pictures(std::span<const Hit> pictures, double level) {

@@ -13,6 +13,9 @@ namespace negativa {
 // pictures.
 Interval wilson(size_t hits, size_t pictures, double level = 0.95);
 
+// The same of a share that need not be a whole number of pictures, as ties count half.
+Interval wilson_of_share(double share, size_t pictures, double level = 0.95);
+
 // One picture and whether it is one of those counted.
 struct Hit {
   std::string prompt;
