@@ -239,16 +239,17 @@ std::vector<std::string> Session::notices(const PictureOptions& asked) const {
     lines.push_back(
         fmt::format("{} says x0 in its name, as UNets do that predict the sample; draw it with --prediction-type sample", name));
   if (asked.chose_steps_or_cfg) return lines;
+  const TensorFile* file = files.unet ? files.unet->file.get() : files.file.get();
   auto sign = sign_of_distilling(scheduler);
   if (sign)
     sign = "its scheduler: " + *sign;
   else
-    sign = sign_of_distilling(name, files.unet ? files.unet->file.get() : files.file.get());
+    sign = sign_of_distilling(name, file);
   if (sign)
     lines.push_back(
         fmt::format("{} looks distilled to few steps ({}): {} steps at cfg {} overdo it; try --steps {} --cfg-scale 1, or "
                     "what its makers say",
-                    name, *sign, asked.steps, asked.cfg_scale, distilled_steps(name).value_or(8)));
+                    name, *sign, asked.steps, asked.cfg_scale, distilled_steps(name, file).value_or(8)));
   return lines;
 }
 

@@ -151,16 +151,39 @@ std::string plain_scheduler_config(const std::string& config_json) {
   return config.dump();
 }
 
-std::optional<int> distilled_steps(const std::string& name) {
-  const std::string lower = lower_case(name);
-  const auto is_digit = [&](size_t at) { return at < lower.size() && lower[at] >= '0' && lower[at] <= '9'; };
+namespace {
+
+// What name and metadata say of a model, each with where it stands.
+constexpr std::string_view titles[] = {"modelspec.title", "modelspec.architecture"},
+                           hints[] = {"modelspec.title", "modelspec.usage_hint", "modelspec.description"};
+std::vector<std::pair<std::string, std::string>> texts_about(const std::string& name, const TensorFile* file,
+                                                             std::span<const std::string_view> keys) {
+  std::vector<std::pair<std::string, std::string>> texts{{"its name", name}};
+  if (!file) return texts;
+  for (const auto key : keys)
+    if (const auto found = file->metadata().find(std::string(key)); found != file->metadata().end())
+      texts.emplace_back("metadata " + found->first, found->second);
+  return texts;
+}
+
+// "4step", "4-step", "8 steps"
+std::optional<int> steps_in(const std::string& text) {
+  const std::string lower = lower_case(text);
   for (size_t at = lower.find("step"); at != std::string::npos; at = lower.find("step", at + 1)) {
     size_t end = at;
     if (end > 0 && (lower[end - 1] == '-' || lower[end - 1] == '_' || lower[end - 1] == ' ')) --end;
     size_t begin = end;
-    while (begin > 0 && is_digit(begin - 1)) --begin;
-    if (begin < end && end - begin <= 2) return std::stoi(lower.substr(begin, end - begin));
+    while (begin > 0 && lower[begin - 1] >= '0' && lower[begin - 1] <= '9') --begin;
+    if (begin < end && end - begin <= 2 && lower[begin] != '0') return std::stoi(lower.substr(begin, end - begin));
   }
+  return {};
+}
+
+}  // namespace
+
+std::optional<int> distilled_steps(const std::string& name, const TensorFile* file) {
+  for (const auto& [what, text] : texts_about(name, file, hints))
+    if (const auto steps = steps_in(text)) return steps;
   return {};
 }
 
@@ -194,10 +217,7 @@ std::map<std::string, Tensor> prediction_mark_tensors(const std::string& schedul
 }
 
 std::optional<std::string> sign_of_distilling(const std::string& name, const TensorFile* file) {
-  std::vector<std::pair<std::string, std::string>> texts{{"its name", name}};
-  for (const char* key : {"modelspec.title", "modelspec.architecture"})
-    if (file && file->metadata().contains(key)) texts.emplace_back(std::string("metadata ") + key, file->metadata().at(key));
-  for (const auto& [what, text] : texts)
+  for (const auto& [what, text] : texts_about(name, file, titles))
     for (const char* word : {"turbo", "lightning", "lcm", "hyper-sd", "hypersd", "dmd2"})
       if (lower_case(text).find(word) != std::string::npos) return fmt::format("{} says {}", what, word);
   return {};

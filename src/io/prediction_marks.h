@@ -36,8 +36,8 @@ std::map<std::string, Tensor> prediction_mark_tensors(const std::string& schedul
 
 // What name or metadata say of a model that was distilled to few steps: "its name says turbo". file: nullptr for a folder.
 std::optional<std::string> sign_of_distilling(const std::string& name, const TensorFile* file);
-// For how many steps, where the name tells: "sdxl_lightning_4step_unet".
-std::optional<int> distilled_steps(const std::string& name);
+// For how many steps, where name or metadata tell: "sdxl_lightning_4step_unet".
+std::optional<int> distilled_steps(const std::string& name, const TensorFile* file);
 // "sdxl_lightning_1step_unet_x0": the name says that it predicts the sample.
 bool says_x0(const std::string& name);
 

@@ -90,7 +90,9 @@ void describe_scheduler(const ModelFiles& files, ModelReport& report) {
       report.remarks.push_back("continuous timesteps: the UNet is told ln(sigma) / 4");
     auto sign = sign_of_distilling(scheduler);
     if (!sign) sign = sign_of_distilling(files.name, files.file.get());
-    if (sign) report.remarks.push_back("looks distilled to few steps: " + *sign);
+    if (sign)
+      report.remarks.push_back(fmt::format("looks distilled to few steps: {}; try --steps {} --cfg-scale 1", *sign,
+                                           distilled_steps(files.name, files.file.get()).value_or(8)));
     report.scheduler =
         without_end([&] { return default_sampler(scheduler); }) + ", " + without_end([&] { return default_grid(scheduler); });
     return report.scheduler;

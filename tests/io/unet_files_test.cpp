@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "io/io_test.h"
+#include "io/keys/sgm_unet.h"
 
 namespace negativa {
 
@@ -63,6 +64,25 @@ TEST_F(UNetAlone, OfOtherShapesHasAConfigurationOfItsOwn) {
   taken.take_unet(open_unet(write(tensors)));
   EXPECT_EQ(parse_json(taken.config_json("unet"), "").at("in_channels"), 5);
   EXPECT_EQ(taken.config_name("unet"), (folder / "unet.safetensors").string() + ", UNet");
+}
+
+// tools/goldens_pruned.py
+TEST_F(UNetAlone, OfFewerBlocksIsReadUnderSgmsNames) {
+  const auto file = SafetensorsFile::open(golden("unet_pruned.safetensors"));
+  for (const std::string kind : {"ssd", "vega", "koala"}) {
+    std::vector<std::string> names;
+    Weights expected;
+    for (const auto& entry : file->entries())
+      if (const std::string prefix = kind + ".weights."; entry.name.starts_with(prefix)) {
+        names.push_back(entry.name.substr(prefix.size()));
+        expected[names.back()] = {.file = file, .key = entry.name};
+      }
+    const KeyMap to_sgm(sgm_unet_pairs(unet_layout(names)), KeyMap::to_theirs);
+    Tensors tensors;
+    for (const auto& [name, source] : expected)
+      tensors["model.diffusion_model." + to_sgm.find(name).at(0).theirs] = source.load({});
+    expect_same_weights(open_unet(write(tensors)).weights, expected);
+  }
 }
 
 TEST_F(UNetAlone, SaysHowItWasTrainedWhereItsFileDoes) {

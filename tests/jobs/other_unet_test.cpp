@@ -24,11 +24,11 @@ GenerateOptions drawing(const fs::path& out) {
 }
 
 // The miniature's UNet, each weight times `factor`.
-void write_unet(const fs::path& file, float factor) {
+void write_unet(const fs::path& file, float factor, const Metadata& metadata = {}) {
   const auto own = SafetensorsFile::open(test::bundled_model() / "unet/diffusion_pytorch_model.safetensors");
   std::map<std::string, Tensor> tensors;
   for (const auto& entry : own->entries()) tensors[entry.name] = own->load(entry) * factor;
-  write_safetensors(file, tensors);
+  write_safetensors(file, tensors, metadata);
 }
 
 }  // namespace
@@ -77,6 +77,13 @@ TEST(OtherUNet, OfAnotherModelIsRefusedAndADistilledOneIsNoticed) {
       notices[0],
       "sdxl_lightning_4step_unet.safetensors looks distilled to few steps (its name says lightning): 50 steps at cfg 7 overdo "
       "it; try --steps 4 --cfg-scale 1, or what its makers say");
+
+  write_unet(folder / "x.safetensors", 1, {{"modelspec.title", "A Lightning"}, {"modelspec.usage_hint", "2 steps, no cfg"}});
+  options.model.unet = folder / "x.safetensors";
+  const auto by_metadata = test::session(options.model).notices(options.picture);
+  ASSERT_EQ(by_metadata.size(), 1u);
+  EXPECT_NE(by_metadata[0].find("(metadata modelspec.title says lightning)"), std::string::npos) << by_metadata[0];
+  EXPECT_NE(by_metadata[0].find("--steps 2 --cfg-scale 1"), std::string::npos) << by_metadata[0];
 
   fs::rename(folder / "sdxl_lightning_4step_unet.safetensors", folder / "sdxl_lightning_1step_unet_x0.safetensors");
   options.model.unet = folder / "sdxl_lightning_1step_unet_x0.safetensors";
