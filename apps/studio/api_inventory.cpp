@@ -1,4 +1,5 @@
 #include "api.h"
+#include "base/file_names.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/recipe.h"
@@ -122,6 +123,7 @@ std::vector<Operation> inventory_operations(Api& api) {
     operations.back().answer_schema = list_schema;
   };
   list("/api/v1/models", "models that can be drawn with", "model");
+  list("/api/v1/unets", "UNets apart from a model", "unet");
   list("/api/v1/vaes", "VAEs", "vae");
   list("/api/v1/loras", "LoRAs", "lora");
   list("/api/v1/embeddings", "embeddings", "embedding");

@@ -43,14 +43,15 @@ bool is_of_embedding(const TensorEntry& entry) {
 // What a file of tensors is, by their names and shapes alone.
 std::string kind_of_entries(const std::vector<TensorEntry>& entries) {
   constexpr size_t most_words = 64;
-  bool has_unet = false, has_vae = false, has_words = !entries.empty() && entries.size() <= most_words;
+  bool has_unet = false, has_unet_alone = false, has_vae = false, has_words = !entries.empty() && entries.size() <= most_words;
   for (const auto& entry : entries) {
     if (is_of_adapter(entry.name)) return "lora";
-    has_unet |= entry.name.starts_with("model.diffusion_model.");
+    has_unet |= entry.name.starts_with("model.diffusion_model.") || entry.name.starts_with("model_ema.diffusion_model");
+    has_unet_alone |= entry.name.ends_with("add_embedding.linear_1.weight") || entry.name.ends_with("label_emb.0.0.weight");
     has_vae |= entry.name.find("decoder.conv_in.weight") != std::string::npos;
     has_words = has_words && is_of_embedding(entry);
   }
-  return has_unet ? "model" : has_vae ? "vae" : has_words ? "embedding" : "";
+  return has_unet ? "model" : has_unet_alone ? "unet" : has_vae ? "vae" : has_words ? "embedding" : "";
 }
 
 }  // namespace

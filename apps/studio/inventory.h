@@ -12,7 +12,7 @@ namespace negativa::studio {
 struct InventoryItem {
   std::string reference;  // ROOT/NAME: what a request calls it
   std::string name;       // its plain name, without ".safetensors" or a pickle's ending
-  std::string kind;       // "model", "vae", "lora", "embedding"
+  std::string kind;       // "model", "unet", "vae", "lora", "embedding"
   int64_t bytes = 0, changed_ms = 0;
   std::string fault;  // why it cannot be used; empty: it can
   std::filesystem::path path;

@@ -211,6 +211,16 @@ TEST_F(StudioApi, WhatTorchSaveWroteIsKeptListedDrawnWithAndConverted) {
   EXPECT_NE(studio().get("loras").dump().find("article.safetensors"), std::string::npos);
 }
 
+TEST_F(StudioApi, AUNetApartFromItsModelIsListedAsWhatItIs) {
+  const auto folder = studio().place() / "library/files/lightning";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(bundled("unet/diffusion_pytorch_model.safetensors"), folder / "4step.safetensors");
+  EXPECT_NE(studio().get("unets").dump().find("files/lightning/4step.safetensors"), std::string::npos);
+  EXPECT_EQ(studio().get("models").dump().find("4step"), std::string::npos);
+  const Json options = {{"prompt", "a"}, {"unet", "files/lightning/4step.safetensors"}, {"steps", 1}};
+  EXPECT_EQ(studio().job_when_over(studio().submit("generate", options))["state"], "done");
+}
+
 TEST_F(StudioApi, AModelThatIsDeletedBetweenIsRefusedOrFailsItsJobInOneLine) {
   const auto folder = studio().place() / "library/files/mine";
   std::filesystem::copy(bundled(), folder, std::filesystem::copy_options::recursive);

@@ -14,6 +14,10 @@ export function el(tag, props = {}, ...children) {
   return add(node, ...children);
 }
 
+// Files of tensors, and a name without their endings.
+export const WEIGHTS = ['.safetensors', '.ckpt', '.pt', '.pth', '.bin'];
+export const plainName = (name) => name.replace(/\.(safetensors|ckpt|pt|pth|bin)$/, '');
+
 export function add(node, ...children) {
   for (const child of children.flat())
     if (child !== null && child !== undefined && child !== false) node.append(child);

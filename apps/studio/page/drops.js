@@ -2,7 +2,7 @@
 // here, with a list of what does not.
 import {upload} from './api.js';
 import {el, fail, icon, iconButton, toast} from './dom.js';
-import {settingsOfChunks} from './recipe.js';
+import {filesOfChunks, settingsOfChunks} from './recipe.js';
 
 const NAMES = {webui: 'the webui', Fooocus: 'Fooocus', ComfyUI: 'ComfyUI'};
 
@@ -20,6 +20,8 @@ export function takeDrops(node, take) {
       const chunks = await upload('png-info', file), own = settingsOfChunks(chunks);
       if (own) {
         take(own);
+        const files = filesOfChunks(chunks);
+        if (files.length) return tell(`Settings of ${file.name} taken. Not as in that picture:`, files);
         return toast(`Settings of ${file.name} taken.`);
       }
       const {program, settings, not_honoured: lines} = await upload('png-settings', file);

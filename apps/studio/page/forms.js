@@ -12,7 +12,7 @@ const NAMES = {
 // Where a slider is handy: what people mostly want, of a range that is wider.
 const USUAL = {steps: [1, 100, 1], cfg_scale: [0, 20, 0.5], guidance_rescale: [0, 1, 0.05], refiner_start: [0, 1, 0.05],
   rank: [1, 128, 1]};
-const FILES = {model: 'models', refiner: 'models', vae: 'vaes', unet: 'models'};
+const FILES = {model: 'models', refiner: 'models', vae: 'vaes', unet: 'unets'};
 const GROUPS = [
   ['Prompt', /^(prompt_2|negative_prompt_2|weighting|pooled|embedding)$/],
   ['Guidance', /^(guidance_|negative_scale|negative_interval)/],

@@ -1,6 +1,6 @@
 // LoRAs of a form: each with a weight, the same for both halves of classifier-free guidance or one for each.
 import {send} from './api.js';
-import {add, el, icon, iconButton, slider} from './dom.js';
+import {add, el, icon, iconButton, plainName, slider} from './dom.js';
 import {store} from './store.js';
 
 const inspected = new Map();
@@ -30,7 +30,7 @@ export function partsOf(text) {
 }
 
 const referenceOf = (name) => {
-  const stem = name.replace(/\.safetensors$/, '').split('/').pop();
+  const stem = plainName(name).split('/').pop();
   return (store.loras.find((item) => item.reference === name) ?? store.loras.find((item) => item.name === stem))?.reference ?? name;
 };
 

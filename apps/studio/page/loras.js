@@ -1,6 +1,6 @@
 // LoRAs: what each file is, where it acts, several as one, other dialects.
 import {ask, fileUrl, send, upload} from './api.js';
-import {el, fail, icon, size, toast, when} from './dom.js';
+import {el, fail, icon, size, toast, WEIGHTS, when} from './dom.js';
 import {hear, on} from './events.js';
 import {fileName, inspect, triggersOf} from './lora_field.js';
 import {mountMerge} from './merge.js';
@@ -53,8 +53,8 @@ function detail(item, facts) {
 
 export async function mount(root) {
   const list = el('ul', {class: 'files'}), about = el('section', {class: 'panel about-file', 'aria-label': 'The chosen LoRA', tabIndex: -1});
-  const empty = el('p', {class: 'empty'}, 'No LoRA yet: train one, or drop a .safetensors file here.');
-  const picker = el('input', {type: 'file', accept: '.safetensors', multiple: true, hidden: true, onchange: () => take([...picker.files]).catch(fail)});
+  const empty = el('p', {class: 'empty'}, 'No LoRA yet: train one, or drop its file here.');
+  const picker = el('input', {type: 'file', accept: WEIGHTS.join(','), multiple: true, hidden: true, onchange: () => take([...picker.files]).catch(fail)});
   let chosen = null;
   const choose = async (item) => {
     chosen = item.reference;

@@ -1,6 +1,6 @@
 // Several LoRAs as one, and how they interfere, before the file is made.
 import {send} from './api.js';
-import {el} from './dom.js';
+import {el, plainName} from './dom.js';
 import {on} from './events.js';
 import {Form} from './forms.js';
 import {partsOf} from './lora_field.js';
@@ -30,7 +30,7 @@ function worst(layers) {
 }
 
 function answer(result, references) {
-  const names = references.map((text) => partsOf(text).name.split('/').pop().replace(/\.safetensors$/, ''));
+  const names = references.map((text) => plainName(partsOf(text).name.split('/').pop()));
   const said = result.greatest_cosine > 0.3 ? 'They share directions: together they are stronger there than each alone.' :
     result.greatest_cosine < -0.3 ? 'They work against each other in places.' : 'They hardly touch each other.';
   return [el('p', {}, said), matrix(names, result.layers), el('h3', {}, 'Layers that touch most'), worst(result.layers),

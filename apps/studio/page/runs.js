@@ -1,6 +1,6 @@
 // Trainings: curves, what was drawn along the way, pause and go on.
 import {ask, fileUrl} from './api.js';
-import {el, fail, later} from './dom.js';
+import {el, fail, later, plainName} from './dom.js';
 import {hear, on} from './events.js';
 import {curve} from './curves.js';
 import {progressText} from './queue.js';
@@ -8,7 +8,7 @@ import {cancel, isOpen, newestJobs, store, submit} from './store.js';
 
 const rootOf = (job) => job.verb === 'train embedding' ? 'embeddings' : 'lora';
 export const outOf = (job) => job.options.out ?? `${job.verb === 'train embedding' ? 'word' : 'lora'}-${String(job.id).padStart(6, '0')}.safetensors`;
-const nameOfRun = (job) => outOf(job).replace(/\.safetensors$/, '');
+const nameOfRun = (job) => plainName(outOf(job));
 const address = (job) => `trainings/${rootOf(job)}/${encodeURIComponent(nameOfRun(job))}`;
 
 // What to draw first: what was looked at along the way, or what the pictures were trained on.

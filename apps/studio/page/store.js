@@ -3,7 +3,7 @@ import {ask, send} from './api.js';
 import {later} from './dom.js';
 import {hear, on} from './events.js';
 
-export const store = {verbs: [], models: [], loras: [], embeddings: [], vaes: [], folders: [], jobs: new Map(), held: false, status: {}};
+export const store = {verbs: [], models: [], loras: [], embeddings: [], vaes: [], unets: [], folders: [], jobs: new Map(), held: false, status: {}};
 
 export const settingsOf = (verb) => store.verbs.find((one) => one.verb === verb)?.settings ?? {};
 export const isOpen = (job) => ['queued', 'running', 'held'].includes(job.state);
@@ -14,7 +14,7 @@ export const newestJobs = () => [...store.jobs.values()].sort((a, b) => b.id - a
 const changed = (what) => hear('changed:' + what, store);
 
 export async function loadFiles() {
-  const names = ['models', 'loras', 'embeddings', 'vaes', 'folders'];
+  const names = ['models', 'loras', 'embeddings', 'vaes', 'unets', 'folders'];
   const lists = await Promise.all(names.map((name) => ask(name)));
   names.forEach((name, i) => { store[name] = lists[i]; });
   changed('files');
