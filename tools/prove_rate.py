@@ -19,6 +19,7 @@ import time
 import urllib.parse
 
 import prove_page
+import studio_program
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHOTS = os.path.join(ROOT, "build", "prove", "rate")
@@ -45,19 +46,9 @@ READY = "document.querySelector('.painted') && document.querySelector('.answers 
 CONNECTION = ("connection", "keep-alive")
 
 
-class Rating:
+class Rating(studio_program.Served):
     def __init__(self, program, run, *more):
-        self.command, self.port = [program, "rate", run, "--rater", "Ann", *more], 0
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen([*self.command, "--port", str(self.port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.url = self.process.stdout.readline().strip()
-        self.port = urllib.parse.urlparse(self.url).port
-
-    def end(self, by=signal.SIGINT):
-        self.process.send_signal(by)
-        self.process.wait(30)
+        super().__init__([program, "rate", run, "--rater", "Ann", *more], stderr=subprocess.DEVNULL)
 
 
 class Page:
@@ -132,30 +123,34 @@ def early_key(seen, run):
     for key in KEYS:
         seen.page.keyboard.press(key)
     seen.page.wait_for_timeout(300)
-    yield "an early key", "answers before both pictures are painted", float(sum(line["kind"] == "answer" for line in lines_of(run))), 0
+    yield "an early key", "answers before both pictures are painted", float(answers_in(run)), 0
     for route in held:
         route.continue_()
     seen.page.unroute_all()
     yield "an early key", "the pair does not come afterwards", float(not seen.until(READY, "the pair")), 0
 
 
+def answers_in(run):
+    return sum(line["kind"] == "answer" for line in lines_of(run))
+
+
 def held_key(seen, run):
     """Chromium marks what a held key repeats."""
     seen.until(READY, "a pair")
-    before = sum(line["kind"] == "answer" for line in lines_of(run))
-    for _ in range(12):
-        seen.page.keyboard.down("ArrowLeft")
-        seen.page.wait_for_timeout(60)
-    seen.page.keyboard.up("ArrowLeft")
-    seen.until(READY, "the next pair")
-    yield "a held key", "answers beside its first", float(sum(line["kind"] == "answer" for line in lines_of(run)) - before - 1), 0
+    before = answers_in(run)
+
+    def hold(key):
+        for _ in range(12):
+            seen.page.keyboard.down(key)
+            seen.page.wait_for_timeout(60)
+        seen.page.keyboard.up(key)
+        seen.until(READY, "the next pair")
+
+    hold("ArrowLeft")
+    yield "a held key", "answers beside its first", float(answers_in(run) - before - 1), 0
     seen.page.locator(".answers button").first.focus()
-    for _ in range(12):
-        seen.page.keyboard.down("Enter")
-        seen.page.wait_for_timeout(60)
-    seen.page.keyboard.up("Enter")
-    seen.until(READY, "the next pair")
-    yield "a held Enter", "answers beside its first", float(sum(line["kind"] == "answer" for line in lines_of(run)) - before - 2), 0
+    hold("Enter")
+    yield "a held Enter", "answers beside its first", float(answers_in(run) - before - 2), 0
 
 
 def killed(seen, rating, run):

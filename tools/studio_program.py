@@ -2,21 +2,37 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import time
 import urllib.parse
 
 
-class Studio:
+class Served:
+    """A program that prints the address of its page, on a free port; started again it has the same one."""
+
+    def __init__(self, command, **process):
+        self.command, self.process_options, self.port = command, process, 0
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([*self.command, "--port", str(self.port)], stdout=subprocess.PIPE, text=True, **self.process_options)
+        self.url = self.process.stdout.readline().strip()
+        self.port = urllib.parse.urlparse(self.url).port
+
+    def end(self, by=signal.SIGINT):
+        self.process.send_signal(by)
+        self.process.wait(30)
+
+
+class Studio(Served):
     def __init__(self, program, folder, *more):
         self.library = os.path.join(folder, "library")
         models = os.path.join(folder, "models")
         os.makedirs(models, exist_ok=True)
         environment = {**os.environ, "XDG_CACHE_HOME": os.path.join(folder, "cache"), "NEGATIVA_MODELS": models}
-        command = [program, "studio", "--port", "0", "--library", self.library, *more]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-        url = urllib.parse.urlparse(self.process.stdout.readline().strip())
-        self.port, self.token = url.port, urllib.parse.parse_qs(url.query)["token"][0]
+        super().__init__([program, "studio", "--library", self.library, *more], stderr=subprocess.DEVNULL, env=environment)
+        self.token = urllib.parse.parse_qs(urllib.parse.urlparse(self.url).query)["token"][0]
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         self.asked = time.monotonic()
 

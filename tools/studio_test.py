@@ -14,7 +14,6 @@ import re
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ import zlib
 
 import prove_page
 import studio_firefox
+import studio_program
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NAMES = os.path.join(ROOT, "tests", "golden", "studio_controls.txt")
@@ -41,20 +41,10 @@ CONTROLS = """[...document.querySelectorAll('#bar a, #bar button, .view:not([hid
   .map(one => one.tagName.toLowerCase() + ' ' + (one.getAttribute('aria-label') || [...(one.labels ?? [])].map(l => l.textContent).join(' ') || one.textContent || '').trim())"""
 
 
-class Studio:
+class Studio(studio_program.Served):
     def __init__(self, program, library):
-        self.program, self.library, self.port = program, library, 0
-        self.start()
-
-    def start(self):
-        environment = {**os.environ, "XDG_CACHE_HOME": self.library + "-cache", "NEGATIVA_MODELS": self.library + "-models"}
-        self.process = subprocess.Popen([self.program, "studio", "--port", str(self.port), "--library", self.library], stdout=subprocess.PIPE, text=True, env=environment)
-        self.url = self.process.stdout.readline().strip()
-        self.port = urllib.parse.urlparse(self.url).port
-
-    def end(self, by=signal.SIGINT):
-        self.process.send_signal(by)
-        self.process.wait(30)
+        environment = {**os.environ, "XDG_CACHE_HOME": library + "-cache", "NEGATIVA_MODELS": library + "-models"}
+        super().__init__([program, "studio", "--library", library], env=environment)
 
 
 class Page:

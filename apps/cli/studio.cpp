@@ -52,10 +52,7 @@ std::optional<std::filesystem::path> preview_vae_of(const StudioOptions& options
   if (options.preview_vae == "none") return {};
   if (options.preview_vae != "auto") {
     const auto path = find_vae(options.preview_vae, places);
-    const VaeFiles files = open_vae(path);
-    check(VaeConfig::from_json(files.config_json, files.config_name).tiny.has_value(), ErrorKind::input,
-          "[--preview-vae] {} is a whole VAE, too slow to be run after every step; give a TAESD, as madebyollin/taesdxl",
-          path.string());
+    check_preview_vae(path);
     return path;
   }
   std::vector<std::filesystem::path> folders = models_folders(places);

@@ -48,12 +48,10 @@ Json body_of(const Request& request, const std::vector<std::string>& keys) {
 }
 
 PairAnswer answer_of(const std::string& word) {
-  if (word == "left") return PairAnswer::left;
-  if (word == "right") return PairAnswer::right;
-  if (word == "equal") return PairAnswer::equal;
-  check(word == "both_bad", ErrorKind::input, "[answer in request] got {}, expected left, right, equal or both_bad",
+  const auto answer = pair_answer_from(word);
+  check(answer.has_value(), ErrorKind::input, "[answer in request] got {}, expected left, right, equal or both_bad",
         json_excerpt(Json(word)));
-  return PairAnswer::both_bad;
+  return *answer;
 }
 
 Response other_pair() {

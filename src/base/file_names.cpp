@@ -23,6 +23,11 @@ bool is_there(const fs::path& path) {
 
 bool same_name(std::string_view a, std::string_view b) { return a == b || nfc(a) == nfc(b); }
 
+std::span<const char* const> weights_endings() {
+  static constexpr const char* endings[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin"};
+  return endings;
+}
+
 std::string lower_extension(const fs::path& file) { return ascii_lower(file.extension().string()); }
 
 const std::map<std::string, std::string>& StoredNames::entries(const fs::path& folder) {

@@ -3,6 +3,7 @@
 // points).
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,9 @@ bool same_name(std::string_view a, std::string_view b);
 
 // ".png" for "A.PNG"; empty where there is none.
 std::string lower_extension(const std::filesystem::path& file);
+
+// How files of tensors end that people have: ".safetensors", then those of pickles.
+std::span<const char* const> weights_endings();
 
 // Finds what is stored under a name, and lists each folder once. Not to be shared between threads.
 class StoredNames {

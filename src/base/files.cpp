@@ -64,10 +64,8 @@ class TemporaryFile {
     if (::fsync(fd_.get()) != 0 || fd_.close() != 0) fail_to_write(errno, target_.string());
     if (::rename(name_.c_str(), target_.c_str()) != 0) fail_to_create(errno, target_);
     name_.clear();
-    // Makes the new name itself durable. Some network file systems cannot; the file is whole all the same.
-    const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-    const Descriptor folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder_fd.get() >= 0) ::fsync(folder_fd.get());
+    // The file is whole all the same where this cannot be.
+    sync_folder(target_.parent_path());
   }
 
  private:

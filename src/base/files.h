@@ -33,6 +33,9 @@ void write_folder_atomically(const std::filesystem::path& path,
 // Throws what write_folder_atomically would at once.
 void check_can_write_folder(const std::filesystem::path& path);
 
+// Makes the names of the folder's files durable, as far as its file system can; an empty path is the working folder.
+void sync_folder(const std::filesystem::path& folder);
+
 // Makes the folder and its parents. Throws ErrorKind::input.
 void make_folder(const std::filesystem::path& path);
 

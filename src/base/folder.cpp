@@ -49,13 +49,6 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
-}
-
 // One file of the old folder into the new one: the same file under two names where the file system has links, else a copy.
 void keep_file(const fs::path& from, const fs::path& to) {
   if (::link(from.c_str(), to.c_str()) == 0) return;
@@ -115,6 +108,13 @@ fs::path folder_to_write(const fs::path& path) {
 }
 
 }  // namespace
+
+void sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
 
 void check_can_write_folder(const fs::path& path) { const TemporaryFolder removed_again(folder_to_write(path)); }
 

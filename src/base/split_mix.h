@@ -2,6 +2,8 @@
 // The random numbers that decide an order or a resample. The standard library's generators give the same numbers everywhere, but
 // its distributions and std::shuffle do not.
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace negativa {
 
@@ -31,5 +33,11 @@ class SplitMix {
  private:
   uint64_t state_;
 };
+
+// Every order is as likely (Fisher and Yates).
+template <class T>
+void shuffle(std::vector<T>& list, SplitMix& random) {
+  for (size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[random.below(i)]);
+}
 
 }  // namespace negativa

@@ -121,6 +121,12 @@ std::optional<double> number_from(std::string_view text) {
   return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view white = " \t\r\n";
+  const auto begin = text.find_first_not_of(white);
+  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(white) - begin + 1);
+}
+
 std::string ascii_lower(std::string_view text) {
   std::string result(text);
   for (char& c : result)

@@ -21,6 +21,8 @@ std::string nfc(std::string_view text);
 // The whole text as a finite number, "1", "+.5" or "1e-3" in every locale; absent: it is none, or one that a double cannot hold.
 std::optional<double> number_from(std::string_view text);
 
+std::string_view trimmed(std::string_view text);  // without spaces, tabs and line ends around it
+
 std::string ascii_lower(std::string_view text);  // A to Z alone, whatever the locale
 
 // The candidate with the smallest edit distance (Levenshtein), if it is near enough to be a slip of the keyboard.

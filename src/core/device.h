@@ -12,6 +12,7 @@ using DType = at::ScalarType;
 std::string dtype_name(DType dtype);
 DType dtype_from_name(std::string_view name);
 int64_t dtype_bytes(DType dtype);
+inline bool is_fp8(DType dtype) { return dtype == at::kFloat8_e4m3fn || dtype == at::kFloat8_e5m2; }
 
 // True after libtorch_cuda.so was opened (from the folder of libtorch_cpu.so, or lib/ in `libtorch` where that is not empty) and
 // a device answers. Must be called before the first operator: ATen caches its CUDA hooks once. `why` says what was missing.

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <cmath>
 #include <numeric>
 
 #include "base/file_names.h"
@@ -77,12 +76,22 @@ std::optional<std::string> hash_or_none(const Hash& hash) {
   }
 }
 
-std::shared_ptr<const Vae> load_preview_vae(const fs::path& path, at::Device device) {
-  const VaeFiles files = open_vae(path);
-  const auto config = VaeConfig::from_json(files.config_json, files.config_name);
-  check(config.tiny.has_value(), ErrorKind::input,
+struct PreviewVae {
+  VaeFiles files;
+  VaeConfig config;
+};
+
+PreviewVae open_preview_vae(const fs::path& path) {
+  PreviewVae vae{open_vae(path), {}};
+  vae.config = VaeConfig::from_json(vae.files.config_json, vae.files.config_name);
+  check(vae.config.tiny.has_value(), ErrorKind::input,
         "[--preview-vae] {} is a whole VAE, too slow to be run after every step; give a TAESD, as madebyollin/taesdxl",
         path.string());
+  return vae;
+}
+
+std::shared_ptr<const Vae> load_preview_vae(const fs::path& path, at::Device device) {
+  const auto [files, config] = open_preview_vae(path);
   auto vae = std::make_shared<Vae>(config);
   nn::LoadOptions options;
   options.storage = at::kFloat;
@@ -94,13 +103,13 @@ std::shared_ptr<const Vae> load_preview_vae(const fs::path& path, at::Device dev
 
 // A TAESD knows one VAE's latents. SDXL's are told by their scale: other models' VAEs have another.
 std::string why_not_previewed(const VaeConfig& tiny, const VaeConfig& own) {
-  constexpr double scale_of_sdxl = 0.13025;
   if (own.tiny) return "";
   if (tiny.latent_channels != own.latent_channels || tiny.factor() != own.factor())
     return fmt::format("it is for latents of {} channels at 1/{} of the size, these have {} at 1/{}", tiny.latent_channels,
                        tiny.factor(), own.latent_channels, own.factor());
-  if (std::abs(own.scaling_factor - scale_of_sdxl) > 1e-9 || !own.latents_mean.empty())
-    return fmt::format("the model's latents are not SDXL's (scaling factor {}, SDXL's is {})", own.scaling_factor, scale_of_sdxl);
+  if (!has_scale_of_sdxl(own))
+    return fmt::format("the model's latents are not SDXL's (scaling factor {}, SDXL's is {})", own.scaling_factor,
+                       scaling_factor_of_sdxl);
   return "";
 }
 
@@ -160,6 +169,8 @@ int64_t Engine::held_bytes() const {
   return std::accumulate(shelf_->opened.begin(), shelf_->opened.end(), int64_t{0},
                          [](int64_t sum, const Opened& one) { return sum + one.models->held_bytes(); });
 }
+
+void check_preview_vae(const fs::path& path) { open_preview_vae(path); }
 
 std::shared_ptr<const Vae> Engine::preview_vae(const Models& models, const std::function<void(const std::string&)>& notice) {
   if (!settings_.preview_vae) return nullptr;

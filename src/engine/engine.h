@@ -73,4 +73,7 @@ class Engine {
   Workers workers_;
 };
 
+// Throws ErrorKind::input for a file or folder that is no TAESD, and as open_vae does: what EngineSettings::preview_vae would.
+void check_preview_vae(const std::filesystem::path& path);
+
 }  // namespace negativa

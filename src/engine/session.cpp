@@ -201,8 +201,6 @@ std::string tiling_line(const Models& models, const PictureOptions& asked) {
     return fmt::format("--vae-tile {} has no effect: the picture is {}x{}", tile, *done.width, *done.height);
   return {};
 }
-constexpr double scale_of_sdxl = 0.13025;
-
 // Latents are scaled as the UNet has learnt them, which its own VAE's config says.
 std::string vae_line(const Models& models) {
   if (!models.vae_files()) return {};
@@ -215,7 +213,7 @@ std::string vae_line(const Models& models) {
   if (!models.files().has(names::vae)) return vae.tiny ? tiny : "";
   const auto own = VaeConfig::from_json(models.files().config_json(names::vae), models.files().config_name(names::vae));
   const bool same_shift = vae.latents_mean == own.latents_mean && vae.latents_std == own.latents_std;
-  if (vae.tiny && !own.tiny && (own.scaling_factor != scale_of_sdxl || !own.latents_mean.empty()))
+  if (vae.tiny && !own.tiny && !has_scale_of_sdxl(own))
     return fmt::format("{}; it is for SDXL's latents, which this model's are not (scaling factor {}): colours are wrong", tiny,
                        own.scaling_factor);
   if (vae.tiny) return tiny + ", its pictures are near those of the model's own VAE";

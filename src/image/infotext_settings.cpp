@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/file_names.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "image/infotext.h"
@@ -185,7 +186,7 @@ constexpr Renamed fooocus_names[] = {{"steps", "Steps"},
 
 std::string plain_file_name(std::string_view name) {
   if (const auto folder = name.find_last_of("/\\"); folder != std::string_view::npos) name.remove_prefix(folder + 1);
-  for (const std::string_view ending : {".safetensors", ".ckpt", ".pt"})
+  for (const std::string_view ending : weights_endings())
     if (name.size() > ending.size() && name.ends_with(ending)) name.remove_suffix(ending.size());
   return std::string(name);
 }

@@ -15,7 +15,7 @@ namespace negativa {
 enum class PromptDialect { webui, comfy, compel, plain };
 
 struct OtherLora {
-  std::string name;           // of its file, without folders and ".safetensors"
+  std::string name;           // of its file, without folders and a weights file's ending
   double unet = 1, text = 1;  // weights
   bool negative = false;      // named in the negative prompt
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_names.h"
 
 namespace negativa {
 
@@ -87,18 +88,15 @@ const FileKind* kind_of(std::string_view bytes) {
   return is_text_of(bytes, "{[") ? &json_text : nullptr;
 }
 
-constexpr const char* endings[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin"};
-
 bool has_a_pickles_name(const std::filesystem::path& name) {
-  return name.extension() == ".pkl" || (has_weights_name(name) && name.extension() != endings[0]);
+  return name.extension() == ".pkl" || (has_weights_name(name) && name.extension() != weights_endings().front());
 }
 
 }  // namespace
 
-std::span<const char* const> weights_endings() { return endings; }
-
 bool has_weights_name(const std::filesystem::path& file) {
-  return std::find(std::begin(endings), std::end(endings), file.extension()) != std::end(endings);
+  const auto endings = weights_endings();
+  return std::find(endings.begin(), endings.end(), file.extension()) != endings.end();
 }
 
 std::optional<FileKind> foreign_file_kind(std::span<const uint8_t> first_bytes, const std::filesystem::path& name) {

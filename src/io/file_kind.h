@@ -19,8 +19,7 @@ std::optional<FileKind> foreign_file_kind(std::span<const uint8_t> first_bytes, 
 // The same of a file on disk; of one that is not there or cannot be read, the name alone says it.
 std::optional<FileKind> foreign_file_kind(const std::filesystem::path& path);
 
-// How files of tensors end that people have: ".safetensors", then those of pickles.
-std::span<const char* const> weights_endings();
+// Whether it ends in one of weights_endings().
 bool has_weights_name(const std::filesystem::path& file);
 
 // A file that is to be opened as a pickle (pickle_file.h): by its first bytes, or by its name where those say nothing.

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "io/model_config.h"
 #include "io/models_folder.h"
+#include "io/part_folder.h"
 #include "io/single_file.h"
 #include "io/tiny_vae.h"
 #include "io/weight_files.h"
@@ -80,21 +81,9 @@ std::optional<fs::path> vae_config_beside(const fs::path& file, const char* clas
 }
 
 VaeFiles open_vae_folder(const fs::path& path) {
-  auto folder = path;
-  if (!fs::exists(path / names::config)) folder = find_part_folder(path, names::vae).value_or(path);
-  const auto config = folder / names::config;
-  check(fs::exists(config), ErrorKind::input, "[{}] is no VAE: it holds neither {} nor a folder {}", path.string(), names::config,
-        names::vae);
-  const auto kind = ConfigReader::of(read_json_file(config), config.string()).get<std::string>("_class_name", "AutoencoderKL");
-  check(kind == "AutoencoderKL" || kind == "AutoencoderTiny", ErrorKind::input,
-        "[{}] is a {}, expected an AutoencoderKL or AutoencoderTiny", config.string(), kind);
-  const auto files = find_weight_files(folder, weight_stem(names::vae));
-  VaeFiles vae{path,        fs::canonical(path).filename(), read_file(config), config.string(), read_part(names::vae, files),
-               files.shards};
-  vae.files.push_back(config);
-  if (!files.index.empty()) vae.files.push_back(files.index);
-  std::sort(vae.files.begin(), vae.files.end());
-  return vae;
+  static constexpr const char* classes[] = {"AutoencoderKL", "AutoencoderTiny"};
+  auto part = open_part_folder(path, {names::vae, "VAE", classes, "an AutoencoderKL or AutoencoderTiny"});
+  return {path, fs::canonical(path).filename(), part.config_json, part.config_name, std::move(part.weights), part.files};
 }
 
 VaeFiles open_tiny_vae(const fs::path& path, const std::shared_ptr<const TensorFile>& file) {

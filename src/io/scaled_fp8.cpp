@@ -17,8 +17,6 @@ constexpr Suffix suffixes[] = {{".scale_weight", Suffix::scale},
                                {".input_scale", Suffix::unused},
                                {".comfy_quant", Suffix::format}};
 
-bool is_fp8(DType dtype) { return dtype == at::kFloat8_e4m3fn || dtype == at::kFloat8_e5m2; }
-
 const Suffix* suffix_of(const std::string& key) {
   for (const auto& suffix : suffixes)
     if (key.ends_with(suffix.text)) return &suffix;

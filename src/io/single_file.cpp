@@ -173,11 +173,13 @@ std::string guess(const TensorFile& file) {
 }
 }  // namespace
 
+bool holds_sdxl(const TensorFile& file) {
+  return file.find("model.diffusion_model.label_emb.0.0.weight") || file.find("model_ema.diffusion_modellabel_emb00weight");
+}
+
 void check_is_sdxl(const TensorFile& file) {
-  // The size conditioning (label_emb) is what tells SDXL's UNet from its predecessors'.
-  check(file.find("model.diffusion_model.label_emb.0.0.weight") || file.find("model_ema.diffusion_modellabel_emb00weight"),
-        ErrorKind::input, "[{}] is not an SDXL base or refiner model in one file: it looks like {}", file.path().string(),
-        guess(file));
+  check(holds_sdxl(file), ErrorKind::input, "[{}] is not an SDXL base or refiner model in one file: it looks like {}",
+        file.path().string(), guess(file));
 }
 
 bool is_sgm_refiner(const TensorFile& file) { return has_prefix(file, refiner_text_prefix); }

@@ -5,6 +5,9 @@
 
 namespace negativa {
 
+// The size conditioning (label_emb) is what tells SDXL's UNet from its predecessors'.
+bool holds_sdxl(const TensorFile& file);
+
 // Throws ErrorKind::input with one line that says what the file looks like, unless it holds an SDXL base or refiner.
 void check_is_sdxl(const TensorFile& file);
 

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/names.h"
 #include "io/model_files.h"
+#include "io/part_folder.h"
 #include "io/prediction_marks.h"
 #include "io/single_file.h"
 
@@ -23,21 +24,9 @@ std::string class_of(const fs::path& config) {
 }
 
 UNetFiles open_folder(const fs::path& path) {
-  auto folder = path;
-  if (!fs::exists(path / names::config)) folder = find_part_folder(path, names::unet).value_or(path);
-  const auto config = folder / names::config;
-  check(fs::exists(config), ErrorKind::input, "[{}] is no UNet: it holds neither {} nor a folder {}", path.string(),
-        names::config, names::unet);
-  check(class_of(config) == unet_class, ErrorKind::input, "[{}] is a {}, expected a {}", config.string(), class_of(config),
-        unet_class);
-  const auto found = find_weight_files(folder, stem());
-  UNetFiles unet{.path = path, .name = fs::canonical(path).filename(), .config_json = read_file(config), .config_name = config};
-  unet.weights = read_part(names::unet, found);
-  unet.files = found.shards;
-  unet.files.push_back(config);
-  if (!found.index.empty()) unet.files.push_back(found.index);
-  std::sort(unet.files.begin(), unet.files.end());
-  return unet;
+  static constexpr const char* classes[] = {unet_class};
+  auto part = open_part_folder(path, {names::unet, "UNet", classes, "a UNet2DConditionModel"});
+  return {path, fs::canonical(path).filename(), part.config_json, part.config_name, std::move(part.weights), part.files};
 }
 
 // Metadata, or config.json beside a file of a diffusers folder.

@@ -8,6 +8,7 @@
 #include "io/safetensors.h"
 #include "io/scaled_fp8.h"
 #include "io/sgm_file.h"
+#include "io/single_file.h"
 #include "io/stored_numbers.h"
 #include "jobs/job.h"
 #include "jobs/lora_layers.h"
@@ -18,8 +19,6 @@ namespace negativa {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* unet_of_sdxl = "model.diffusion_model.label_emb.0.0.weight";
 
 // What one tensor of the new file is made of.
 using Loader = std::function<Tensor()>;
@@ -54,7 +53,7 @@ void plan_file(const fs::path& path, Conversion& made) {
   made.file = open_tensor_file(path);
   made.report.left_out = made.file->left_out();
   const auto& storage = made.request.storage;
-  check(storage != at::kFloat8_e4m3fn || made.file->find(unet_of_sdxl), ErrorKind::input,
+  check(storage != at::kFloat8_e4m3fn || holds_sdxl(*made.file), ErrorKind::input,
         "[--dtype] fp8 is for a whole SDXL model, {} is none; try fp16", made.report.model);
   made.metadata = made.file->metadata();
   made.metadata.emplace("format", "pt");

@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path plain(const fs::path& path) {
-  const fs::path whole = fs::absolute(path).lexically_normal();
-  return whole.has_filename() ? whole : whole.parent_path();
-}
-
 std::string hash_of(const std::string& role, const fs::path& path, const Places& places, const CancelToken* cancel) {
   const Hashing hashing{places.cache, cancel};
   if (role == "model" || role == "refiner") return model_input(role, open_model(path, places), hashing).sha256;
@@ -32,19 +27,19 @@ std::string hash_of(const std::string& role, const fs::path& path, const Places&
 class Search {
  public:
   Search(const GenerateOptions& given, const Places& places, const CancelToken* cancel) : places_(places), cancel_(cancel) {
-    for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
-    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).path);
+    for (const auto& spec : given.picture.lora) given_.add(parse_lora_spec(spec).path);
+    for (const auto& spec : given.model.embedding) given_.add(parse_embedding_spec(spec).path);
     for (const auto& model : {given.model.model, given.model.refiner})
-      if (!model.empty()) add(find_model(model, places));
-    if (!given.model.vae.empty()) add(find_vae(given.model.vae, places));
-    if (!given.model.unet.empty()) add(find_unet(given.model.unet, places));
-    for (const auto& folder : models_folders(places)) folders_.push_back(folder);
+      if (!model.empty()) given_.add(find_model(model, places));
+    if (!given.model.vae.empty()) given_.add(find_vae(given.model.vae, places));
+    if (!given.model.unet.empty()) given_.add(find_unet(given.model.unet, places));
+    for (const auto& folder : models_folders(places)) given_.folders.push_back(folder);
   }
 
-  void look_in(const fs::path& folder) { folders_.insert(folders_.begin(), folder); }
+  void look_in(const fs::path& folder) { given_.folders.insert(given_.folders.begin(), folder); }
 
   bool was_given(const std::string& name) const {
-    return std::any_of(files_.begin(), files_.end(),
+    return std::any_of(given_.files.begin(), given_.files.end(),
                        [&](const fs::path& file) { return same_name(file.filename().native(), name); });
   }
 
@@ -68,23 +63,18 @@ class Search {
   }
 
  private:
-  void add(const fs::path& path) {
-    files_.push_back(plain(path));
-    folders_.push_back(files_.back().parent_path());
-  }
-
   std::vector<fs::path> places(const fs::path& name) const {
     std::vector<fs::path> paths;
-    for (const auto& file : files_)
+    for (const auto& file : given_.files)
       if (same_name(file.filename().native(), name.native())) paths.push_back(file);
     if (paths.empty())  // a file that was given is meant, fit or not
-      for (const auto& folder : folders_) paths.push_back(stored_path(folder / name));
+      for (const auto& folder : given_.folders) paths.push_back(stored_path(folder / name));
     return paths;
   }
 
   const Places& places_;
   const CancelToken* cancel_;
-  std::vector<fs::path> files_, folders_;
+  GivenFiles given_;
 };
 
 TextChunks text_of(const fs::path& png) {
@@ -126,8 +116,6 @@ Json checked_settings(const Recipe& recipe, const std::string& where) {
   if (!recipe.isa.empty()) settings["isa"] = recipe.isa;
   return settings;
 }
-
-bool is_typed(Fields& fields, const std::string& name) { return find_field(fields, name)->source.rank >= Source::flag; }
 
 // Whether --lora or --embedding says more than where files of the recipe lie.
 bool replaces(Fields& fields, const std::string& role, const std::vector<std::string>& texts, const Recipe& recipe) {
@@ -185,6 +173,14 @@ void set_from_recipe(Fields& fields, const GenerateOptions& options, const Engin
 }
 
 }  // namespace
+
+bool is_typed(Fields& fields, const std::string& name) { return find_field(fields, name)->source.rank >= Source::flag; }
+
+void GivenFiles::add(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  files.push_back(whole.has_filename() ? whole : whole.parent_path());
+  folders.push_back(files.back().parent_path());
+}
 
 std::vector<std::string> set_from_picture(Fields& fields, const GenerateOptions& options, const Engine& engine,
                                           const CancelToken* cancel) {

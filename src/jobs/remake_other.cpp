@@ -18,19 +18,22 @@ namespace fs = std::filesystem;
 class ByName {
  public:
   ByName(const GenerateOptions& given, const Places& places) {
-    for (const auto& spec : given.picture.lora) add(parse_lora_spec(spec).path);
-    for (const auto& spec : given.model.embedding) add(parse_embedding_spec(spec).path);
-    if (!given.model.model.empty()) add(find_model(given.model.model, places));
-    for (const auto& folder : models_folders(places)) folders_.push_back(folder);
+    for (const auto& spec : given.picture.lora) given_.add(parse_lora_spec(spec).path);
+    for (const auto& spec : given.model.embedding) given_.add(parse_embedding_spec(spec).path);
+    if (!given.model.model.empty()) given_.add(find_model(given.model.model, places));
+    for (const auto& folder : models_folders(places)) given_.folders.push_back(folder);
   }
 
   std::optional<fs::path> find(const std::string& name) const {
     if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") return {};
-    for (const auto& file : files_)
+    for (const auto& file : given_.files)
       if (same_name(file.stem().native(), name) || same_name(file.filename().native(), name)) return file;
-    for (const auto& folder : folders_)
-      for (const std::string ending : {".safetensors", "", ".pt", ".ckpt"})
-        if (const fs::path path = stored_path(folder / (name + ending)); fs::exists(path)) return path;
+    std::vector<std::string> spellings = {name};
+    for (const char* ending : weights_endings()) spellings.push_back(name + ending);
+    std::swap(spellings[0], spellings[1]);  // a file of safetensors before a folder
+    for (const auto& folder : given_.folders)
+      for (const auto& spelling : spellings)
+        if (const fs::path path = stored_path(folder / spelling); fs::exists(path)) return path;
     return {};
   }
 
@@ -42,15 +45,8 @@ class ByName {
   }
 
  private:
-  void add(const fs::path& path) {
-    const fs::path whole = fs::absolute(path).lexically_normal();
-    files_.push_back(whole.has_filename() ? whole : whole.parent_path());
-    folders_.push_back(files_.back().parent_path());
-  }
-  std::vector<fs::path> files_, folders_;
+  GivenFiles given_;
 };
-
-bool was_typed(Fields& fields, const std::string& name) { return find_field(fields, name)->source.rank >= Source::flag; }
 
 // A LoRA that is typed without a weight under a name of the picture only says where that file lies.
 bool replaces_loras(Fields& fields, const GenerateOptions& options, const OtherPicture& picture) {
@@ -60,7 +56,7 @@ bool replaces_loras(Fields& fields, const GenerateOptions& options, const OtherP
                                                     [&](const auto& lora) { return same_name(path.stem().native(), lora.name); });
   };
   const auto& typed = options.picture.lora;
-  return was_typed(fields, "lora") && !std::all_of(typed.begin(), typed.end(), is_place);
+  return is_typed(fields, "lora") && !std::all_of(typed.begin(), typed.end(), is_place);
 }
 
 void compare_hash(const OtherPicture& picture, const fs::path& model, const Engine& engine, std::vector<std::string>& notices) {
@@ -79,12 +75,12 @@ bool set_from_other_picture(Fields& fields, const GenerateOptions& options, cons
   const ByName files(options, engine.places());
   const auto picture = other_picture(text, [&](const std::string& name) { return files.find(name).has_value(); });
   if (!picture) return false;
-  check(picture->has_prompt || was_typed(fields, "prompt"), ErrorKind::input,
+  check(picture->has_prompt || is_typed(fields, "prompt"), ErrorKind::input,
         "[--from] the prompt is not found in {}: {}; give it with -p", where,
         picture->not_honoured.empty() ? "it carries none" : picture->not_honoured.front());
   Json settings = parse_json(picture->settings_json, where);
   const auto need = [&](const std::string& role, const std::string& name) {
-    if (!name.empty() && !was_typed(fields, role)) settings[role] = files.need(role, name).string();
+    if (!name.empty() && !is_typed(fields, role)) settings[role] = files.need(role, name).string();
   };
   need("model", picture->model);
   need("vae", picture->vae);
@@ -96,7 +92,7 @@ bool set_from_other_picture(Fields& fields, const GenerateOptions& options, cons
     settings["lora"] = loras;
     find_field(fields, "lora")->source = {};
   }
-  if (!was_typed(fields, "embedding")) {
+  if (!is_typed(fields, "embedding")) {
     settings["embedding"] = Json::array();
     for (const auto& name : picture->embeddings)
       settings["embedding"].push_back(files.need("embedding", name).string() + "=" + name);

@@ -45,11 +45,6 @@ PartWeights weights_from(std::span<const std::string> parts, const Tag& tag) {
   return weights;
 }
 
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 }  // namespace
 
 std::vector<std::string> take_lora_tags(std::string& prompt) {
@@ -64,7 +59,9 @@ std::vector<std::string> take_lora_tags(std::string& prompt) {
     rest += prompt.substr(at, begin - at);
     at = end + 1;
   }
-  if (!taken.empty()) prompt = trimmed(rest + prompt.substr(at));
+  if (taken.empty()) return taken;
+  rest += prompt.substr(at);
+  prompt = trimmed(rest);
   return taken;
 }
 

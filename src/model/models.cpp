@@ -47,8 +47,6 @@ void check_fits(const VaeConfig& vae, const UNetConfig& unet) {
         unet.in_channels);
 }
 
-bool is_fp8(const std::optional<DType>& dtype) { return dtype == at::kFloat8_e4m3fn || dtype == at::kFloat8_e5m2; }
-
 }  // namespace
 
 Models::Models(ModelRequest request, const Places& places)
@@ -105,7 +103,7 @@ void Models::check_parts_fit() const {
 
 void Models::check_part(Part part, const Weights& weights) const {
   const auto storage = storage_of(part, weights);
-  if (is_fp8(storage))  // a recipe's word for what a file is; rounding to it is not done here
+  if (storage && is_fp8(*storage))  // a recipe's word for what a file is; rounding to it is not done here
     for (const auto& [key, source] : weights)
       check(source.dtype() == *storage, ErrorKind::input,
             "[--weights-dtype] got {} for {}, whose file keeps {}; that is for files that keep it themselves, try int8",

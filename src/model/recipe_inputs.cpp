@@ -20,6 +20,11 @@ std::string hash_of_list(const std::vector<fs::path>& files, const Hashing& hash
   return sha256_hex(listing);
 }
 
+// Of a file its own hash, of several that of their list.
+std::string hash_of(const std::vector<fs::path>& files, const Hashing& hashing, const fs::path& folder = {}) {
+  return files.size() == 1 ? cached_sha256_file(files.front(), hashing) : hash_of_list(files, hashing, folder);
+}
+
 }  // namespace
 
 RecipeInput model_input(const std::string& role, const ModelFiles& files, const Hashing& hashing) {
@@ -27,26 +32,18 @@ RecipeInput model_input(const std::string& role, const ModelFiles& files, const 
   return {role, nfc(files.name), hash_of_list(files.files(), hashing, files.path)};
 }
 
-RecipeInput vae_input(const VaeFiles& vae, const Hashing& hashing) {
-  return {"vae", nfc(vae.name),
-          vae.files.size() == 1 ? cached_sha256_file(vae.files.front(), hashing) : hash_of_list(vae.files, hashing)};
-}
+RecipeInput vae_input(const VaeFiles& vae, const Hashing& hashing) { return {"vae", nfc(vae.name), hash_of(vae.files, hashing)}; }
 
 RecipeInput unet_input(const UNetFiles& unet, const Hashing& hashing) {
-  return {"unet", nfc(unet.name),
-          unet.files.size() == 1 ? cached_sha256_file(unet.files.front(), hashing) : hash_of_list(unet.files, hashing)};
+  return {"unet", nfc(unet.name), hash_of(unet.files, hashing)};
 }
 
 RecipeInput embedding_input(const fs::path& path, const Hashing& hashing) {
-  const auto files = embedding_paths(path);
-  return {"embedding", last_name(path),
-          files.size() == 1 ? cached_sha256_file(files.front(), hashing) : hash_of_list(files, hashing)};
+  return {"embedding", last_name(path), hash_of(embedding_paths(path), hashing)};
 }
 
 RecipeInput lora_input(const fs::path& path, const Hashing& hashing) {
-  const auto files = lora_weights_paths(path);
-  return {"lora", last_name(path),
-          files.size() == 1 ? cached_sha256_file(files.front(), hashing) : hash_of_list(files, hashing, path)};
+  return {"lora", last_name(path), hash_of(lora_weights_paths(path), hashing, path)};
 }
 
 }  // namespace negativa

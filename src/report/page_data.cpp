@@ -38,10 +38,6 @@ std::vector<int> prompts_of(const RunPlan& plan, const std::string& list) {
   return prompts;
 }
 
-void shuffle(std::vector<int>& numbers, SplitMix& random) {
-  for (size_t i = numbers.size(); i > 1; --i) std::swap(numbers[i - 1], numbers[random.below(i)]);
-}
-
 std::string value_text(const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "null"; }
 
 Json arms_json(const RunPlan& plan) {

@@ -32,9 +32,10 @@ const char* word_of(PairAnswer answer) {
 }
 
 PairAnswer answer_of(const std::string& given, std::string_view where) {
-  for (const auto& [answer, word] : answer_words)
-    if (given == word) return answer;
-  fail(ErrorKind::file_format, "[{}] \"answer\": got {}, expected left, right, equal or both_bad", where, json_excerpt(given));
+  const auto answer = pair_answer_from(given);
+  check(answer.has_value(), ErrorKind::file_format, "[{}] \"answer\": got {}, expected left, right, equal or both_bad", where,
+        json_excerpt(given));
+  return *answer;
 }
 
 // Below the folder of the file, and nowhere else: whoever reads the answers opens these.
@@ -201,19 +202,10 @@ class AppendedFile {
       }
       throw;
     }
-    if (before == 0) sync_folder();
+    if (before == 0) sync_folder(path_.parent_path());
   }
 
  private:
-  // Makes the name itself durable; some network file systems cannot.
-  void sync_folder() const {
-    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    ::fsync(fd);
-    ::close(fd);
-  }
-
   const fs::path path_;
   const int fd_;
 };
@@ -221,6 +213,12 @@ class AppendedFile {
 void append_line(const fs::path& file, const Json& line) { AppendedFile(file).append(canonical_json(line) + "\n"); }
 
 }  // namespace
+
+std::optional<PairAnswer> pair_answer_from(std::string_view word) {
+  for (const auto& [answer, known] : answer_words)
+    if (word == known) return answer;
+  return {};
+}
 
 int repeats_of(int pairs) { return pairs / 10 + (pairs % 10 >= 5 ? 1 : 0); }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace negativa {
@@ -12,6 +13,7 @@ namespace negativa {
 inline constexpr const char* pair_ratings_file = "ratings.jsonl";
 
 enum class PairAnswer { left, right, equal, both_bad };
+std::optional<PairAnswer> pair_answer_from(std::string_view word);  // "both_bad"; absent: it is none
 
 // A rater's undertaking, written before the first pair is shown: {"kind": "plan", …}. There is no verdict before its last pair.
 struct RatingPlan {

@@ -27,11 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t longest_rater_bytes = 100;
 
-template <class T>
-void shuffle(std::vector<T>& list, SplitMix& random) {
-  for (size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[random.below(i)]);
-}
-
 // Of one prompt and seed: an arm's pictures, of several trainings where it has them.
 using PicturesOfArms = std::map<size_t, std::vector<const RatablePicture*>>;
 // By prompt and seed.
@@ -58,6 +53,17 @@ std::vector<Two> choices(const PicturesOfArms& pictures, size_t first, size_t se
   return found;
 }
 
+// The first of each list, then the second of each …, at most so many.
+std::vector<Two> in_turns(const std::vector<std::vector<Two>>& lists, size_t most) {
+  std::vector<Two> taken;
+  for (size_t turn = 0, before = SIZE_MAX; before != taken.size() && taken.size() < most; ++turn) {
+    before = taken.size();
+    for (const auto& list : lists)
+      if (turn < list.size() && taken.size() < most) taken.push_back(list[turn]);
+  }
+  return taken;
+}
+
 // All pairs of two arms: a pair of each prompt, then a second one of each …
 std::vector<Two> pairs_in_turns(const Groups& groups, size_t first, size_t second, SplitMix random) {
   std::vector<std::vector<Two>> of_prompts;
@@ -69,13 +75,7 @@ std::vector<Two> pairs_in_turns(const Groups& groups, size_t first, size_t secon
     if (!pairs.empty()) of_prompts.push_back(std::move(pairs));
   }
   shuffle(of_prompts, random);
-  std::vector<Two> turns;
-  for (size_t turn = 0, before = SIZE_MAX; before != turns.size(); ++turn) {
-    before = turns.size();
-    for (const auto& pairs : of_prompts)
-      if (turn < pairs.size()) turns.push_back(pairs[turn]);
-  }
-  return turns;
+  return in_turns(of_prompts, SIZE_MAX);
 }
 
 std::vector<std::pair<size_t, size_t>> pairs_of_arms(size_t arms) {
@@ -93,12 +93,7 @@ std::vector<Two> chosen(const RatableSet& set, uint64_t seed, size_t count) {
     turns.push_back(pairs_in_turns(groups, a, b, SplitMix(derived_seed(seed, "pairs", turns.size()))));
   SplitMix order(derived_seed(seed, "arms", 0));
   shuffle(turns, order);
-  std::vector<Two> pairs;
-  for (size_t turn = 0, before = SIZE_MAX; before != pairs.size() && pairs.size() < count; ++turn) {
-    before = pairs.size();
-    for (const auto& one : turns)
-      if (turn < one.size() && pairs.size() < count) pairs.push_back(one[turn]);
-  }
+  auto pairs = in_turns(turns, count);
   check(pairs.size() >= count, ErrorKind::input, "[--pairs] got {}, but there are {} pairs of these arms", count, pairs.size());
   return pairs;
 }

@@ -19,11 +19,6 @@ constexpr std::string_view white = " \t\r\n";
 
 using Parts = std::vector<Fragments>;  // BREAK ends one
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(white);
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(white) - begin + 1);
-}
-
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          static_cast<unsigned char>(c) >= 0x80;

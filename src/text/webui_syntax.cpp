@@ -23,11 +23,6 @@ bool is_letter(char c) { return is_upper(c) || (c >= 'a' && c <= 'z') || static_
 bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 bool has_letter(std::string_view text) { return std::any_of(text.begin(), text.end(), is_letter); }
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(white);
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(white) - begin + 1);
-}
-
 // A text between brackets and a number behind its last colon: the webui's weight or the step of its schedule.
 struct Weighted {
   std::string_view text;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "base/config_reader.h"
 #include "vae/vae.h"
@@ -80,6 +81,10 @@ void check_rgb(const ConfigReader& reader, const VaeConfig& config) {
 }
 
 }  // namespace
+
+bool has_scale_of_sdxl(const VaeConfig& config) {
+  return std::abs(config.scaling_factor - scaling_factor_of_sdxl) <= 1e-9 && config.latents_mean.empty();
+}
 
 VaeConfig VaeConfig::from_json(std::string_view text, std::string_view where) {
   const ConfigReader reader(text, std::string(where));

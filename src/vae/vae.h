@@ -25,6 +25,10 @@ struct VaeConfig {
   static VaeConfig from_json(std::string_view text, std::string_view where);
 };
 
+inline constexpr double scaling_factor_of_sdxl = 0.13025;
+// Whether latents are scaled as SDXL's are: those that a TAESD of SDXL knows.
+bool has_scale_of_sdxl(const VaeConfig& config);
+
 // One head over all positions, C wide.
 struct VaeAttention {
   nn::GroupNorm group_norm;
