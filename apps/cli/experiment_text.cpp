@@ -158,6 +158,82 @@ std::string json_of(const TuneResult& result) {
   return json.dump(2) + "\n";
 }
 
+namespace {
+
+std::string rate_text(const std::optional<WinRate>& rate) {
+  if (!rate) return "-";
+  const std::string value = fmt::format("{:.0f} %", 100 * rate->rate);
+  return rate->interval ? fmt::format("{} [{:.0f}, {:.0f}]", value, 100 * rate->interval->low, 100 * rate->interval->high)
+                        : value;
+}
+
+std::string mean_text(const std::optional<Estimate>& estimate) { return estimate ? fmt::format("{:.3f}", estimate->mean) : "-"; }
+
+Json json_of_rate(const std::optional<WinRate>& rate) {
+  if (!rate) return nullptr;
+  Json json = {{"rate", rate->rate}, {"pairs", rate->pairs},   {"prompts", rate->prompts},
+               {"wins", rate->wins}, {"losses", rate->losses}, {"ties", rate->ties}};
+  if (rate->interval) json["interval"] = {rate->interval->low, rate->interval->high};
+  return json;
+}
+
+Json json_of_mean(const std::optional<Estimate>& estimate) {
+  if (!estimate) return nullptr;
+  Json json = {{"mean", estimate->mean}};
+  if (estimate->inference) json["interval"] = {estimate->inference->interval.low, estimate->inference->interval.high};
+  return json;
+}
+
+}  // namespace
+
+std::string text_of(const ExperimentNextReport& report) {
+  std::string text = fmt::format("{:<6} {:>8} {:>16} {:>16} {:>8} {:>13} {:>7}\n", "round", "rejects", "over the first",
+                                 "over the last", "damage", "right object", "drift");
+  for (const auto& row : report.table.rows)
+    text += fmt::format("{:<6} {:>8} {:>16} {:>16} {:>8} {:>13} {:>7}\n", row.round,
+                        row.round == 0 ? "-" : std::to_string(row.rejects), rate_text(row.over_first), rate_text(row.over_before),
+                        mean_text(row.damage), mean_text(row.right_object), mean_text(row.drift));
+  return text +
+         fmt::format("no more rounds: {}\n{}\n{}\n", report.table.stopped, report.page.string(), report.rounds_report.string());
+}
+
+std::string json_of(const ExperimentNextReport& report) {
+  Json rounds = Json::array();
+  for (const auto& row : report.table.rows)
+    rounds.push_back({{"round", row.round},
+                      {"rejects", row.rejects},
+                      {"over_first", json_of_rate(row.over_first)},
+                      {"over_before", json_of_rate(row.over_before)},
+                      {"people_over_first", json_of_rate(row.people_over_first)},
+                      {"people_over_before", json_of_rate(row.people_over_before)},
+                      {"damage", json_of_mean(row.damage)},
+                      {"damage_change", json_of_mean(row.damage_change)},
+                      {"right_object", json_of_mean(row.right_object)},
+                      {"right_object_change", json_of_mean(row.right_object_change)},
+                      {"drift", json_of_mean(row.drift)}});
+  return Json({{"reject", report.table.reject},
+               {"arm", report.rounds.arm},
+               {"rounds", rounds},
+               {"made", report.rounds.made},
+               {"stopped", report.table.stopped},
+               {"folder", report.rounds.folder.string()},
+               {"page", report.page.string()},
+               {"report", report.rounds_report.string()}})
+             .dump(2) +
+         "\n";
+}
+
+std::string text_of(const ExperimentPairsReport& report) {
+  return fmt::format("{}: {} pairs by people, {} by the judge; {} ties are left out\n", report.file.string(), report.people,
+                     report.judge, report.ties);
+}
+
+std::string json_of(const ExperimentPairsReport& report) {
+  return Json({{"file", report.file.string()}, {"people", report.people}, {"judge", report.judge}, {"ties", report.ties}})
+             .dump(2) +
+         "\n";
+}
+
 std::string text_of(const RunStatus& status) {
   std::string text = status.name + (status.finished() ? ": whole\n" : ": not whole yet\n");
   for (const auto& stage : status.stages)

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "jobs/experiment.h"
+#include "jobs/experiment_next.h"
+#include "jobs/experiment_pairs.h"
 
 namespace negativa::cli {
 
@@ -13,6 +15,10 @@ std::string json_of(const ExperimentRunReport& report);
 std::string json_of(const ExperimentReport& report);
 std::string text_of(const TuneResult& result);
 std::string json_of(const TuneResult& result);
+std::string text_of(const ExperimentNextReport& report);  // a line a round, why there are no more, the page
+std::string json_of(const ExperimentNextReport& report);
+std::string text_of(const ExperimentPairsReport& report);
+std::string json_of(const ExperimentPairsReport& report);
 std::string text_of(const RunStatus& status);
 std::string json_of(const RunStatus& status);
 std::string text_of(const RunDifference& difference);

@@ -42,6 +42,8 @@ constexpr Verb verbs[] = {
     {"experiment status", "how far a run has come", run_experiment_status},
     {"experiment report", "a run's page: verdict, pictures, plots, tables; rebuilt from its records alone",
      run_experiment_report},
+    {"experiment next", "trains an arm's LoRA on what was rejected of its pictures, round after round", run_experiment_next},
+    {"experiment pairs", "which of two pictures was preferred, as JSONL for trainers", run_experiment_pairs},
     {"experiment diff", "whether two runs are equal, byte for byte", run_experiment_diff},
     {"rate", "people judge: two pictures from two arms, which is better? without knowing whose they are", run_rate},
     {"studio", "the studio's page and API on this machine", run_studio},

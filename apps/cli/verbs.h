@@ -21,6 +21,8 @@ int run_train_lora(const Arguments& args);
 int run_train_embedding(const Arguments& args);
 int run_experiment_run(const Arguments& args);
 int run_experiment_tune(const Arguments& args);
+int run_experiment_next(const Arguments& args);
+int run_experiment_pairs(const Arguments& args);
 int run_experiment_report(const Arguments& args);
 int run_experiment_status(const Arguments& args);
 int run_experiment_diff(const Arguments& args);

@@ -261,6 +261,13 @@ void check_random(const ExperimentReader& reader, const LoraTable& lora) {
         json_excerpt(lora.random_of));
 }
 
+// A training goes on from a whole LoRA: a weight or a branch would have no effect.
+void check_goes_on(const ExperimentReader& reader, const LoraTable& lora, const std::string& where) {
+  const std::string text = lora.train.network_weights;
+  check(find_lora(reader.file, text, where).spec.path == text, ErrorKind::input,
+        "[{}] got {}, expected a LoRA or a file without weight and branch", where, json_excerpt(text));
+}
+
 // Depth first, so that a LoRA that is made of itself is found.
 void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::string, Visited>& visited) {
   const std::string path = toml_path("loras", lora.name);
@@ -269,7 +276,9 @@ void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::
   visited[lora.name] = Visited::now;
   std::vector<std::string> parts = lora.merge;
   if (!lora.random_of.empty()) parts.push_back(lora.random_of);
-  const std::string where = reader.source.where_and_path(toml_path(path, lora.merge.empty() ? "random_of" : "merge"));
+  if (!lora.train.network_weights.empty()) parts.push_back(lora.train.network_weights);
+  const char* const key = !lora.merge.empty() ? "merge" : !lora.random_of.empty() ? "random_of" : "network_weights";
+  const std::string where = reader.source.where_and_path(toml_path(path, key));
   for (const auto& part : parts) {
     const LoraReference reference = find_lora(reader.file, part, where);
     if (!reference.table) continue;
@@ -277,6 +286,7 @@ void visit_parts(ExperimentReader& reader, const LoraTable& lora, std::map<std::
     visit_parts(reader, *reference.table, visited);
   }
   if (!lora.random_of.empty()) check_random(reader, lora);
+  if (!lora.train.network_weights.empty()) check_goes_on(reader, lora, where);
   visited[lora.name] = Visited::done;
 }
 
@@ -309,6 +319,7 @@ void check_loras(ExperimentReader& reader) {
   for (auto& lora : reader.file.loras) {
     for (auto& part : lora.merge) part = resolved_lora(reader, part);
     if (!lora.file.empty()) lora.file = reader.beside(lora.file);
+    if (!lora.train.network_weights.empty()) lora.train.network_weights = resolved_lora(reader, lora.train.network_weights);
   }
   std::map<std::string, Visited> visited;
   for (const auto& lora : reader.file.loras) {

@@ -85,7 +85,9 @@ void keep(const MakerRun& run, size_t cell, CellRecord record, const TrainReport
 void train_lora_cell(const MakerRun& run, size_t cell) {
   Lap lap;
   CellRecord record = begun_record(run, cell);
-  TrainLoraOptions options = run.plan.file.loras[run.plan.trainings.at(cell).table].train;
+  const TrainingCell& planned = run.plan.trainings.at(cell);
+  TrainLoraOptions options = run.plan.file.loras[planned.table].train;
+  if (planned.goes_on_from != no_cell) options.network_weights = run.store.path(run.plan.run.cells[planned.goes_on_from]);
   set_up(run, cell, options);
   set_captions(set_of(run, cell), options.data);
   const TrainingHost host = training_host(run.engine);

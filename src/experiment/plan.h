@@ -37,6 +37,7 @@ struct TrainingCell {
   int64_t steps = 0;  // fewer than the table's for one of its checkpoints
   uint64_t seed = 0;
   std::string work;  // file in the run folder's work folder, without extension: the same for all checkpoints of one training
+  size_t goes_on_from = no_cell;  // the LoRA that the training begins with, where this run makes it
 };
 
 struct ExperimentPlan {

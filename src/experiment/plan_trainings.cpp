@@ -181,12 +181,13 @@ void drop_places(Json& settings) {
 struct TrainingPrint {
   size_t set = 0;  // cell
   Json settings;
-  std::vector<std::string> addresses;  // of the set, hashes of the model
+  std::vector<std::string> addresses;  // of the set, hashes of the model, of the LoRA that it goes on from
   std::vector<RecipeInput> outside;
+  size_t goes_on_from = no_cell;
 };
 
 TrainingPrint training_print(PlanInProgress& progress, const std::string& set, const TrainOptions& options, Json settings) {
-  TrainingPrint print{set_cell(progress, set), std::move(settings), {}, {}};
+  TrainingPrint print{set_cell(progress, set), std::move(settings), {}, {}, no_cell};
   ModelOptions base = progress.file.defaults.model;
   base.refiner.clear();
   base.unet.clear();  // as LoRAs for Lightning are made: on the model's own
@@ -216,7 +217,9 @@ size_t add_training(PlanInProgress& progress, PlannedCell cell, const TrainingPr
   settings["steps"] = training.steps;
   parts.recipe_json = canonical_json(settings);
   cell.inputs = {print.set};
-  if (before != no_cell) cell.inputs.push_back(before);
+  for (const size_t input : {print.goes_on_from, before})
+    if (input != no_cell) cell.inputs.push_back(input);
+  training.goes_on_from = print.goes_on_from;
   const size_t number = progress.add(std::move(cell), ".safetensors", parts, print.outside);
   progress.plan.trainings[number] = std::move(training);
   return number;
@@ -231,21 +234,32 @@ PlannedCell lora_cell(const std::string& name, CellStage stage, int training) {
   return cell;
 }
 
-// "wrong" and, of its checkpoints, "wrong@100": one training, each going on where the one before ended. The cell of `name`.
-size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std::string& name, int training) {
-  check(
-      table.train.network_weights.empty(), ErrorKind::input,
-      "[loras.{}] network_weights is not for experiments; use negativa train lora --network-weights, and the file as a LoRA here",
-      table.name);
-  TrainLoraOptions options = resolved(table.train);
-  const int64_t last = options.step.steps;
+// The LoRA that a training begins with decides it like the pictures do; layers and ranks are that one's.
+void go_on_from(PlanInProgress& progress, TrainingPrint& print, const std::string& lora, int training) {
+  const UsedFile used = used_lora(progress, lora, training);
+  print.addresses.push_back(used.address);
+  print.goes_on_from = used.cell;
+  if (used.cell == no_cell) print.outside.push_back(used.outside);
+}
+
+TrainingPrint lora_training_print(PlanInProgress& progress, const LoraTable& table, int training) {
+  const bool is_new = table.train.network_weights.empty();
+  TrainLoraOptions options = is_new ? resolved(table.train) : table.train;
   Json settings = to_json(fields_of(options));
   settings.erase("network_weights");
   if (!options.dora) settings.erase("dora");  // cells from before that option keep their addresses
   // Only a rate that changes on its way knows how long the way is.
   settings.erase("steps");
-  if (options.step.lr_scheduler != "constant") settings["of_steps"] = last;
-  const TrainingPrint print = training_print(progress, table.set, options, std::move(settings));
+  if (options.step.lr_scheduler != "constant") settings["of_steps"] = options.step.steps;
+  TrainingPrint print = training_print(progress, table.set, options, std::move(settings));
+  if (!is_new) go_on_from(progress, print, table.train.network_weights.string(), training);
+  return print;
+}
+
+// "wrong" and, of its checkpoints, "wrong@100": one training, each going on where the one before ended. The cell of `name`.
+size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std::string& name, int training) {
+  const int64_t last = table.train.step.steps;
+  const TrainingPrint print = lora_training_print(progress, table, training);
   std::set<int64_t> stops(table.checkpoints.begin(), table.checkpoints.end());
   stops.insert(last);
   const size_t number = static_cast<size_t>(&table - progress.file.loras.data());
@@ -253,8 +267,8 @@ size_t trained_lora(PlanInProgress& progress, const LoraTable& table, const std:
   for (const int64_t steps : stops) {
     const std::string stop = fmt::format("{}@{}", table.name, steps);
     const PlannedCell cell = lora_cell(steps == last ? table.name : stop, CellStage::lora, training);
-    before =
-        add_training(progress, cell, print, {number, steps, table.train.step.seed + static_cast<uint64_t>(training), ""}, before);
+    before = add_training(progress, cell, print,
+                          {number, steps, table.train.step.seed + static_cast<uint64_t>(training), "", no_cell}, before);
     progress.made[fmt::format("lora {} {}", stop, training)] = before;
     if (steps == last) progress.made[fmt::format("lora {} {}", table.name, training)] = before;
   }
@@ -328,7 +342,7 @@ UsedFile trained_embedding(PlanInProgress& progress, const EmbeddingTable& table
     cell.training = training;
     cell.file = fmt::format("{}/{}-t{}", names::embedding_folder, slug(table.name), training);
     const TrainingCell of{static_cast<size_t>(&table - progress.file.embeddings.data()), options.step.steps,
-                          options.step.seed + static_cast<uint64_t>(training), ""};
+                          options.step.seed + static_cast<uint64_t>(training), "", no_cell};
     const TrainingPrint print = training_print(progress, table.set, options, to_json(fields_of(options)));
     return add_training(progress, cell, print, of, no_cell);
   });

@@ -56,16 +56,20 @@ std::string bytes_of(const std::string& hex) {
   return bytes;
 }
 
-void write_head(Html& html, const PageRun& run) {
+}  // namespace
+
+void begin_page(Html& html, const std::string& title) {
   html.raw("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).open("head");
   html.single("meta", {{"charset", "utf-8"}});
   html.single("meta", {{"http-equiv", "Content-Security-Policy"}, {"content", page_policy()}});
   html.single("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
   html.single("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
   html.single("link", {{"rel", "icon"}, {"href", "data:,"}});
-  html.element("title", run.plan.name + ": report");
+  html.element("title", title);
   html.open("style").raw(style()).close().close();
 }
+
+namespace {
 
 void write_header(Html& html, const PageRun& run) {
   html.element("a", "To the verdict", {{"class", "skip"}, {"href", "#verdict"}});
@@ -115,7 +119,7 @@ void write_dialog(Html& html) {
 
 Page written_page(const PageRun& run) {
   Html html;
-  write_head(html, run);
+  begin_page(html, run.plan.name + ": report");
   html.open("body");
   write_header(html, run);
   html.open("main");

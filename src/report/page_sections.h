@@ -36,6 +36,9 @@ void write_calibration(Html& html, const PageRun& run);
 void write_test_runs(Html& html, const PageRun& run);
 void write_methods(Html& html, const PageRun& run);
 
+// Up to the body: <html> is open, its head written with the style sheet of every page.
+void begin_page(Html& html, const std::string& title);
+
 // A table that scrolls by itself where it is wider than the page; closed by end_table.
 void begin_table(Html& html, const std::string& caption, const std::vector<std::string>& headings, const std::string& kind = "");
 void end_table(Html& html);

@@ -239,6 +239,12 @@ PairRatings read_pair_ratings(const fs::path& file) {
   return reader.result();
 }
 
+bool is_finished(const PairRatings& ratings, const RatingPlan& plan) {
+  const auto answered = std::count_if(ratings.answers.begin(), ratings.answers.end(),
+                                      [&](const PairRating& answer) { return answer.plan == plan.id; });
+  return answered >= plan.pairs + repeats_of(plan.pairs);
+}
+
 void append_plan(const fs::path& file, const RatingPlan& plan) {
   append_line(file, {{"kind", "plan"},
                      {"id", plan.id},

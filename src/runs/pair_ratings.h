@@ -53,6 +53,9 @@ struct PairRatings {
 // file.
 PairRatings read_pair_ratings(const std::filesystem::path& file);
 
+// Whether every pair of the plan is answered, repeats too: before that nothing is made of its answers.
+bool is_finished(const PairRatings& ratings, const RatingPlan& plan);
+
 // Appends one line and has it on disk when it returns; a cut last line before it is ended first. One process at a time (the
 // caller holds the lock). Throws ErrorKind::machine.
 void append_plan(const std::filesystem::path& file, const RatingPlan& plan);

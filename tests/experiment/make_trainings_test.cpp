@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "experiment/experiment_text.h"
 #include "experiment/small_experiment.h"
 #include "io/safetensors.h"
 #include "lora/merge.h"
@@ -227,6 +228,31 @@ TEST_F(MakeTrainings, MakeRandomAndMergedLorasThatSayWhatTheyAre) {
   const CellRecord record = experiment.record(store, random);
   EXPECT_EQ(record.inputs.size(), 1u);
   EXPECT_EQ(record.inputs.front().sha256, sha256(store, last));
+}
+
+TEST(GoOnTraining, FromALoraOfTheExperimentIsDecidedByItAndIsWhatTrainLoraMakes) {
+  const std::string text =
+      std::string(toml) +
+      "[loras.next]\nset = \"wrong\"\nsteps = 2\nnetwork_weights = \"wrong\"\n[arms.next]\nlora = [\"next\"]\n";
+  test::SmallExperiment experiment(text);
+  const size_t before = experiment.cell(CellStage::lora, "wrong"), next = experiment.cell(CellStage::lora, "next");
+  EXPECT_EQ(experiment.plan.trainings.at(next).goes_on_from, before);
+  RunStore store(experiment.place / "run", experiment.silence);
+  store.freeze(experiment.plan.run);
+  experiment.make(store, next);
+  const LoraTargets targets = lora_targets(test::engine().open(model_request({}, test::engine().places()))->files());
+  const LoraFile first = read_lora(experiment.path(store, before), targets),
+                 second = read_lora(experiment.path(store, next), targets);
+  ASSERT_FALSE(first.modules.at("unet").empty());
+  // Two steps of 1e-4 away from where it went on: a new LoRA's factors would be elsewhere.
+  double moved = 0;
+  for (const auto& [name, module] : first.modules.at("unet"))
+    moved = std::max(moved, (module.down - second.modules.at("unet").at(name).down).abs().max().item<double>());
+  EXPECT_GT(moved, 0);
+  EXPECT_LT(moved, 1e-3);
+  // Another LoRA before it is another cell.
+  test::SmallExperiment other(test::with_text("rank = 2", "rank = 2\nlearning_rate = 2e-4", text));
+  EXPECT_NE(other.plan.run.cells[other.cell(CellStage::lora, "next")].address, experiment.plan.run.cells[next].address);
 }
 
 }  // namespace
