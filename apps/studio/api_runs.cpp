@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "experiment/rounds_state.h"
 #include "library/names.h"
 #include "open_rating.h"
 #include "report/page.h"
@@ -123,6 +124,14 @@ std::string content_type_of(const fs::path& file) {
   return "application/octet-stream";
 }
 
+// Pages that this program makes, by their place in a run: its report, that of its rounds, and the reports of those.
+bool is_own_page(const std::vector<std::string>& tail) {
+  if (tail.size() == 1) return tail[0] == names::report_page;
+  if (tail.empty() || tail[0] != names::rounds_folder) return false;
+  if (tail.size() == 2) return tail[1] == names::rounds_page;
+  return tail.size() == 4 && tail[2] == names::rounds_run && tail[3] == names::report_page;
+}
+
 Response run_file(const Api& api, const Request& request) {
   check_parameters(request, {});
   if (auto refusal = closed_by_rating(api.library.runs() / request.wild("run"))) return *refusal;
@@ -131,7 +140,7 @@ Response run_file(const Api& api, const Request& request) {
   Response response;
   response.file = path;
   response.content_type = content_type_of(path);
-  if (path.filename() == names::report_page && request.tail.size() == 1) {
+  if (is_own_page(request.tail)) {
     response.content_type = "text/html; charset=utf-8";
     // Its own script and style sheet are within it and known by their hashes.
     response.headers.emplace_back("Content-Security-Policy", page_policy() + "; frame-ancestors 'self'");

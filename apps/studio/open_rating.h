@@ -8,7 +8,7 @@
 
 namespace negativa::studio {
 
-// Whether a rating is open on the file's folder or on one above it.
+// Whether a rating is open on the file's folder or on one above it, or on the rounds of rejecting of such a folder.
 bool is_being_rated(const std::filesystem::path& file);
 
 // The refusal (409), where it is.

@@ -1,6 +1,7 @@
 #include "experiment/run_rounds.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/derived_seed.h"
 #include "base/file_lock.h"
@@ -108,10 +109,41 @@ class Rounds {
   ExperimentResult run_all() {
     const ExperimentFile file = read_experiment(toml_file());
     for (const auto& line : file.notices) caller_.events.on_notice(line);
-    ExperimentResult result = run_experiment(engine_, {file, run_folder(), {}, true}, caller_);
+    const ExperimentRun run{file, run_folder(), {}, true};
+    std::error_code ignored;
+    if (!fs::exists(run_folder() / names::plan_file, ignored)) take_first_round(run);
+    ExperimentResult result = run_experiment(engine_, run, caller_);
     check(result.is_whole, ErrorKind::machine, "[{}] another process has cells at work; try again when it has ended",
           run_folder().string());
     return result;
+  }
+
+  // The run has the pictures of round 0: the same prompt, noise, settings and LoRA give the same bytes. Where the run drew its
+  // noise (no seed in its TOML), the rounds have noise of their own, and nothing is found.
+  void take_first_round(const ExperimentRun& run) const {
+    std::map<std::pair<std::string, uint64_t>, const PlannedCell*> drawn;
+    const RunPlan& before = *store_.frozen();
+    for (const auto& cell : before.cells)
+      if (cell.stage == CellStage::picture && cell.training <= 0 && before.arms[static_cast<size_t>(cell.arm)].name == base_.arm)
+        drawn[picture_key(before, cell)] = &cell;
+    const ExperimentPlan plan = planned(engine_, run, caller_);
+    RunStore rounds(run_folder(), caller_.events);
+    rounds.freeze(plan.run);
+    for (size_t i = 0; i < plan.run.cells.size(); ++i) {
+      const PlannedCell& cell = plan.run.cells[i];
+      if (cell.stage != CellStage::picture) continue;
+      const auto found = drawn.find(picture_key(plan.run, cell));
+      if (found == drawn.end() || store_.state(*found->second) != CellState::whole) continue;
+      CellRecord record = store_.checked_record(*found->second, &caller_.cancel);
+      record.recipe_json = plan.recipe_json[i];
+      record.inputs = plan.outside[i];
+      rounds.adopt(cell, store_.path(*found->second), std::move(record));
+    }
+  }
+
+  static std::pair<std::string, uint64_t> picture_key(const RunPlan& plan, const PlannedCell& cell) {
+    const PlannedPrompt& prompt = plan.prompts[static_cast<size_t>(cell.prompt)];
+    return {prompt.text, prompt.noise_seeds[static_cast<size_t>(cell.replicate)]};
   }
 
   bool is_one_by_one() const { return request_.reject == RejectBy::people || request_.reject == RejectBy::folder; }

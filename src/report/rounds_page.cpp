@@ -36,9 +36,7 @@ std::string mean_text(const std::optional<Estimate>& estimate) {
   return fmt::format("{}, {:.3f} to {:.3f}", value, interval.low, interval.high);
 }
 
-std::string change_text(const std::optional<Estimate>& estimate) {
-  return estimate ? value_text(*estimate) + ", " + interval_text(*estimate) : "–";
-}
+std::string change_text(const Estimate& change) { return "change " + value_text(change) + ", " + interval_text(change); }
 
 bool has_people(const RoundsTable& table) {
   for (const auto& row : table.rows)
@@ -46,20 +44,25 @@ bool has_people(const RoundsTable& table) {
   return false;
 }
 
+// A mean, and under it how it differs from round 0.
+void write_measured(Html& html, const std::optional<Estimate>& mean, const std::optional<Estimate>& change) {
+  html.open("td", {{"class", "range"}}).text(mean_text(mean));
+  if (change) html.element("div", change_text(*change), {{"class", "soft"}});
+  html.close();
+}
+
 void write_table(Html& html, const RoundsTable& table) {
   std::vector<std::string> headings{
       "Round",        "Trained on", "Win rate over the first", "Win rate over the one before", "Damage", "Its change",
       "Right object", "Its change", "Drift from the start"};
   if (has_people(table)) headings.insert(headings.end(), {"People: over the first", "People: over the one before"});
-  begin_table(html, "Rounds, with 95 % intervals", headings);
+  begin_table(html, "Rounds, with 95 % intervals; changes are against round 0, picture by picture", headings);
   for (const auto& row : table.rows) {
     html.open("tr").element("th", std::to_string(row.round), {{"scope", "row"}});
-    html.element("td", row.round == 0 ? "–" : count_text(row.rejects, "picture"));
+    html.element("td", row.round == 0 ? "–" : count_text(row.rejects, "picture"), {{"class", "range"}});
     for (const auto* rate : {&row.over_first, &row.over_before}) html.element("td", rate_text(*rate), {{"class", "range"}});
-    html.element("td", mean_text(row.damage), {{"class", "range"}});
-    html.element("td", change_text(row.damage_change), {{"class", "range"}});
-    html.element("td", mean_text(row.right_object), {{"class", "range"}});
-    html.element("td", change_text(row.right_object_change), {{"class", "range"}});
+    write_measured(html, row.damage, row.damage_change);
+    write_measured(html, row.right_object, row.right_object_change);
     html.element("td", mean_text(row.drift), {{"class", "range"}});
     if (has_people(table))
       for (const auto* rate : {&row.people_over_first, &row.people_over_before})

@@ -112,6 +112,21 @@ TEST_F(RunRounds, GoOnFromTheLoraBeforeOnWhatTheChoosingJudgeFoundWorst) {
   EXPECT_TRUE(has(*first, base->sha256));
   EXPECT_TRUE(has(*second, first->sha256));
   EXPECT_FALSE(has(*second, base->sha256));
+  // Round 0 is not drawn again; what is taken is what would be drawn.
+  const auto made = [&](CellStage stage) {
+    for (const auto& count : result.run.stages)
+      if (count.stage == stage) return count.made;
+    return size_t{0};
+  };
+  EXPECT_EQ(made(CellStage::picture), 3u);  // of the last round
+  for (const auto& cell : plan.cells) {
+    if (cell.stage != CellStage::picture || cell.arm != 0) continue;
+    const std::string taken = read_file(store.path(cell));
+    fs::remove(store.path(cell));
+    run(request(RejectBy::judge_select, 2));
+    EXPECT_EQ(read_file(store.path(cell)), taken);
+    break;
+  }
   // A quarter of three pictures, rounded.
   ASSERT_EQ(result.rounds.size(), 3u);
   EXPECT_EQ(result.rounds[1].rejects, 1u);

@@ -242,7 +242,14 @@ TEST(StudioBesideARating, ClosesWhatIsRatedForAsLongAsItIsOpen) {
   const Answer taken = studio.send("POST", "pictures?name=mine.png", "application/octet-stream", picture);
   ASSERT_EQ(taken.status, 201) << taken.body;
   const std::string own = "pictures/" + parse_json(taken.body, "answer")["name"].get<std::string>();
-  const std::vector<std::string> of_run = {"runs/mine/files/report.html", "runs/mine/files/pictures/plain-frog.png"};
+  // Rounds that go on from the run: their page shows the run's pictures too.
+  const fs::path rounds = run / "rounds/people/run";
+  fs::create_directories(rounds / "pictures");
+  write_atomically(rounds / "pictures/round-0-frog.png", picture);
+  write_atomically(run / "rounds/rounds.html", "<p>plain</p>");
+  const std::vector<std::string> of_run = {"runs/mine/files/report.html", "runs/mine/files/pictures/plain-frog.png",
+                                           "runs/mine/files/rounds/rounds.html",
+                                           "runs/mine/files/rounds/people/run/pictures/round-0-frog.png"};
   const std::vector<std::string> of_gallery = {"pictures",         own,           own + "/image",
                                                own + "/thumbnail", own + "/text", "files/" + own};
   const auto expect_all = [&](const std::vector<std::string>& paths, int status) {
@@ -266,6 +273,10 @@ TEST(StudioBesideARating, ClosesWhatIsRatedForAsLongAsItIsOpen) {
     EXPECT_NE(refused.body.find("is being rated"), std::string::npos) << refused.body;
   }
   expect_all(of_run, 200);
+  {
+    const FileLock open(rounds / pair_ratings_file, "held");
+    expect_all(of_run, 409);
+  }
   const FileLock open(library / "pictures" / pair_ratings_file, "held");
   expect_all(of_gallery, 409);
   expect_all(of_run, 200);
