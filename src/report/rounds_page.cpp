@@ -52,9 +52,8 @@ void write_measured(Html& html, const std::optional<Estimate>& mean, const std::
 }
 
 void write_table(Html& html, const RoundsTable& table) {
-  std::vector<std::string> headings{
-      "Round",        "Trained on", "Win rate over the first", "Win rate over the one before", "Damage", "Its change",
-      "Right object", "Its change", "Drift from the start"};
+  std::vector<std::string> headings{"Round",  "Trained on",   "Win rate over the first", "Win rate over the one before",
+                                    "Damage", "Right object", "Drift from the start"};
   if (has_people(table)) headings.insert(headings.end(), {"People: over the first", "People: over the one before"});
   begin_table(html, "Rounds, with 95 % intervals; changes are against round 0, picture by picture", headings);
   for (const auto& row : table.rows) {

@@ -60,6 +60,14 @@ TEST_F(RoundsPage, HasEveryRoundWithWhatWasMeasured) {
   EXPECT_FALSE(table.rows[0].damage_change);
   const Page made = page();
   EXPECT_THAT(made.html, HasSubstr("75 %, 55 to 85 %"));
+  const std::string rows = made.html.substr(made.html.find("<table"), made.html.find("</table>") - made.html.find("<table"));
+  const auto count = [&](const std::string& text) {
+    size_t found = 0;
+    for (size_t at = 0; (at = rows.find(text, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("<th scope=\"row\""), 3u);
+  EXPECT_EQ(3 * (count("<th scope=\"col\"") - 1), count("<td")) << "a heading for each column";
   EXPECT_THAT(made.html, HasSubstr("2 rounds were asked for"));
   EXPECT_THAT(made.html, Not(HasSubstr("People:")));
   EXPECT_EQ(made.pictures, 6u * 3u);
