@@ -18,18 +18,8 @@ int arm_named(const RunPlan& plan, std::string_view name) {
   return found == plan.arms.end() ? -1 : static_cast<int>(found - plan.arms.begin());
 }
 
-// "article - nothing": names may have the separator in them, so every place of it is tried.
-std::optional<std::pair<int, int>> arms_of(const RunPlan& plan, std::string_view text) {
-  constexpr std::string_view separator = " - ";
-  for (size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, at + 1)) {
-    const int arm = arm_named(plan, text.substr(0, at)), baseline = arm_named(plan, text.substr(at + separator.size()));
-    if (arm >= 0 && baseline >= 0) return std::pair{arm, baseline};
-  }
-  return {};
-}
-
 int run_baseline(const RunPlan& plan) {
-  if (const auto primary = arms_of(plan, plan.analysis.primary)) return primary->second;
+  if (const auto primary = arms_of_comparison(plan, plan.analysis.primary)) return primary->second;
   return std::max(0, arm_named(plan, "nothing"));
 }
 
@@ -105,7 +95,7 @@ void add_secondary(Analysis& result, const RunPlan& plan, const Differences& dif
   std::vector<std::optional<double>> p_values;
   std::vector<size_t> places;
   for (const auto& text : plan.analysis.secondary) {
-    const auto arms = arms_of(plan, text);
+    const auto arms = arms_of_comparison(plan, text);
     if (arms) {
       result.secondary.push_back(begun(plan, differences, arms->first, arms->second));
       result.secondary.back().role = Role::secondary;
@@ -138,6 +128,16 @@ Comparison from_plan_or_made(const RunPlan& plan, const Differences& differences
 }
 
 }  // namespace
+
+// "article - nothing": names may have the separator in them, so every place of it is tried.
+std::optional<std::pair<int, int>> arms_of_comparison(const RunPlan& plan, std::string_view text) {
+  constexpr std::string_view separator = " - ";
+  for (size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, at + 1)) {
+    const int arm = arm_named(plan, text.substr(0, at)), baseline = arm_named(plan, text.substr(at + separator.size()));
+    if (arm >= 0 && baseline >= 0) return std::pair{arm, baseline};
+  }
+  return {};
+}
 
 std::string says_word(Says says) {
   switch (says) {
@@ -189,7 +189,7 @@ Analysis analyse(const RunPlan& plan, const RunRecords& records) {
   Analysis result;
   const Differences differences(plan, records);
   result.baseline = run_baseline(plan);
-  if (const auto arms = arms_of(plan, plan.analysis.primary)) {
+  if (const auto arms = arms_of_comparison(plan, plan.analysis.primary)) {
     result.primary = begun(plan, differences, arms->first, arms->second);
     result.primary->role = Role::primary;
     decide(*result.primary, plan.analysis, 1);

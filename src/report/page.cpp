@@ -29,6 +29,7 @@ struct Section {
 
 constexpr Section sections[] = {
     {"verdict", "Verdict", write_verdict},
+    {"people", "People", write_people},
     {"worse", "What got worse", write_worse},
     {"pictures", "Pictures", write_grid},
     {"comparisons", "Planned comparisons", write_comparisons},
@@ -44,6 +45,7 @@ constexpr Section sections[] = {
 };
 
 bool is_shown(const Section& section, const PageRun& run) {
+  if (section.write == write_people) return !run.options.people.is_empty();
   if (section.write != write_other_lists) return true;
   return std::any_of(run.plan.arms.begin(), run.plan.arms.end(),
                      [&](const PlannedArm& arm) { return arm.list != run.arm(run.analysis.baseline).list && arm.sweep.empty(); });

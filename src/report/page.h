@@ -1,6 +1,7 @@
 #pragma once
 // The report: one self-contained HTML file of a run folder. docs/experiments.md, "The report".
 #include "report/analysis.h"
+#include "report/people.h"
 
 namespace negativa {
 
@@ -8,6 +9,7 @@ struct PageOptions {
   bool keep = false;                // a copy by itself: a sample of pictures within, nothing linked, at most most_kept_bytes
   std::optional<size_t> test_runs;  // how often the test prompts were looked at; absent: the caller does not know
   std::string calibration_json;     // of the judge, where the run has not calibrated itself; empty: not known
+  PeopleVerdict people = {};        // empty: nobody rated the run, and the page does not speak of it
 };
 inline constexpr size_t most_kept_bytes = 10'000'000;
 

@@ -23,6 +23,7 @@ struct PageRun {
 };
 
 void write_verdict(Html& html, const PageRun& run);
+void write_people(Html& html, const PageRun& run);
 void write_worse(Html& html, const PageRun& run);
 void write_grid(Html& html, const PageRun& run);
 void write_comparisons(Html& html, const PageRun& run);  // forest plot of primary and secondary
