@@ -6,6 +6,7 @@
 #include "experiment_text.h"
 #include "host.h"
 #include "options.h"
+#include "people_text.h"
 #include "verbs.h"
 
 namespace negativa::cli {
@@ -35,6 +36,7 @@ int run_experiment_report(const Arguments& args) {
     return 0;
   }
   std::printf("%s", text_of(report.table).c_str());
+  std::printf("%s", line_of(report.people).c_str());
   for (const auto& fault : report.table.faults) std::printf("%s\n", fault.c_str());
   for (const auto& file : report.written) std::printf("%s\n", file.string().c_str());
   return 0;

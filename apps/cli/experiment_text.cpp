@@ -5,6 +5,7 @@
 #include "arm_table_text.h"
 #include "base/json.h"
 #include "jobs/forecast.h"
+#include "people_text.h"
 
 namespace negativa::cli {
 
@@ -80,10 +81,18 @@ std::string text_of(const ExperimentResult& result) {
 
 std::string text_of(const ExperimentRunReport& report) {
   std::string text = text_of(report.run);
-  if (report.report) text += text_of(report.report->table);
+  if (report.report) text += text_of(report.report->table) + line_of(report.report->people);
   if (!report.page.empty()) text += report.page.string() + "\n";
   return text;
 }
+
+namespace {
+
+void add_people(Json& json, const PeopleVerdict& people) {
+  if (!people.is_empty()) json["people"] = parse_json(json_of(people), "what people said");
+}
+
+}  // namespace
 
 std::string json_of(const ExperimentRunReport& report) {
   const ExperimentResult& result = report.run;
@@ -94,6 +103,7 @@ std::string json_of(const ExperimentRunReport& report) {
                {"whole", result.is_whole},       {"test_runs", result.test_runs}, {"seconds", result.seconds}};
   if (!report.page.empty()) json["page"] = report.page.string();
   if (report.report) json["table"] = parse_json(json_of(report.report->table), "table of arms");
+  if (report.report) add_people(json, report.report->people);
   return json.dump(2) + "\n";
 }
 
@@ -103,6 +113,7 @@ std::string json_of(const ExperimentReport& report) {
   for (const auto& file : report.written) written.push_back(file.string());
   json["written"] = written;
   json["pictures"] = report.pictures;
+  add_people(json, report.people);
   return json.dump(2) + "\n";
 }
 

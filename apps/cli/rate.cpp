@@ -6,6 +6,7 @@
 #include "browser.h"
 #include "host.h"
 #include "options.h"
+#include "people_text.h"
 #include "rate_server.h"
 #include "stderr.h"
 #include "verbs.h"
@@ -24,7 +25,7 @@ struct RateOptions {
   static void visit(auto& self, auto& v) {
     v("what", self.what, flag("RUN"), "a run's folder; or two folders of pictures with the same prompts and seeds");
     v("arms", self.arms, "two or more of the run's arms, as nothing,article; default: those of its planned comparison");
-    v("pairs", self.pairs, range(1, 100000), "how many pairs are rated before there is a verdict; default: 40, or all there are");
+    v("pairs", self.pairs, range(1, most_pairs), "how many pairs are rated before there is a verdict; default: 40, or all there are");
     v("rater", self.rater, "who rates, where there are several; each has pairs, order and sides of their own");
     v("port", self.port, range(0, 65535), "of the address that is printed; 0: a free one");
     v("open", self.open, "open the page in the browser");
@@ -58,7 +59,11 @@ void say_progress(const RatingSession& session) {
 
 void say_end(const RatingSession& session) {
   std::printf("all %zu pairs are rated\n", session.shown());
-  if (const auto& command = session.set().verdict_command; !command.empty()) std::printf("%s\n", command.c_str());
+  const RatableSet& set = session.set();
+  if (!set.verdict_command.empty())
+    std::printf("%s\n", set.verdict_command.c_str());
+  else
+    std::printf("%s", text_of(people_verdict(set, read_pair_ratings(set.folder / pair_ratings_file))).c_str());
   std::fflush(stdout);
 }
 

@@ -61,6 +61,7 @@ ExperimentReport report_now(Engine& engine, const ExperimentReportOptions& optio
 
   ExperimentReport report;
   report.table = table_of_arms(plan, records, analysis);
+  report.people = page_options.people = read_people(store, plan, records);
   report.page = store.folder() / names::report_page;
   const Page page = make_page(store, plan, records, analysis, page_options);
   for (const auto& line : page.notices) caller.events.on_notice(line);

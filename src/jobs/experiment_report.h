@@ -3,6 +3,7 @@
 #include "base/config.h"
 #include "engine/engine.h"
 #include "report/analysis.h"
+#include "report/people.h"
 
 namespace negativa {
 
@@ -20,6 +21,7 @@ struct ExperimentReportOptions {
 
 struct ExperimentReport {
   TableOfArms table;
+  PeopleVerdict people;       // of ratings.jsonl
   Path page;                  // report.html
   std::vector<Path> written;  // all files, the page first
   size_t pictures = 0;        // that the page shows

@@ -65,7 +65,7 @@ function showOver() {
   main.replaceChildren(over);
   over.replaceChildren();
   add(over, el('h2', {tabIndex: -1}, `All ${state.pairs} pairs are rated. Thank you.`),
-    state.verdict ? [el('p', {}, 'The verdict is in the report:'), el('pre', {}, state.verdict)] : el('p', {}, 'The answers are kept beside the folders, in ratings.jsonl.'),
+    state.verdict ? [el('p', {}, 'The verdict is in the report:'), el('pre', {}, state.verdict)] : el('p', {}, 'The terminal has the verdict; the answers are kept beside the folders, in ratings.jsonl.'),
     undoButton, trouble);
   over.querySelector('h2').focus();
   say(over.querySelector('h2').textContent);
