@@ -84,6 +84,30 @@ TEST_P(KernelsOfTheSet, AttendAsPlainLoopsDo) {
   }
 }
 
+// Scores so far apart that the least ones' exponentials are no floats, or so large that they have no fraction: one key is left.
+TEST_P(KernelsOfTheSet, AttendToTheKeyAboveAllOthers) {
+  const int64_t queries = 21, keys = 35, dim = 4;
+  for (const float size : {20.0f, 300.0f, 4e4f, 1e10f}) {
+    Floats q(static_cast<size_t>(queries * dim)), k(static_cast<size_t>(keys * dim)), out(q.size());
+    Floats scratch(static_cast<size_t>(keys * queries_a_step));
+    const Floats v = random_floats(keys * dim, 1);
+    for (int64_t i = 0; i < queries; ++i) q[i * dim] = i % 2 ? size : -size;  // the last key, or the first one
+    for (int64_t j = 0; j < keys; ++j) k[j * dim] = size * static_cast<float>(j);
+    set().attend({q.data(), k.data(), v.data(), out.data(), dim, queries, keys, dim}, scratch.data());
+    for (int64_t i = 0; i < queries * dim; ++i)
+      ASSERT_FLOAT_EQ(out[i], v[(i / dim % 2 ? (keys - 1) * dim : 0) + i % dim]) << size << " at " << i;
+  }
+}
+
+TEST_P(KernelsOfTheSet, AttendPassesOnWhatIsNoNumber) {
+  const int64_t queries = 18, keys = 20, dim = 8;
+  Floats q = random_floats(queries * dim, 1), out(q.size()), scratch(static_cast<size_t>(keys * queries_a_step));
+  const Floats k = random_floats(keys * dim, 2), v = random_floats(keys * dim, 3);
+  q[3 * dim] = NAN;
+  set().attend({q.data(), k.data(), v.data(), out.data(), dim, queries, keys, dim}, scratch.data());
+  for (int64_t i = 0; i < queries * dim; ++i) ASSERT_EQ(std::isnan(out[i]), i / dim == 3) << i;
+}
+
 TEST_P(KernelsOfTheSet, WorkOnSingleValuesAsPlainLoopsDo) {
   for (const int64_t width : {1, 7, 16, 43, 96}) {
     const int64_t rows = 5;

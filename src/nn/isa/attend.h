@@ -1,110 +1,170 @@
 #pragma once
 // Attention with few keys and narrow heads. As many queries are worked on together as some vectors have lanes, one a lane: sums
-// and maxima over keys need no shuffling.
+// and extremes over keys need no shuffling.
 #include "nn/isa/kernels.h"
 #include "nn/isa/vector.h"
 
 namespace negativa::nn::cpu {
 namespace {
 
-// sums[r] = sum over i of scalars[r * row + i * column] * operands[i], for n values of r, whose sums stay in registers and share
-// each operand. Operands and sums are groups of some vectors.
-template <int lanes, int vectors, int n>
-NEGATIVA_INLINE void sums_of(const float* scalars, int64_t row, int64_t column, const Vector<lanes>* operands, int64_t count,
-                             Vector<lanes>* sums) {
+// Element (r, i) of rows x depth is at[r * to_row + i * to_column].
+struct Strided {
+  const float* at;
+  int64_t rows, depth, to_row, to_column;
+};
+
+// Looks at sums while they are in registers: the least and the greatest of each lane's scores; nothing.
+template <int lanes, int vectors>
+struct ScoreRange {
+  Vector<lanes> least[vectors], top[vectors];
+
+  NEGATIVA_INLINE void see(int v, const Vector<lanes>* score) {
+    least[v] = *score < least[v] ? *score : least[v];
+    top[v] = *score > top[v] ? *score : top[v];
+  }
+};
+struct Nothing {
+  NEGATIVA_INLINE void see(int, const void*) {}
+};
+
+// sums[r] = sum over i of scalars(r, i) * operands[i], for n rows, whose sums stay in registers and share each operand. Operands
+// and sums are groups of some vectors.
+template <int lanes, int vectors, int n, class Watch>
+NEGATIVA_INLINE void sums_of(const Strided& scalars, const Vector<lanes>* operands, Vector<lanes>* sums, Watch* watch) {
   Vector<lanes> a[n][vectors]{};
-  for (int64_t i = 0; i < count; ++i, scalars += column, operands += vectors) {
+  const float* at = scalars.at;
+  for (int64_t i = 0; i < scalars.depth; ++i, at += scalars.to_column, operands += vectors) {
 #pragma GCC unroll 8
     for (int r = 0; r < n; ++r)
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) a[r][v] += scalars[r * row] * operands[v];
+      for (int v = 0; v < vectors; ++v) a[r][v] += at[r * scalars.to_row] * operands[v];
   }
 #pragma GCC unroll 8
   for (int r = 0; r < n; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) sums[r * vectors + v] = a[r][v];
-}
-
-// The same for any number of sums: n at a time, then fewer for the rest.
-template <int lanes, int vectors, int n>
-NEGATIVA_INLINE void all_sums(const float* scalars, int64_t row, int64_t column, const Vector<lanes>* operands, int64_t count,
-                              Vector<lanes>* sums, int64_t rows) {
-  int64_t r = 0;
-  for (; r + n <= rows; r += n) sums_of<lanes, vectors, n>(scalars + r * row, row, column, operands, count, sums + r * vectors);
-  if constexpr (n > 1)
-    all_sums<lanes, vectors, n / 2>(scalars + r * row, row, column, operands, count, sums + r * vectors, rows - r);
-}
-
-// exp_fast of each lane, for values of 0 and less.
-template <int lanes>
-NEGATIVA_INLINE void exp_lanes(Vector<lanes>* lanes_of_x) {
-  using Bits = typename VectorOf<lanes>::bits;
-  constexpr float to_integer = 0x1.8p23f;  // a float this large has no fraction, and its lowest bits are the integer
-  const Vector<lanes> least = Vector<lanes>{} - 87.0f, x = *lanes_of_x < least ? least : *lanes_of_x;
-  Vector<lanes> n = x * 1.44269504088896341f + to_integer;
-  const Bits power_bits = (reinterpret_cast<Bits>(n) + 127) << 23;
-  n -= to_integer;
-  const Vector<lanes> r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  Vector<lanes> p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  *lanes_of_x = p * reinterpret_cast<Vector<lanes>>(power_bits);
-}
-
-// Softmax over the keys, for each lane by itself, not divided by the sums, which go to *sum.
-template <int lanes, int vectors>
-NEGATIVA_INLINE void exponentials(Vector<lanes>* scores, int64_t keys, Vector<lanes>* sum) {
-  Vector<lanes> top[vectors], total[vectors]{};
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; ++v) top[v] = scores[v];
-  for (int64_t j = 1; j < keys; ++j)
-#pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const Vector<lanes> score = scores[j * vectors + v];
-      top[v] = score > top[v] ? score : top[v];
+      sums[r * vectors + v] = a[r][v];
+      watch->see(v, &a[r][v]);
     }
+}
+
+// The same for any number of rows: n at a time, then those that are left.
+template <int lanes, int vectors, int n, class Watch>
+NEGATIVA_INLINE void all_sums(Strided scalars, const Vector<lanes>* operands, Vector<lanes>* sums, Watch* watch) {
+  for (; scalars.rows >= n; scalars.rows -= n, scalars.at += n * scalars.to_row, sums += n * vectors)
+    sums_of<lanes, vectors, n>(scalars, operands, sums, watch);
+  if constexpr (n > 1) all_sums<lanes, vectors, n - 1>(scalars, operands, sums, watch);
+}
+
+// Makes of scores that exponentials cannot take, for they lie far apart or are no fractions any more, their distances from the
+// greatest, down to one whose exponential is as good as zero.
+template <int lanes, int vectors>
+NEGATIVA_INLINE void tame(Vector<lanes>* scores, int64_t keys, ScoreRange<lanes, vectors>* range) {
+  const Vector<lanes> zero{}, widest = zero + 124.0f, farthest = zero + 0x1p20f;
+  typename VectorOf<lanes>::bits wild{};
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; ++v)
+    wild |= (range->top[v] - range->least[v] > widest) | (range->top[v] > farthest) | (range->top[v] < -farthest);
+  int32_t is_wild = 0;
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) is_wild |= wild[i];
+  if (!is_wild) return;
+  for (int64_t j = 0; j < keys; ++j)
+    for (int v = 0; v < vectors; ++v) {
+      const Vector<lanes> distance = scores[j * vectors + v] - range->top[v];
+      scores[j * vectors + v] = distance < -widest ? -widest : distance;
+    }
+  for (int v = 0; v < vectors; ++v) range->top[v] = zero;
+}
+
+// 2^(score - n) over the keys, for each lane by itself, n the integer nearest to the greatest score; their sums go to *sum. 2
+// ulp: 2 to the nearest integer, which is added to the exponent, times a polynomial of the rest, whose greatest relative error is
+// 9.1e-8 there (fitted with its first coefficient 1).
+template <int lanes, int vectors>
+NEGATIVA_INLINE void exponentials(Vector<lanes>* scores, int64_t keys, const ScoreRange<lanes, vectors>& range,
+                                  Vector<lanes>* sum) {
+  using Bits = typename VectorOf<lanes>::bits;
+  constexpr float no_fraction = 0x1.8p23f;  // a float this large has none, and its lowest bits are the integer
+  Vector<lanes> total[vectors]{}, to_integer[vectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; ++v) to_integer[v] = no_fraction - ((range.top[v] + no_fraction) - no_fraction);
   for (int64_t j = 0; j < keys; ++j)
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      Vector<lanes> s = scores[j * vectors + v] - top[v];
-      exp_lanes<lanes>(&s);
-      scores[j * vectors + v] = s;
-      total[v] += s;
+      const Vector<lanes> score = scores[j * vectors + v], integer = score + to_integer[v];
+      const Vector<lanes> r = score - (integer - to_integer[v]), r2 = r * r;
+      const Vector<lanes> high = r * 1.3264727124e-3f + 9.6715126448e-3f, middle = r * 5.5507337435e-2f + 2.4022242085e-1f;
+      const Vector<lanes> p = (high * r2 + middle) * r2 + (r * 6.9314697760e-1f + 1.0f);
+      const Bits power = reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(integer) << 23);
+      scores[j * vectors + v] = reinterpret_cast<Vector<lanes>>(power);
+      total[v] += reinterpret_cast<Vector<lanes>>(power);
     }
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; ++v) sum[v] = total[v];
 }
 
+// columns[d * width + i] = scale * rows[i][d], d < dim, i < width.
+template <int lanes, int width>
+NEGATIVA_INLINE void to_columns(const float* const* rows, int64_t dim, float scale, float* columns) {
+  int64_t d = 0;
+  for (; d + lanes <= dim; d += lanes)
+    for (int first = 0; first < width; first += lanes) {
+      Vector<lanes> square[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) square[i] = *vector_at<lanes>(rows[first + i] + d);
+      transpose<lanes>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) *vector_at<lanes>(columns + (d + i) * width + first) = scale * square[i];
+    }
+  for (; d < dim; ++d)
+    for (int i = 0; i < width; ++i) columns[d * width + i] = scale * rows[i][d];
+}
+
+// rows[i][d] = columns[d * width + i] / sum[i], d < dim, i < width.
+template <int lanes, int width>
+NEGATIVA_INLINE void to_rows(const float* columns, int64_t dim, const Vector<lanes>* sum, float* const* rows) {
+  Vector<lanes> share[width / lanes];
+#pragma GCC unroll 4
+  for (int v = 0; v < width / lanes; ++v) share[v] = 1.0f / sum[v];
+  int64_t d = 0;
+  for (; d + lanes <= dim; d += lanes)
+    for (int first = 0; first < width; first += lanes) {
+      Vector<lanes> square[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) square[i] = *vector_at<lanes>(columns + (d + i) * width + first) * share[first / lanes];
+      transpose<lanes>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) *vector_at<lanes>(rows[first + i] + d) = square[i];
+    }
+  for (; d < dim; ++d)
+    for (int i = 0; i < width; ++i) rows[i][d] = columns[d * width + i] * share[i / lanes][i % lanes];
+}
+
 template <class Set>
 void attend(const Head& h, float* scratch) {
-  constexpr int lanes = Set::lanes, vectors = Set::attend_vectors, rows = Set::attend_rows;
-  constexpr int64_t width = lanes * vectors;
+  constexpr int lanes = Set::lanes, vectors = Set::attend_vectors, rows = Set::attend_rows, width = lanes * vectors;
   static_assert(width <= queries_a_step);
   Vector<lanes>* scores = vector_at<lanes>(scratch);
-  const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(h.dim));
+  const float scale = 1.44269504088896341f / __builtin_sqrtf(static_cast<float>(h.dim));  // exp(x) = 2^(x log2(e))
   alignas(64) float queries[widest_head * width], sums[widest_head * width];
   for (int64_t first = 0; first < h.queries; first += width) {
-    const int64_t count = h.queries - first < width ? h.queries - first : width;
-    for (int64_t i = 0; i < width; ++i) {
-      const float* q = h.q + (first + (i < count ? i : count - 1)) * h.stride;
-      for (int64_t d = 0; d < h.dim; ++d) queries[d * width + i] = q[d] * scale;
+    const float* query[width];
+    float* out[width];
+    for (int64_t i = 0; i < width; ++i) {  // the last stands for those beyond it
+      const int64_t at = (first + i < h.queries ? first + i : h.queries - 1) * h.stride;
+      query[i] = h.q + at;
+      out[i] = h.out + at;
     }
-    all_sums<lanes, vectors, rows>(h.k, h.stride, 1, vector_at<lanes>(queries), h.dim, scores, h.keys);
+    to_columns<lanes, width>(query, h.dim, scale, queries);
+    ScoreRange<lanes, vectors> range;
+    for (int v = 0; v < vectors; ++v) range.least[v] = Vector<lanes>{} + __builtin_inff(), range.top[v] = -range.least[v];
+    all_sums<lanes, vectors, rows>({h.k, h.keys, h.dim, h.stride, 1}, vector_at<lanes>(queries), scores, &range);
+    tame<lanes, vectors>(scores, h.keys, &range);
     Vector<lanes> total[vectors];
-    exponentials<lanes, vectors>(scores, h.keys, total);
-    all_sums<lanes, vectors, rows>(h.v, 1, h.stride, scores, h.keys, vector_at<lanes>(sums), h.dim);
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) {
-      const Vector<lanes> share = 1.0f / total[v];
-      for (int64_t d = 0; d < h.dim; ++d) vector_at<lanes>(sums)[d * vectors + v] *= share;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      float* out = h.out + (first + i) * h.stride;
-      for (int64_t d = 0; d < h.dim; ++d) out[d] = sums[d * width + i];
-    }
+    exponentials<lanes, vectors>(scores, h.keys, range, total);
+    Nothing nothing;
+    all_sums<lanes, vectors, rows>({h.v, h.dim, h.keys, 1, h.stride}, scores, vector_at<lanes>(sums), &nothing);
+    to_rows<lanes, width>(sums, h.dim, total, out);
   }
 }
 

@@ -5,7 +5,7 @@ namespace negativa::nn::cpu {
 
 namespace {
 struct Avx2 {
-  static constexpr int lanes = 8, attend_vectors = 2, attend_rows = 4, product_vectors = 2, product_rows = 6;
+  static constexpr int lanes = 8, attend_vectors = 2, attend_rows = 6, product_vectors = 2, product_rows = 6;
 };
 }  // namespace
 
