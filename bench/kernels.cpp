@@ -72,6 +72,14 @@ void add_products() {
           nn::cpu::packed_conv2d(x, packed, {{}, {}}, shape);
         });
   }
+  for (const auto& [channels, side] : {std::array<int64_t, 2>{320, 64}, {1280, 16}}) {
+    const Tensor x = picture(channels, side),
+                 weight = at::randn({channels, channels, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast);
+    const Work work{.flop = 2.0 * 2 * 9 * static_cast<double>(channels * channels * side * side)};
+    const std::string shape = fmt::format("{} channels, {}x{}", channels, side, side);
+    add("convolution 3x3, " + shape, work, [=] { nn::cpu::transforming_conv2d(x, weight, {{}, {}}); });
+    add("library's convolution 3x3, " + shape, work, [=] { at::conv2d(x, weight, {}, 1, 1); });
+  }
   for (const auto& [queries, keys, heads, dim] : {std::array<int64_t, 4>{256, 256, 4, 16}, {64, 64, 4, 32}, {256, 77, 4, 16}}) {
     const Tensor q = at::randn({2, queries, heads * dim}), k = at::randn({2, keys, heads * dim}), v = at::randn_like(k);
     add(fmt::format("attention, {} queries, {} keys, {} heads of {}", queries, keys, heads, dim),

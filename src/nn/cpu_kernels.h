@@ -48,6 +48,11 @@ Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape);
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
 
+// Winograd's way with weights that are transformed at every call, whose memory the thread keeps: for so many pixels that this
+// costs little (winograd_pays).
+bool winograd_pays(const Tensor& x, const Tensor& weight, const ConvShape& shape);
+Tensor transforming_conv2d(const Tensor& x, const Tensor& weight, const Addend& addend);
+
 // Of the files that share them: [depth, width] -> [panels, depth, panel_width]; Winograd's convolution; a pointer or none.
 Tensor in_panels(const Tensor& matrix);
 bool winograd_fits(const Tensor& weight, const ConvShape& shape);

@@ -9,11 +9,15 @@ namespace negativa::nn::cpu {
 
 namespace {
 
-constexpr int64_t positions = 16;     // of a 4x4 tile of the input, which gives 2x2 of the output
-constexpr int64_t tiles_a_task = 32;  // transformed tiles stay in the L2 cache
+constexpr int64_t positions = 16;  // of a 4x4 tile of the input, which gives 2x2 of the output
+constexpr int64_t most_tiles_a_task = 64;
 
-// From one position's matrix to the next. The sixteen elements of a channel must not fall on one set of the first-level cache.
-int64_t matrix_stride(int64_t tiles, int64_t channels) { return tiles * channels + channels_a_step; }
+// So few that they stay in the L2 cache once transformed; of many channels they cannot, but then weights outgrow the caches, and
+// more tiles share each reading of them.
+int64_t tiles_a_task(int64_t in) { return in >= 256 ? most_tiles_a_task : 32; }
+
+// From one position's matrix to the next. The sixteen elements of a channel must not fall on one set of a cache.
+int64_t matrix_stride(int64_t rows, int64_t channels) { return rows * channels + channels_a_step; }
 
 struct Scratch {  // of a thread; grows to the largest layer
   std::vector<float> input, products, zeros, dropped;
@@ -22,8 +26,8 @@ struct Scratch {  // of a thread; grows to the largest layer
     const auto grow = [](std::vector<float>& elements, int64_t length) {
       if (static_cast<int64_t>(elements.size()) < length) elements.resize(length);
     };
-    grow(input, positions * matrix_stride(tiles_a_task, in));
-    grow(products, positions * matrix_stride(tiles_a_task, out));
+    grow(input, positions * matrix_stride(tiles_a_task(in), in));
+    grow(products, positions * matrix_stride(tiles_a_task(in), out));
     grow(zeros, std::max(in, out));
     grow(dropped, out);
   }
@@ -33,6 +37,7 @@ struct Layer {
   const float *x, *packed, *bias, *residual;  // x [B,H,W,in]; residual [B,H,W,out] or nullptr
   float* y;                                   // [B,H,W,out]
   int64_t height, width, in, out;
+  int64_t weights_a_position;  // floats from one position's weights to the next
 
   int64_t across() const { return (width + 1) / 2; }
   int64_t tiles_a_picture() const { return (height + 1) / 2 * across(); }
@@ -79,13 +84,12 @@ void write_tile(const Layer& layer, int64_t tile, int64_t slot, int64_t count, S
 
 void convolve_tiles(const Layer& layer, int64_t first, int64_t count, Scratch& scratch) {
   for (int64_t i = 0; i < count; ++i) read_tile(layer, first + i, i, count, scratch);
-  const int64_t weights_a_position = (layer.out + panel_width - 1) / panel_width * panel_width * layer.in;
-  const float *sources[tiles_a_task], *start[tiles_a_task];
+  const float *sources[most_tiles_a_task], *start[most_tiles_a_task];
   std::fill_n(start, count, scratch.zeros.data());
   for (int64_t position = 0; position < positions; ++position) {
     for (int64_t i = 0; i < count; ++i)
       sources[i] = scratch.input.data() + position * matrix_stride(count, layer.in) + i * layer.in;
-    kernels().multiply({count, 1, layer.in, layer.out, sources, layer.packed + position * weights_a_position,
+    kernels().multiply({count, 1, layer.in, layer.out, sources, layer.packed + position * layer.weights_a_position,
                         scratch.zeros.data(), start, scratch.products.data() + position * matrix_stride(count, layer.out)});
   }
   for (int64_t i = 0; i < count; ++i) write_tile(layer, first + i, i, count, scratch);
@@ -111,28 +115,61 @@ Tensor pack_winograd(const Tensor& weight) {
   return at::stack(packed);
 }
 
-Tensor winograd_conv2d(const Tensor& input, const Tensor& packed, const Addend& addend, int64_t out_channels) {
+namespace {
+
+struct TransformedWeights {
+  const float* at;
+  int64_t to_next_position;
+};
+
+Tensor convolve(const Tensor& input, const TransformedWeights& weights, const Addend& addend, int64_t out_channels) {
   constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
   const Tensor x = input.contiguous(channels_last),
                residual = addend.residual.defined() ? addend.residual.contiguous(channels_last) : Tensor();
   Tensor y = at::empty({x.size(0), out_channels, x.size(2), x.size(3)}, x.options(), channels_last);
   const Layer layer{x.const_data_ptr<float>(),
-                    packed.const_data_ptr<float>(),
+                    weights.at,
                     data_or_null(addend.bias),
                     data_or_null(residual),
                     y.mutable_data_ptr<float>(),
                     x.size(2),
                     x.size(3),
                     x.size(1),
-                    out_channels};
-  const int64_t tiles = x.size(0) * layer.tiles_a_picture();
-  at::parallel_for(0, (tiles + tiles_a_task - 1) / tiles_a_task, 1, [&](int64_t begin, int64_t end) {
+                    out_channels,
+                    weights.to_next_position};
+  const int64_t tiles = x.size(0) * layer.tiles_a_picture(), a_task = tiles_a_task(layer.in);
+  at::parallel_for(0, (tiles + a_task - 1) / a_task, 1, [&](int64_t begin, int64_t end) {
     thread_local Scratch scratch;
     scratch.fit(layer.in, layer.out);
     for (int64_t task = begin; task < end; ++task)
-      convolve_tiles(layer, task * tiles_a_task, std::min(tiles_a_task, tiles - task * tiles_a_task), scratch);
+      convolve_tiles(layer, task * a_task, std::min(a_task, tiles - task * a_task), scratch);
   });
   return y;
+}
+
+}  // namespace
+
+Tensor winograd_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend, int64_t out_channels) {
+  return convolve(x, {packed.const_data_ptr<float>(), packed.stride(0)}, addend, out_channels);
+}
+
+bool winograd_pays(const Tensor& x, const Tensor& weight, const ConvShape& shape) {
+  return winograd_fits(weight, shape) && x.size(0) * x.size(2) * x.size(3) >= 512;
+}
+
+Tensor transforming_conv2d(const Tensor& x, const Tensor& weight, const Addend& addend) {
+  const Tensor kernels_by_tap = weight.contiguous(at::MemoryFormat::ChannelsLast);
+  const int64_t out = weight.size(0), in = weight.size(1), taps = 9, stride = matrix_stride(out, in);
+  thread_local std::vector<float> memory;  // which the next call writes to again: the system is slow to give as much at each
+  if (static_cast<int64_t>(memory.size()) < positions * stride) memory = std::vector<float>(positions * stride);
+  float* transformed = memory.data();
+  const float* from = kernels_by_tap.const_data_ptr<float>();
+  at::parallel_for(0, out / panel_width, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel)
+      kernels().transform_weights(from + panel * panel_width * taps * in, taps * in, in, transformed + panel * panel_width * in,
+                                  stride);
+  });
+  return convolve(x, {transformed, stride}, addend, out);
 }
 
 }  // namespace negativa::nn::cpu

@@ -157,6 +157,24 @@ TEST_F(LargeWeights, GiveAConvolutionInDoubleInEitherOrderOfMemory) {
 }
 
 // Why a picture made among many is the picture made alone, whatever the threads.
+// Channels on both sides of where tasks grow, an odd picture, and as many pixels as weights are transformed for.
+TEST_F(LargeWeights, GiveAConvolutionInDoubleWhereTheyAreTransformedAtEachCall) {
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{48, 32}, {272, 48}})
+    for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+      const Tensor x = at::randn({2, in, 17, 16}), bias = at::randn({out}),
+                   weight = (at::randn({out, in, 3, 3}) / std::sqrt(9.0 * static_cast<double>(in))).contiguous(format);
+      const cpu::ConvShape shape{3, 1, 1, out};
+      ASSERT_TRUE(cpu::winograd_pays(x, weight, shape));
+      ASSERT_FALSE(cpu::winograd_pays(x.slice(2, 0, 15), weight, shape));
+      const Tensor expected = at::conv2d(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble), at::IntArrayRef{1, 1},
+                                         at::IntArrayRef{1, 1});
+      const Tensor y = cpu::transforming_conv2d(x, weight, {bias, Tensor()});
+      EXPECT_LT(worst(y, expected), 1e-5) << in;
+      EXPECT_LT(worst(cpu::transforming_conv2d(x, weight, {bias, y}), 2 * expected), 2e-5) << "residual";
+      EXPECT_TRUE(at::equal(cpu::transforming_conv2d(x.slice(0, 1), weight, {bias, Tensor()}), y.slice(0, 1))) << "alone";
+    }
+}
+
 TEST_F(PackedWeights, GiveARowTheSameBytesWhateverRowsAreWithIt) {
   const c10::InferenceMode inference;
   const Tensor x = at::randn({150, 30}), bias = at::randn({40}), packed = cpu::pack_linear(at::randn({40, 30}));

@@ -18,6 +18,7 @@ constexpr Kernels all_kernels() {
           .normalise_rows = normalise_rows<Set>,
           .scale_int8 = scale_int8<Set>,
           .attend = attend<Set>,
+          .transform_weights = transform_weights<Set>,
           .transform_input = transform_input<Set>,
           .transform_output = transform_output<Set>,
           .multiply = multiply<Set>};

@@ -57,6 +57,9 @@ struct Kernels {
   void (*scale_int8)(const int8_t* x, float scale, int64_t n, float* y);
   // Softmax attention. scratch: queries_a_step floats a key.
   void (*attend)(const Head& head, float* scratch);
+  // G g G^T of the kernels of panel_width output channels, each [9, channels], `to_next` floats apart. target + i * stride:
+  // position i, [channels, panel_width].
+  void (*transform_weights)(const float* weight, int64_t to_next, int64_t channels, float* target, int64_t stride);
   // B^T d B of one tile for each channel. pixels: the 16 of d; target + i * stride: position i.
   void (*transform_input)(const float* const* pixels, int64_t channels, float* target, int64_t stride);
   // A^T m A + bias + residual of one tile for each channel. source + i * stride: position i; residual, out: the four pixels.
