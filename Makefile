@@ -14,10 +14,11 @@ make check      what takes longer than make test may: 4,000 simulations of the s
                 the kernels' tests and the goldens under --isa baseline, avx2 and avx512;
                 two threads that draw 40 pictures each on one engine, a model of half SDXL's width beside the miniature;
                 every test under the address and undefined-behaviour sanitizers, those of rooms with threads under the thread sanitizer
-make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md
+make prove      live parity with diffusers, transformers, peft and compel; keeps its table as docs/proof.md;
+                PROVE_ISA=avx2 or baseline binds the program to it, without pages and the studio's APIs: build/proof-avx2.md
 make fuzz       the readers of adapter files and of pickles on files that libFuzzer makes, 30 minutes (FUZZ_SECONDS) each on one core; needs clang
 make studio-test the studio's page in Chromium: draws, trains, compares, restarts, with keyboard, axe and hostile texts; part of make prove
-make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step of full size;
+make bench      timings side by side; BENCH='--full-size FOLDER' adds a UNet step and decoding of full size;
                 BENCH=kernels: each CPU kernel's rate under every --isa
 make goldens    remakes the tests' numbers from the reference libraries
 make format     clang-format on every source file
@@ -87,7 +88,7 @@ reference: setup
 
 prove: build reference
 	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_vae
-	@$(REFERENCE) tools/prove.py
+	@$(REFERENCE) tools/prove.py $(if $(PROVE_ISA),--isa $(PROVE_ISA))
 
 studio-test: build reference
 	@$(REFERENCE) tools/studio_test.py
@@ -106,7 +107,7 @@ bench: configure
 	@for isa in baseline avx2 avx512; do $(BUILD)/negativa_bench_kernels --isa $$isa || [ $$? = 2 ]; done
 else
 bench: build reference
-	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_branches negativa_bench_requests
+	@cmake --build $(BUILD) -j $$(tools/jobs.sh) --target negativa_bench_unet negativa_bench_decode negativa_bench_branches negativa_bench_requests
 	@$(REFERENCE) tools/bench.py $(BENCH)
 endif
 

@@ -2,7 +2,7 @@
 
     bench.py [--program build/release/negativa] [--model models/emoji-xl] [--pairs 7] [--full-size FOLDER] [--only TEXT]
 
---full-size: an SDXL folder (tools/make_full_size.py makes one with random weights); times a guided UNet step and an optimiser step at 512x512 in fp32.
+--full-size: an SDXL folder (tools/make_full_size.py makes one with random weights); times a guided UNet step, decoding and an optimiser step at 512x512 in fp32.
 A ratio above 1: the program is faster. Absolute times of a shared machine mean little.
 """
 import argparse
@@ -38,6 +38,19 @@ with torch.inference_mode():
     for _ in sys.stdin:
         begin = time.perf_counter()
         unet(x, 500.0, context, added_cond_kwargs={"text_embeds": pooled, "time_ids": ids}).sample
+        print(time.perf_counter() - begin, flush=True)
+"""
+
+DECODE = """
+import sys, time, torch
+from diffusers import AutoencoderKL
+vae = AutoencoderKL.from_pretrained(sys.argv[1] + "/vae", torch_dtype=torch.float32)
+latents = torch.randn(1, vae.config.latent_channels, 64, 64)
+print("ready", flush=True)
+with torch.inference_mode():
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        vae.decode(latents)
         print(time.perf_counter() - begin, flush=True)
 """
 
@@ -246,6 +259,16 @@ def full_size_step(args, folder):
           f"{rate / 1e9:.0f} GFLOP/s, {rate / statistics.median(rates):.2f} of the measured matrix product")
 
 
+def full_size_decode(args, folder):
+    """Decoding a picture of 512x512 with the full-size VAE in fp32, turn by turn."""
+    ours = Stepper([os.path.join(os.path.dirname(args.program), "negativa_bench_decode"), args.full_size + "/vae", str(os.cpu_count())])
+    theirs = Stepper([sys.executable, "-c", DECODE, args.full_size])
+    theirs.step(), ours.step()
+    report("full-size VAE decode, 512x512, fp32", [(theirs.step(), ours.step()) for _ in range(args.pairs)])
+    print(f"  peak memory: diffusers {theirs.peak_bytes() / 2**30:.2f} GiB, negativa {ours.peak_bytes() / 2**30:.2f} GiB")
+    ours.end(), theirs.end()
+
+
 def full_size_adapters(args, folder):
     """The same step with an adapter of rank 16 on every attention, feed-forward and convolution (DoRA: not the convolutions), against plain, in one process."""
     import adapter_files  # beside this file
@@ -312,7 +335,7 @@ def main():
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{cpu}, {os.cpu_count()} cores; matrix product {matrix_product_rate() / 1e9:.0f} GFLOP/s")
     benches = [picture_process, many_pictures, train_step, branch_loras, adapters, second_request, *bench_studio.BENCHES]
-    benches += [full_size_step, full_size_adapters, full_size_train_step] if args.full_size else []
+    benches += [full_size_step, full_size_decode, full_size_adapters, full_size_train_step] if args.full_size else []
     with tempfile.TemporaryDirectory() as folder:
         for bench in benches:
             if args.only in bench.__name__:

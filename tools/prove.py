@@ -1,10 +1,11 @@
 """The live proof: the built program against diffusers on a small SDXL on the CPU: pictures in fp32 from the same CPU generator, then training.
 
-    prove.py [--program PATH] [--model MODEL] [--out docs/proof.md] [--only TEXT]
+    prove.py [--program PATH] [--model MODEL] [--out docs/proof.md] [--only TEXT] [--isa baseline|avx2|avx512]
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, rating by eye: prove_rate.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. Exits 1 when a row is over its limit.
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, rating by eye: prove_rate.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. With --isa the program is bound to it, the libraries are not; pages in a
+browser and the studio's APIs are left out, and the table is build/proof-ISA.md. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -124,9 +125,12 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "release", "negativa"))
     parser.add_argument("--model", default=os.path.join(ROOT, "models", "emoji-xl"))
-    parser.add_argument("--out", default=os.path.join(ROOT, "docs", "proof.md"))
+    parser.add_argument("--out", help="default: docs/proof.md; with --isa build/proof-ISA.md")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the cases with TEXT in their name")
-    return parser.parse_args()
+    parser.add_argument("--isa", choices=["baseline", "avx2", "avx512"], help="the program takes these instructions (default: all it has)")
+    args = parser.parse_args()
+    args.out = args.out or os.path.join(ROOT, *(["build", f"proof-{args.isa}.md"] if args.isa else ["docs", "proof.md"]))
+    return args
 
 
 def cases_of(args, folder):
@@ -147,11 +151,13 @@ def cases_of(args, folder):
     ranks = [("experiment", lambda: [Row(*row) for row in prove_ranks.rows(args.program, folder)])]
     ranks = ranks if "experiment".startswith(args.only) or args.only.startswith("experiment") else []
     page = [("page", lambda: [Row(*row) for row in prove_page.rows(args.program, folder)])]
-    page = page if "page".startswith(args.only) or args.only.startswith("page") else []
+    page = page if not args.isa and ("page".startswith(args.only) or args.only.startswith("page")) else []
     part = lambda name, rows: [(name, lambda: [Row(*row) for row in rows()])] if name.startswith(args.only) or args.only.startswith(name) else []
-    whole = part("studio", lambda: itertools.chain(prove_studio.rows(args.program, folder), studio_test.rows(args.program, folder)))
-    whole += part("webuiapi", lambda: prove_sdapi.rows(args.program, folder))
-    whole += part("rating", lambda: prove_rate.rows(args.program, folder))
+    whole = []
+    if not args.isa:
+        whole += part("studio", lambda: itertools.chain(prove_studio.rows(args.program, folder), studio_test.rows(args.program, folder)))
+        whole += part("webuiapi", lambda: prove_sdapi.rows(args.program, folder))
+        whole += part("rating", lambda: prove_rate.rows(args.program, folder))
     whole += part("checkpoint", lambda: prove_checkpoints.rows(args.program, args.model, folder))
     whole += part("model convert", lambda: prove_convert.rows(args.program, args.model, reference, folder))
     whole += part("VAE, ", lambda: prove_vaes.rows(args.program, args.model, reference, folder))
@@ -169,6 +175,8 @@ def main():
     program_version = prove_program.version(args.program)["version"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        if args.isa:
+            args.program = prove_program.bound(os.path.abspath(args.program), args.isa, folder)
         cases = cases_of(args, folder)
         for i, (name, run) in enumerate(cases, 1):
             new = run()
@@ -176,7 +184,7 @@ def main():
             print(f"{i}/{len(cases)} {name}: {', '.join(row.verdict() for row in new)}", file=sys.stderr, flush=True)
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
     with open(args.out, "w") as f:
-        f.write(report(rows, program_version, args.only))
+        f.write(report(rows, program_version, args))
     over = [row for row in rows if not row.ok]
     print(f"{len(rows) - len(over)} of {len(rows)} rows within their limits; the table is {args.out}")
     sys.exit(1 if over else 0)

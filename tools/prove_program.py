@@ -1,6 +1,7 @@
 """Runs `negativa generate` for a case of prove.py."""
 import json
 import os
+import shlex
 import subprocess
 
 from safetensors.torch import load_file
@@ -55,6 +56,25 @@ def arguments(model, case):
     for lora in case.loras:
         flat += ["--lora", f"{lora.given or lora.file}:{lora.weight}:{lora.branch}"]
     return flat + ["--quiet"]
+
+
+def bound(program, isa, folder):
+    """A program in the folder that is `program` with --isa added wherever a verb takes it. What lies beside the program lies beside it too."""
+    here = os.path.join(folder, "bound")
+    os.makedirs(here)
+    for name in os.listdir(os.path.dirname(program)):
+        if name.startswith("negativa_bench"):
+            os.symlink(os.path.join(os.path.dirname(program), name), os.path.join(here, name))
+    path, own = os.path.join(here, "negativa"), shlex.quote(program)
+    with open(path, "w") as file:
+        file.write(f"""#!/bin/sh
+case "$1 $2" in
+  generate\\ *|compare\\ *|train\\ *|score\\ *|studio\\ *|experiment\\ run) exec {own} "$@" --isa {shlex.quote(isa)} ;;
+esac
+exec {own} "$@"
+""")
+    os.chmod(path, 0o755)
+    return path
 
 
 def version(program):

@@ -43,7 +43,7 @@ def cpu_name():
         return next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
 
 
-def report(rows, program_version, only):
+def report(rows, program_version, args):
     libraries = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("diffusers", "transformers", "peft", "compel", "torch"))
     worst = {}
     for row in rows:
@@ -56,7 +56,8 @@ def report(rows, program_version, only):
         f"- {sum(row.ok for row in rows)} of {len(rows)} rows are within their limits",
         "- largest: " + ", ".join(f"{what} {value:.1e}" for what, value in worst.items()),
     ]
-    lines += [f"- only the cases with \"{only}\" in their name"] if only else []
+    lines += [f"- the program bound by --isa {args.isa}"] if args.isa else []
+    lines += [f"- only the cases with \"{args.only}\" in their name"] if args.only else []
     lines += ["", "| case | compared | measured | limit | ok |", "|---|---|---|---|---|"]
     for row in rows:
         measured = row.note if row.measured is None else f"{row.measured:.1e}" + (f" ({row.note})" if row.note else "")
