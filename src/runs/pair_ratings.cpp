@@ -57,7 +57,8 @@ RatingPlan plan_of(const Json& line, std::string_view where) {
   plan.pairs = get<int>(line, "pairs", where);
   plan.seed = get<uint64_t>(line, "seed", where);
   check(!plan.id.empty(), ErrorKind::file_format, "[{}] \"id\" is empty", where);
-  check(plan.pairs > 0, ErrorKind::file_format, "[{}] \"pairs\": got {}, expected 1 or more", where, plan.pairs);
+  check(plan.pairs > 0 && plan.pairs <= most_pairs, ErrorKind::file_format, "[{}] \"pairs\": got {}, expected 1 to {}", where,
+        plan.pairs, most_pairs);
   const std::set<std::string> different(plan.arms.begin(), plan.arms.end());
   check(plan.arms.size() >= 2 && different.size() == plan.arms.size(), ErrorKind::file_format,
         "[{}] \"arms\": expected two or more, each once", where);

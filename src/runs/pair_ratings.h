@@ -15,12 +15,14 @@ inline constexpr const char* pair_ratings_file = "ratings.jsonl";
 enum class PairAnswer { left, right, equal, both_bad };
 std::optional<PairAnswer> pair_answer_from(std::string_view word);  // "both_bad"; absent: it is none
 
+inline constexpr int most_pairs = 100'000;
+
 // A rater's undertaking, written before the first pair is shown: {"kind": "plan", …}. There is no verdict before its last pair.
 struct RatingPlan {
   std::string id;                 // 16 hex digits, random
   std::string rater;              // as given; "" where nobody was named
   std::vector<std::string> arms;  // two or more; pairs are of any two of them
-  int pairs = 0;                  // to be rated, without repeats
+  int pairs = 0;                  // to be rated, without repeats; 1 to most_pairs
   uint64_t seed = 0;              // of the coin for sides and of the order
 };
 

@@ -185,6 +185,13 @@ TEST_F(PairRatingsFile, APairThatThePlanDoesNotShowIsLeftOut) {
 TEST_F(PairRatingsFile, APictureOutsideTheFolderIsLeftOut) {
   EXPECT_TRUE(contains(notice_of(line_with("pictures/plain", "pictures/../../plain")), "expected a path below the folder"));
 }
+TEST_F(PairRatingsFile, APlanOfMorePairsThanAnyoneRatesIsLeftOut) {
+  RatingPlan plan = a_plan("00000000000000cc");
+  plan.pairs = 2147483647;
+  append_plan(file, plan);
+  ASSERT_EQ(read().notices.size(), 1u);
+  EXPECT_TRUE(contains(read().notices[0], "\"pairs\": got 2147483647, expected 1 to 100000")) << read().notices[0];
+}
 TEST_F(PairRatingsFile, ATimeBelowZeroIsLeftOut) {
   EXPECT_TRUE(contains(notice_of(line_with("1234", "-1")), "expected 0 or more"));
 }
