@@ -134,7 +134,7 @@ TEST(People, SwappedRepeatsMeasureConsistencyAndNothingElse) {
   HandRated rated(run.plan());
   rated.begin("Ann", 15);
   for (int p = 0; p < 15; ++p) rated.answer(p, "nothing", "article", p == 2 ? both_bad : p < 9 ? right : left);
-  rated.repeat(0, "article", "nothing", left).repeat(10, "article", "nothing", left);  // the same picture; the other one
+  rated.repeat(0, "article", "nothing", left).repeat(10, "article", "nothing", equal);  // the same picture; not the same
   rated.begin("Bob", 5);
   for (int p = 0; p < 5; ++p) rated.answer(p, "article", "nothing", p == 2 ? both_bad : left);
   rated.repeat(2, "nothing", "article", equal);  // a tie both times
