@@ -25,7 +25,8 @@ struct RateOptions {
   static void visit(auto& self, auto& v) {
     v("what", self.what, flag("RUN"), "a run's folder; or two folders of pictures with the same prompts and seeds");
     v("arms", self.arms, "two or more of the run's arms, as nothing,article; default: those of its planned comparison");
-    v("pairs", self.pairs, range(1, most_pairs), "how many pairs are rated before there is a verdict; default: 40, or all there are");
+    v("pairs", self.pairs, range(1, most_pairs),
+      "how many pairs are rated before there is a verdict; default: 40, or all there are");
     v("rater", self.rater, "who rates, where there are several; each has pairs, order and sides of their own");
     v("port", self.port, range(0, 65535), "of the address that is printed; 0: a free one");
     v("open", self.open, "open the page in the browser");

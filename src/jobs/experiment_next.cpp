@@ -1,15 +1,12 @@
 #include "jobs/experiment_next.h"
 
-#include <algorithm>
 #include <list>
-#include <set>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "base/names.h"
 #include "jobs/experiment_report.h"
 #include "jobs/job.h"
-#include "runs/pair_ratings.h"
 
 namespace negativa {
 
@@ -35,45 +32,13 @@ RoundsRequest request_of(const ExperimentNextOptions& options) {
   return request;
 }
 
-// What people said of rounds, of finished ratings.
-std::vector<Judgement> judgements_of_people(const PairRatings& ratings) {
-  std::set<std::string> finished;
-  for (const auto& plan : ratings.plans)
-    if (is_finished(ratings, plan)) finished.insert(plan.id);
-  std::vector<Judgement> judgements;
-  for (const auto& answer : ratings.answers) {
-    if (answer.repeat || !finished.contains(answer.plan)) continue;
-    const auto [one, other] = std::minmax(answer.left_picture, answer.right_picture);
-    const Preferred preferred = answer.answer == PairAnswer::left    ? Preferred::first
-                                : answer.answer == PairAnswer::right ? Preferred::second
-                                                                     : Preferred::tie;
-    judgements.push_back({answer.left_arm, answer.right_arm, answer.prompt, one + " " + other, preferred});
-  }
-  return judgements;
-}
-
-std::optional<WinRate> rate_of(const std::vector<Judgement>& judgements, size_t round, size_t other) {
-  const std::string one = round_name(round), two = round_name(other);
-  const bool has_any = std::any_of(judgements.begin(), judgements.end(), [&](const Judgement& judgement) {
-    return (judgement.first == one && judgement.second == two) || (judgement.first == two && judgement.second == one);
-  });
-  return has_any ? std::optional(win_rate(judgements, one, two)) : std::nullopt;
-}
-
 RoundsTable table_of(const std::string& reject, const std::vector<RoundResult>& results, const RunStore& store,
                      const Caller& caller) {
   RoundsTable table{reject, {}, ""};
-  const bool people_chose = reject == reject_name(RejectBy::people);
-  std::vector<Judgement> people;
-  if (!people_chose) people = judgements_of_people(read_pair_ratings(store.folder() / pair_ratings_file));
   for (const auto& result : results) {
     RoundRow row{result.round, result.rejects};
     row.over_first = result.over_first;
     row.over_before = result.over_before;
-    if (result.round > 0) {
-      row.people_over_first = rate_of(people, result.round, 0);
-      row.people_over_before = rate_of(people, result.round, result.round - 1);
-    }
     table.rows.push_back(std::move(row));
   }
   measure_rounds(table, store, caller.cancel);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "report/page_pictures.h"
 #include "report/page_sections.h"
+#include "report/people.h"
 #include "report/plots.h"
 #include "stats/words.h"
 
@@ -194,6 +195,14 @@ void write_methods(Html& html) {
   html.close();
 }
 
+// Later rounds are told over earlier ones.
+std::optional<WinRate> rate_of(const PeopleVerdict& people, int round, int other) {
+  for (const auto& comparison : people.comparisons)
+    if (comparison.rate.first == fmt::format("round-{}", round) && comparison.rate.second == fmt::format("round-{}", other))
+      return comparison.rate;
+  return {};
+}
+
 std::optional<Estimate> line_of(const Differences& differences, int arm, const char* metric, const AnalysisPlan& analysis) {
   const MetricDifference difference = differences.compare(arm, 0, metric);
   const Estimate* line = verdict_line(difference, analysis);
@@ -206,6 +215,7 @@ void measure_rounds(RoundsTable& table, const RunStore& store, const CancelToken
   const RunPlan& plan = *store.frozen();
   const RunRecords records = read_run(store, plan, cancel);
   const Differences differences(plan, records);
+  const PeopleVerdict people = table.people_chose() ? PeopleVerdict() : read_people(store, plan, records);
   for (auto& row : table.rows) {
     const int arm = static_cast<int>(row.round);
     row.damage = differences.mean(arm, "damage");
@@ -214,6 +224,8 @@ void measure_rounds(RoundsTable& table, const RunStore& store, const CancelToken
     row.drift = differences.mean(arm, "difference");
     row.damage_change = line_of(differences, arm, "damage", plan.analysis);
     row.right_object_change = line_of(differences, arm, "right_object", plan.analysis);
+    row.people_over_first = rate_of(people, arm, 0);
+    row.people_over_before = rate_of(people, arm, arm - 1);
   }
   table.faults = records.faults;
 }

@@ -20,6 +20,8 @@ struct RoundsTable {
   std::vector<RoundRow> rows;            // from round 0
   std::string stopped;                   // why there are no more; empty: not known
   std::vector<std::string> faults = {};  // of the run, as RunRecords'
+
+  bool people_chose() const { return reject == "people"; }
 };
 
 // Fills what was measured into rows that have their numbers. Throws as read_run does.
