@@ -13,10 +13,23 @@ struct Strided {
   int64_t rows, depth, to_row, to_column;
 };
 
-// Looks at sums while they are in registers: the least and the greatest of each lane's scores; nothing.
+// What goes along with sums. Of scores: the least and the greatest of each lane's, and keys and values come into the cache that
+// are wanted soon, the values of these keys and the keys of the next head, which lie beside: each reading of a head's would
+// otherwise wait for a line of its own.
 template <int lanes, int vectors>
 struct ScoreRange {
+  const float *next_key, *value;
+  int64_t stride, dim;
   Vector<lanes> least[vectors], top[vectors];
+
+  NEGATIVA_INLINE void begin(int rows) {
+    constexpr int64_t line = 16;
+    for (int r = 0; r < rows; ++r, next_key += stride, value += stride)
+      for (int64_t d = 0; d < dim; d += line) {
+        __builtin_prefetch(next_key + d);
+        __builtin_prefetch(value + d);
+      }
+  }
 
   NEGATIVA_INLINE void see(int v, const Vector<lanes>* score) {
     least[v] = *score < least[v] ? *score : least[v];
@@ -24,6 +37,7 @@ struct ScoreRange {
   }
 };
 struct Nothing {
+  NEGATIVA_INLINE void begin(int) {}
   NEGATIVA_INLINE void see(int, const void*) {}
 };
 
@@ -33,6 +47,7 @@ template <int lanes, int vectors, int n, class Watch>
 NEGATIVA_INLINE void sums_of(const Strided& scalars, const Vector<lanes>* operands, Vector<lanes>* sums, Watch* watch) {
   Vector<lanes> a[n][vectors]{};
   const float* at = scalars.at;
+  watch->begin(n);
   for (int64_t i = 0; i < scalars.depth; ++i, at += scalars.to_column, operands += vectors) {
 #pragma GCC unroll 8
     for (int r = 0; r < n; ++r)
@@ -156,7 +171,8 @@ void attend(const Head& h, float* scratch) {
       out[i] = h.out + at;
     }
     to_columns<lanes, width>(query, h.dim, scale, queries);
-    ScoreRange<lanes, vectors> range;
+    ScoreRange<lanes, vectors> range{
+        .next_key = h.k + h.dim, .value = h.v, .stride = h.stride, .dim = h.dim, .least = {}, .top = {}};
     for (int v = 0; v < vectors; ++v) range.least[v] = Vector<lanes>{} + __builtin_inff(), range.top[v] = -range.least[v];
     all_sums<lanes, vectors, rows>({h.k, h.keys, h.dim, h.stride, 1}, vector_at<lanes>(queries), scores, &range);
     tame<lanes, vectors>(scores, h.keys, &range);
