@@ -1,5 +1,6 @@
 #include "nn/cpu_kernels.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "nn/layers.h"
@@ -154,6 +155,33 @@ TEST_F(LargeWeights, GiveAConvolutionInDoubleInEitherOrderOfMemory) {
       EXPECT_LT(worst(cpu::conv2d(x, stored, {bias, y}, shape), 2 * expected), 4e-4) << "residual";
     }
   }
+}
+
+// Threads share out whole rows, tiles and heads.
+TEST_F(PackedWeights, AndEveryKernelGiveTheSameBytesOnAnyNumberOfThreads) {
+  const c10::InferenceMode inference;
+  const Tensor x = at::randn({2, 48, 33, 31}), weight = at::randn({64, 48, 3, 3}), tokens = at::randn({700, 48}),
+               matrix = at::randn({80, 48}), ones = at::ones({48}), zeros = at::zeros({48}), q = at::randn({2, 100, 48});
+  const auto of_all = [&] {
+    std::vector<Tensor> results = {cpu::group_norm(x, ones, zeros, {8, 1e-5, true}),
+                                   cpu::layer_norm(tokens, ones, zeros, 1e-5),
+                                   cpu::geglu(tokens),
+                                   cpu::attention(q, q, q, 3),
+                                   cpu::packed_linear(tokens, cpu::pack_linear(matrix), 80, {Tensor(), Tensor()}),
+                                   cpu::transforming_conv2d(x, weight, {Tensor(), Tensor()})};
+    for (const int64_t stride : {1, 2}) {
+      const cpu::ConvShape shape{3, stride, 1, 64};
+      results.push_back(cpu::packed_conv2d(x, cpu::pack_conv(weight, shape), {Tensor(), Tensor()}, shape));
+    }
+    return results;
+  };
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto alone = of_all();
+  at::set_num_threads(3);
+  const auto shared = of_all();
+  at::set_num_threads(before);
+  for (size_t i = 0; i < alone.size(); ++i) EXPECT_TRUE(at::equal(alone[i], shared[i])) << i;
 }
 
 // Why a picture made among many is the picture made alone, whatever the threads.
