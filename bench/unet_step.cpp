@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "core/generator.h"
+#include "isa.h"
 #include "lora/attach.h"
 #include "model/lora_targets.h"
 #include "unet/unet.h"
@@ -12,6 +13,7 @@
 int main(int argc, char** argv) {
   using namespace negativa;
   if (argc < 3) return std::cerr << "usage: negativa_bench_unet MODEL THREADS [LORA]...\n", 2;
+  bind_isa();
   set_threads(std::stoi(argv[2]));
   const c10::InferenceMode inference;
   const ModelFiles files = open_model(argv[1]);

@@ -5,11 +5,13 @@
 
 #include "core/generator.h"
 #include "io/model_files.h"
+#include "isa.h"
 #include "vae/vae.h"
 
 int main(int argc, char** argv) {
   using namespace negativa;
   if (argc != 3) return std::cerr << "usage: negativa_bench_decode VAE THREADS\n", 2;
+  bind_isa();
   set_threads(std::stoi(argv[2]));
   const c10::InferenceMode inference;
   const VaeFiles files = open_vae(argv[1]);
