@@ -5,7 +5,7 @@
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
 limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, rating by eye: prove_rate.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. With --isa the program is bound to it, the libraries are not; pages in a
-browser and the studio's APIs are left out, and the table is build/proof-ISA.md. Exits 1 when a row is over its limit.
+browser, the studio's APIs and the large picture are left out, and the table is build/proof-ISA.md. Exits 1 when a row is over its limit.
 """
 import argparse
 import itertools
@@ -161,7 +161,7 @@ def cases_of(args, folder):
     whole += part("checkpoint", lambda: prove_checkpoints.rows(args.program, args.model, folder))
     whole += part("model convert", lambda: prove_convert.rows(args.program, args.model, reference, folder))
     whole += part("VAE, ", lambda: prove_vaes.rows(args.program, args.model, reference, folder))
-    whole += part("VAE in tiles", lambda: prove_vae.rows(args.program, folder))
+    whole += [] if args.isa else part("VAE in tiles", lambda: prove_vae.rows(args.program, folder))
     model = prove_train.TrainingModel(args.model)
     return pictures + files + adapters + pickles + judged + ranks + page + whole + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
 

@@ -59,13 +59,8 @@ def arguments(model, case):
 
 
 def bound(program, isa, folder):
-    """A program in the folder that is `program` with --isa added wherever a verb takes it. What lies beside the program lies beside it too."""
-    here = os.path.join(folder, "bound")
-    os.makedirs(here)
-    for name in os.listdir(os.path.dirname(program)):
-        if name.startswith("negativa_bench"):
-            os.symlink(os.path.join(os.path.dirname(program), name), os.path.join(here, name))
-    path, own = os.path.join(here, "negativa"), shlex.quote(program)
+    """A program in the folder that is `program` with --isa added wherever a verb takes it."""
+    path, own = os.path.join(folder, "negativa"), shlex.quote(program)
     with open(path, "w") as file:
         file.write(f"""#!/bin/sh
 case "$1 $2" in
