@@ -4,7 +4,7 @@
 
 Limits: prompt_embeds and pooled within 1e-4 relative (L2), one UNet step within 1e-4, latents within 1e-3, the decoded picture at
 most 1/255 away on 99.9 % of its values. Where diffusers itself, run with one and with two threads, differs by more than 1e-4, the
-limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, rating by eye: prove_rate.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. With --isa the program is bound to it, the libraries are not; pages in a
+limit is ten times that difference. LoRA files: prove_lora_files.py, prove_lora_origins.py. Adapters of other kinds: prove_adapters.py. Judges: prove_judge.py. Experiments: prove_ranks.py; their page in Chromium: prove_page.py. The studio's API: prove_studio.py, its page: studio_test.py, rating by eye: prove_rate.py, the webui's: prove_sdapi.py. Checkpoints: prove_checkpoints.py. Models between folder and file: prove_convert.py. VAEs: prove_vaes.py; a large picture in tiles: prove_vae.py. Training: prove_train.py. With --isa the program is bound to it, and torch; pages in a
 browser, the studio's APIs and the large picture are left out, and the table is build/proof-ISA.md. Exits 1 when a row is over its limit.
 """
 import argparse
@@ -166,8 +166,16 @@ def cases_of(args, folder):
     return pictures + files + adapters + pickles + judged + ranks + page + whole + runs(prove_train.all_cases(), lambda case: prove_train.rows_of(case, model, args.program, args.model, folder))
 
 
+def bind_libraries(isa):
+    """Starts anew with torch bound as the program is: without AVX2 it draws normal numbers another way, which differ in their last bit."""
+    cap = {None: None, "baseline": "default"}.get(isa, isa)
+    if cap and os.environ.get("ATEN_CPU_CAPABILITY") != cap:
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "ATEN_CPU_CAPABILITY": cap})
+
+
 def main():
     args = options()
+    bind_libraries(args.isa)
     if not os.path.exists(args.program):
         sys.exit(f"prove: no program at {args.program}; build it first (make build) or give --program")
     warnings.filterwarnings("ignore")
