@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "nn/isa/kernels.h"
+#include "nn/threads.h"
 
 namespace negativa::nn::cpu {
 
@@ -27,11 +28,12 @@ ChannelAffine channel_affine(const PictureNorm& picture, const NormShape& shape)
   const auto [x, weight, bias, rows, channels] = picture;
   const int64_t chunks = (rows + rows_a_chunk - 1) / rows_a_chunk;
   std::vector<float> sums(2 * chunks * channels);
-  at::parallel_for(0, chunks, 8, [&, x = x, rows = rows, channels = channels](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      kernels().channel_sums(x + i * rows_a_chunk * channels, x, std::min(rows_a_chunk, rows - i * rows_a_chunk), channels,
-                             &sums[2 * i * channels], &sums[(2 * i + 1) * channels]);
-  });
+  at::parallel_for(0, chunks, items_a_thread(rows_a_chunk * channels * 16),
+                   [&, x = x, rows = rows, channels = channels](int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i)
+                       kernels().channel_sums(x + i * rows_a_chunk * channels, x, std::min(rows_a_chunk, rows - i * rows_a_chunk),
+                                              channels, &sums[2 * i * channels], &sums[(2 * i + 1) * channels]);
+                   });
   ChannelAffine affine{std::vector<float>(channels), std::vector<float>(channels)};
   const int64_t width = channels / shape.groups;
   const double n = static_cast<double>(rows), share = 1 / n, share_of_width = 1.0 / static_cast<double>(width);
@@ -76,7 +78,7 @@ Tensor group_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
     const auto affine =
         channel_affine({source, weight.const_data_ptr<float>(), bias.const_data_ptr<float>(), rows, channels}, shape);
     const auto apply = shape.silu ? kernels().scale_rows_silu : kernels().scale_rows;
-    at::parallel_for(0, rows, rows_a_chunk, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, rows, items_a_thread(channels * 16), [&](int64_t begin, int64_t end) {
       apply(source + begin * channels, affine.scale.data(), affine.shift.data(), end - begin, channels,
             target + begin * channels);
     });
@@ -90,7 +92,7 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   const int64_t width = x.size(-1);
   const float *source = x.const_data_ptr<float>(), *scale = weight.const_data_ptr<float>(), *shift = bias.const_data_ptr<float>();
   float* target = y.mutable_data_ptr<float>();
-  at::parallel_for(0, x.numel() / width, 64, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, x.numel() / width, items_a_thread(width * 16), [&](int64_t begin, int64_t end) {
     kernels().normalise_rows(source + begin * width, scale, shift, end - begin, width, static_cast<float>(eps),
                              target + begin * width);
   });
@@ -105,7 +107,7 @@ Tensor geglu(const Tensor& input) {
   Tensor y = at::empty(shape, x.options());
   const float* source = x.const_data_ptr<float>();
   float* target = y.mutable_data_ptr<float>();
-  at::parallel_for(0, rows, 64, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, rows, items_a_thread(n * 32), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) kernels().geglu_row(source + i * 2 * n, n, target + i * n);
   });
   return y;
@@ -117,7 +119,7 @@ Tensor attention(const Tensor& q_in, const Tensor& k_in, const Tensor& v_in, int
   const Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
   Tensor out = at::empty_like(q);
   const int64_t batch = q.size(0), queries = q.size(1), keys = k.size(1), width = q.size(2), dim = width / heads;
-  at::parallel_for(0, batch * heads, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, batch * heads, items_a_thread(4 * queries * keys * dim), [&](int64_t begin, int64_t end) {
     constexpr int64_t line = 64 / sizeof(float);  // a vector that crosses the end of a cache line is read twice
     std::vector<float> scratch(keys * queries_a_step + line);
     const auto past_line = static_cast<int64_t>(reinterpret_cast<uintptr_t>(scratch.data()) / sizeof(float)) % line;

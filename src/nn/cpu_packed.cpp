@@ -3,6 +3,7 @@
 
 #include "nn/cpu_kernels.h"
 #include "nn/isa/kernels.h"
+#include "nn/threads.h"
 
 namespace negativa::nn::cpu {
 
@@ -20,20 +21,23 @@ struct Rows {
 // `first` on.
 template <class Point>
 void multiply_rows(const Rows& all, const Point& point) {
-  at::parallel_for(0, (all.count + rows_a_task - 1) / rows_a_task, 1, [&](int64_t first_task, int64_t last_task) {
-    thread_local std::vector<float> zeros;
-    thread_local std::vector<const float*> sources;
-    if (const size_t length = std::max(all.width, all.depth); zeros.size() < length) zeros.resize(length);
-    if (const size_t length = all.parts * rows_a_task; sources.size() < length) sources.resize(length);
-    const float* start[rows_a_task];
-    for (int64_t task = first_task; task < last_task; ++task) {
-      const int64_t first = task * rows_a_task, count = std::min(rows_a_task, all.count - first);
-      point(first, count, sources.data(), zeros.data());
-      for (int64_t r = 0; r < count; ++r) start[r] = all.residual ? all.residual + (first + r) * all.width : zeros.data();
-      kernels().multiply({count, all.parts, all.depth, all.width, sources.data(), all.weights, all.bias ? all.bias : zeros.data(),
-                          start, all.out + first * all.width});
-    }
-  });
+  at::parallel_for(0, (all.count + rows_a_task - 1) / rows_a_task,
+                   items_a_thread(2 * rows_a_task * all.parts * all.depth * all.width),
+                   [&](int64_t first_task, int64_t last_task) {
+                     thread_local std::vector<float> zeros;
+                     thread_local std::vector<const float*> sources;
+                     if (const size_t length = std::max(all.width, all.depth); zeros.size() < length) zeros.resize(length);
+                     if (const size_t length = all.parts * rows_a_task; sources.size() < length) sources.resize(length);
+                     const float* start[rows_a_task];
+                     for (int64_t task = first_task; task < last_task; ++task) {
+                       const int64_t first = task * rows_a_task, count = std::min(rows_a_task, all.count - first);
+                       point(first, count, sources.data(), zeros.data());
+                       for (int64_t r = 0; r < count; ++r)
+                         start[r] = all.residual ? all.residual + (first + r) * all.width : zeros.data();
+                       kernels().multiply({count, all.parts, all.depth, all.width, sources.data(), all.weights,
+                                           all.bias ? all.bias : zeros.data(), start, all.out + first * all.width});
+                     }
+                   });
 }
 
 struct Pictures {

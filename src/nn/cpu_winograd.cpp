@@ -4,6 +4,7 @@
 
 #include "nn/cpu_kernels.h"
 #include "nn/isa/kernels.h"
+#include "nn/threads.h"
 
 namespace negativa::nn::cpu {
 
@@ -138,12 +139,13 @@ Tensor convolve(const Tensor& input, const TransformedWeights& weights, const Ad
                     out_channels,
                     weights.to_next_position};
   const int64_t tiles = x.size(0) * layer.tiles_a_picture(), a_task = tiles_a_task(layer.in);
-  at::parallel_for(0, (tiles + a_task - 1) / a_task, 1, [&](int64_t begin, int64_t end) {
-    thread_local Scratch scratch;
-    scratch.fit(layer.in, layer.out);
-    for (int64_t task = begin; task < end; ++task)
-      convolve_tiles(layer, task * a_task, std::min(a_task, tiles - task * a_task), scratch);
-  });
+  at::parallel_for(0, (tiles + a_task - 1) / a_task, items_a_thread(2 * positions * a_task * layer.in * layer.out),
+                   [&](int64_t begin, int64_t end) {
+                     thread_local Scratch scratch;
+                     scratch.fit(layer.in, layer.out);
+                     for (int64_t task = begin; task < end; ++task)
+                       convolve_tiles(layer, task * a_task, std::min(a_task, tiles - task * a_task), scratch);
+                   });
   return y;
 }
 

@@ -8,6 +8,7 @@
 
 #include "nn/cpu_kernels.h"
 #include "nn/isa/kernels.h"
+#include "nn/threads.h"
 
 namespace negativa::nn {
 
@@ -48,19 +49,21 @@ void multiply_rows(const Tensor& a, const RightMatrix& b, const float* start, fl
   const int64_t width = b.width;
   const int64_t rows = a.size(0), depth = a.size(1), to_next = a.stride(0);
   const float* source = a.const_data_ptr<float>();
-  at::parallel_for(0, (rows + rows_a_task - 1) / rows_a_task, 1, [&](int64_t first_task, int64_t last_task) {
-    thread_local std::vector<float> zeros;
-    if (static_cast<int64_t>(zeros.size()) < width) zeros.resize(static_cast<size_t>(width));
-    const float *sources[rows_a_task], *starts[rows_a_task];
-    for (int64_t task = first_task; task < last_task; ++task) {
-      const int64_t first = task * rows_a_task, count = std::min(rows_a_task, rows - first);
-      for (int64_t r = 0; r < count; ++r) {
-        sources[r] = source + (first + r) * to_next;
-        starts[r] = start ? start + (first + r) * width : zeros.data();
-      }
-      cpu::kernels().multiply({count, 1, depth, width, sources, b.at, zeros.data(), starts, out + first * width, b.row_stride});
-    }
-  });
+  at::parallel_for(0, (rows + rows_a_task - 1) / rows_a_task, cpu::items_a_thread(2 * rows_a_task * depth * width),
+                   [&](int64_t first_task, int64_t last_task) {
+                     thread_local std::vector<float> zeros;
+                     if (static_cast<int64_t>(zeros.size()) < width) zeros.resize(static_cast<size_t>(width));
+                     const float *sources[rows_a_task], *starts[rows_a_task];
+                     for (int64_t task = first_task; task < last_task; ++task) {
+                       const int64_t first = task * rows_a_task, count = std::min(rows_a_task, rows - first);
+                       for (int64_t r = 0; r < count; ++r) {
+                         sources[r] = source + (first + r) * to_next;
+                         starts[r] = start ? start + (first + r) * width : zeros.data();
+                       }
+                       cpu::kernels().multiply(
+                           {count, 1, depth, width, sources, b.at, zeros.data(), starts, out + first * width, b.row_stride});
+                     }
+                   });
 }
 
 // Memory of the calling thread, of which each use has its own.
