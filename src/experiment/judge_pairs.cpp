@@ -1,19 +1,13 @@
 #include "experiment/judge_pairs.h"
 
-#include <algorithm>
 #include <map>
 
 #include "base/error.h"
+#include "runs/comparison.h"
 
 namespace negativa {
 
 namespace {
-
-int number_of(const RunPlan& plan, const std::string& arm) {
-  const auto found = std::find_if(plan.arms.begin(), plan.arms.end(), [&](const PlannedArm& one) { return one.name == arm; });
-  check(found != plan.arms.end(), ErrorKind::input, "[{}] has no arm \"{}\"", plan.name, arm);
-  return static_cast<int>(found - plan.arms.begin());
-}
 
 std::optional<double> value_of(const CellRecord& record, const std::string& metric) {
   const auto value = record.metrics.find(metric);
@@ -51,7 +45,8 @@ Preferred judge_prefers(const JudgedPicture& first, const JudgedPicture& second)
 }
 
 std::vector<JudgedPicture> judged_pictures(const RunStore& store, const RunPlan& plan, const std::string& arm) {
-  const int number = number_of(plan, arm);
+  const int number = arm_named(plan, arm);
+  check(number >= 0, ErrorKind::input, "[{}] has no arm \"{}\"", plan.name, arm);
   std::vector<JudgedPicture> pictures;
   for (const auto& cell : plan.cells) {
     if (cell.stage != CellStage::metrics || cell.arm != number) continue;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "experiment/judge_pairs.h"
+#include "runs/comparison.h"
 #include "runs/pair_ratings.h"
 
 namespace negativa {
@@ -42,17 +43,12 @@ class PairCollector {
   void take_people() {
     const PairRatings ratings = read_pair_ratings(store_.folder() / pair_ratings_file);
     for (const auto& line : ratings.notices) events_.on_notice(line);
-    std::set<std::string> finished;
-    for (const auto& plan : ratings.plans) {
-      if (is_finished(ratings, plan))
-        finished.insert(plan.id);
-      else
+    for (const auto& plan : ratings.plans)
+      if (!is_finished(ratings, plan))
         events_.on_notice(fmt::format("a rating of {} is not finished and counts for nothing", joined(plan.arms, " and ")));
-    }
     std::vector<PreferencePair> judged;
     std::map<std::pair<std::string, std::string>, size_t> places;
-    for (const auto& answer : ratings.answers) {
-      if (answer.repeat || !finished.contains(answer.plan)) continue;
+    for (const auto& answer : counted_answers(ratings)) {
       if (!has(asked_.arms, answer.left_arm) || !has(asked_.arms, answer.right_arm)) continue;
       const auto [place, is_new] = places.try_emplace(key_of(answer.left_picture, answer.right_picture), judged.size());
       if (is_new) judged.push_back({answer.left_picture, answer.right_picture, answer.prompt, answer.seed, "people", 0, 0});
@@ -82,9 +78,8 @@ class PairCollector {
  private:
   Arms judged_arms() const {
     if (!asked_.arms.empty()) return asked_.arms;
-    const std::string& primary = plan_.analysis.primary;
-    const auto minus = primary.find(" - ");
-    if (minus != std::string::npos) return {primary.substr(0, minus), primary.substr(minus + 3)};
+    if (const auto planned = arms_of_comparison(plan_, plan_.analysis.primary))
+      return {plan_.arms[static_cast<size_t>(planned->first)].name, plan_.arms[static_cast<size_t>(planned->second)].name};
     check(plan_.arms.size() == 2, ErrorKind::input, "[--arms] are needed, as the run plans no comparison");
     return {plan_.arms[0].name, plan_.arms[1].name};
   }

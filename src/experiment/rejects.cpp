@@ -111,12 +111,8 @@ std::vector<RejectedPicture> at_random(std::vector<RejectedPicture> pictures, si
 }
 
 std::vector<RejectedPicture> rejected_by_people(const RunStore& store, const PairRatings& ratings, const std::string& arm) {
-  std::set<std::string> finished;
-  for (const auto& plan : ratings.plans)
-    if (is_finished(ratings, plan)) finished.insert(plan.id);
   std::map<fs::path, int> balance;  // answers that reject a picture, less those that do not
-  for (const auto& answer : ratings.answers) {
-    if (answer.repeat || !finished.contains(answer.plan)) continue;
+  for (const auto& answer : counted_answers(ratings)) {
     const auto count = [&](const std::string& picture, PairAnswer lost) {
       balance[store.folder() / picture] += answer.answer == lost || answer.answer == PairAnswer::both_bad ? 1 : -1;
     };

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "experiment/toml_text.h"
 #include "lora/lora_spec.h"
+#include "runs/comparison.h"
 
 namespace negativa {
 
@@ -28,13 +29,13 @@ class RunReader {
   const RunPlan& plan() const { return plan_; }
 
   const PlannedArm& arm() const {
-    std::string name = asked_.arm;
-    if (name.empty()) name = plan_.analysis.primary.substr(0, plan_.analysis.primary.find(" - "));
-    check(!name.empty(), ErrorKind::input, "[--arm] is needed, as the run plans no comparison; one of {}", joined(arms(), ", "));
-    const auto found = std::find_if(plan_.arms.begin(), plan_.arms.end(), [&](const auto& arm) { return arm.name == name; });
-    check(found != plan_.arms.end(), ErrorKind::input, "[--arm] the run has no arm {}{}; it has {}", json_excerpt(Json(name)),
-          did_you_mean(name, arms()), joined(arms(), ", "));
-    return *found;
+    const auto planned = arms_of_comparison(plan_, plan_.analysis.primary);
+    check(planned || !asked_.arm.empty(), ErrorKind::input, "[--arm] is needed, as the run plans no comparison; one of {}",
+          joined(arms(), ", "));
+    const int number = asked_.arm.empty() ? planned->first : arm_named(plan_, asked_.arm);
+    check(number >= 0, ErrorKind::input, "[--arm] the run has no arm {}{}; it has {}", json_excerpt(Json(asked_.arm)),
+          did_you_mean(asked_.arm, arms()), joined(arms(), ", "));
+    return plan_.arms[static_cast<size_t>(number)];
   }
 
   // A path as it opens from anywhere. Names without a folder may be those of $NEGATIVA_MODELS and stay.

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "report/verdict.h"
+#include "runs/comparison.h"
 #include "stats/families.h"
 #include "stats/two_way.h"
 #include "stats/words.h"
@@ -12,11 +13,6 @@
 namespace negativa {
 
 namespace {
-
-int arm_named(const RunPlan& plan, std::string_view name) {
-  const auto found = std::find_if(plan.arms.begin(), plan.arms.end(), [&](const auto& arm) { return arm.name == name; });
-  return found == plan.arms.end() ? -1 : static_cast<int>(found - plan.arms.begin());
-}
 
 int run_baseline(const RunPlan& plan) {
   if (const auto primary = arms_of_comparison(plan, plan.analysis.primary)) return primary->second;
@@ -128,16 +124,6 @@ Comparison from_plan_or_made(const RunPlan& plan, const Differences& differences
 }
 
 }  // namespace
-
-// "article - nothing": names may have the separator in them, so every place of it is tried.
-std::optional<std::pair<int, int>> arms_of_comparison(const RunPlan& plan, std::string_view text) {
-  constexpr std::string_view separator = " - ";
-  for (size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, at + 1)) {
-    const int arm = arm_named(plan, text.substr(0, at)), baseline = arm_named(plan, text.substr(at + separator.size()));
-    if (arm >= 0 && baseline >= 0) return std::pair{arm, baseline};
-  }
-  return {};
-}
 
 std::string says_word(Says says) {
   switch (says) {

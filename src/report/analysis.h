@@ -48,9 +48,6 @@ struct Analysis {
 };
 Analysis analyse(const RunPlan& plan, const RunRecords& records);
 
-// Numbers of arm and baseline of "article - nothing"; absent: no two arms of the plan are named so.
-std::optional<std::pair<int, int>> arms_of_comparison(const RunPlan& plan, std::string_view text);
-
 // One comparison as the analysis makes it, exploratory: its p unadjusted.
 Comparison compared(const RunPlan& plan, const Differences& differences, int arm, int baseline);
 

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "report/analysis.h"
 #include "report/metric_facts.h"
+#include "runs/comparison.h"
 #include "stats/shares.h"
 
 namespace negativa {
@@ -31,8 +31,6 @@ AnswerShare share_of(size_t hits, size_t of, double level) {
   if (of > 0) share.interval = wilson(hits, of, level);
   return share;
 }
-
-size_t shown_of(const RatingPlan& plan) { return static_cast<size_t>(plan.pairs) + static_cast<size_t>(repeats_of(plan.pairs)); }
 
 // Why a plan is not of these arms and pictures, in one clause; empty: it is.
 std::string why_foreign(const RatedArms& arms, const RatingPlan& plan, const Answers& answers) {
@@ -73,8 +71,8 @@ class PeopleCount {
     if (const std::string why = why_foreign(arms_, plan, answers); !why.empty()) {
       result_.notices.push_back(fmt::format("a rating of {} {}; it is not counted",
                                             plan.rater.empty() ? "nobody named" : json_excerpt(Json(plan.rater)), why));
-    } else if (answers.size() < shown_of(plan)) {
-      result_.unfinished.push_back({plan.rater, plan.arms, answers.size(), shown_of(plan)});
+    } else if (const auto shown = static_cast<size_t>(shown_of(plan)); answers.size() < shown) {
+      result_.unfinished.push_back({plan.rater, plan.arms, answers.size(), shown});
     } else {
       const size_t rater = rater_named(plan.rater);
       take_votes(answers, rater);

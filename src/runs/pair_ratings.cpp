@@ -144,7 +144,7 @@ class PairRatingsReader {
     const RatingPlan* plan = plan_named(rating.plan);
     check(plan, ErrorKind::file_format, "[{}] is an answer to the plan {}, of which there is no line", where(),
           json_excerpt(rating.plan));
-    const int shown = plan->pairs + repeats_of(plan->pairs);
+    const int shown = shown_of(*plan);
     check(rating.index >= 0 && rating.index < shown, ErrorKind::file_format, "[{}] \"index\": got {}, expected 0 to {}", where(),
           rating.index, shown - 1);
     for (const auto* arm : {&rating.left_arm, &rating.right_arm})
@@ -240,10 +240,22 @@ PairRatings read_pair_ratings(const fs::path& file) {
   return reader.result();
 }
 
+int shown_of(const RatingPlan& plan) { return plan.pairs + repeats_of(plan.pairs); }
+
 bool is_finished(const PairRatings& ratings, const RatingPlan& plan) {
   const auto answered = std::count_if(ratings.answers.begin(), ratings.answers.end(),
                                       [&](const PairRating& answer) { return answer.plan == plan.id; });
-  return answered >= plan.pairs + repeats_of(plan.pairs);
+  return answered >= shown_of(plan);
+}
+
+std::vector<PairRating> counted_answers(const PairRatings& ratings) {
+  std::set<std::string> finished;
+  for (const auto& plan : ratings.plans)
+    if (is_finished(ratings, plan)) finished.insert(plan.id);
+  std::vector<PairRating> counted;
+  for (const auto& answer : ratings.answers)
+    if (!answer.repeat && finished.contains(answer.plan)) counted.push_back(answer);
+  return counted;
 }
 
 void append_plan(const fs::path& file, const RatingPlan& plan) {

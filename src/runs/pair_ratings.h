@@ -55,8 +55,12 @@ struct PairRatings {
 // file.
 PairRatings read_pair_ratings(const std::filesystem::path& file);
 
+// How many pairs a plan shows, repeats counted.
+int shown_of(const RatingPlan& plan);
 // Whether every pair of the plan is answered, repeats too: before that nothing is made of its answers.
 bool is_finished(const PairRatings& ratings, const RatingPlan& plan);
+// Those of finished plans, without repeats, in the file's order.
+std::vector<PairRating> counted_answers(const PairRatings& ratings);
 
 // Appends one line and has it on disk when it returns; a cut last line before it is ended first. One process at a time (the
 // caller holds the lock). Throws ErrorKind::machine.

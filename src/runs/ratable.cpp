@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "runs/comparison.h"
 #include "runs/run_store.h"
 
 namespace negativa {
@@ -23,10 +24,9 @@ std::vector<std::string> arm_names(const RunPlan& plan) {
 
 // The two of "article - nothing"; none where the plan says nothing, and its only two where it has no more.
 std::vector<std::string> usual_arms(const RunPlan& plan) {
-  const std::string& primary = plan.analysis.primary;
-  if (const auto minus = primary.find(" - "); minus != std::string::npos)
-    return {primary.substr(0, minus), primary.substr(minus + 3)};
   const auto names = arm_names(plan);
+  if (const auto planned = arms_of_comparison(plan, plan.analysis.primary))
+    return {names[static_cast<size_t>(planned->first)], names[static_cast<size_t>(planned->second)]};
   return names.size() == 2 ? names : std::vector<std::string>{};
 }
 
