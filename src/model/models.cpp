@@ -5,6 +5,7 @@
 #include "base/config_reader.h"
 #include "base/names.h"
 #include "core/memory.h"
+#include "nn/cpu_kernels.h"
 #include "text/text_models.h"
 
 namespace negativa {
@@ -158,6 +159,7 @@ void Models::let_go() {
   refiner_unet_.module.reset();
   vae_.module.reset();
   held_bytes_ = 0;
+  nn::cpu::free_kept_memory();
   trim_heap();
 }
 

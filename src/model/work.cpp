@@ -1,5 +1,6 @@
 #include "model/work.h"
 
+#include "nn/cpu_kernels.h"
 #include "unet/layers.h"
 
 namespace negativa {
@@ -18,11 +19,15 @@ class Meter {
     work.flop += 4.0 * static_cast<double>(queries * keys) * static_cast<double>(width * rows);
   }
   void alive(int64_t elements) { work.most_elements = std::max(work.most_elements, held + elements); }
+  Work total() const { return {work.flop, work.most_elements + work.transformed_elements, work.transformed_elements}; }
 
   // Returns what the library needs on the way: the weight in an order of its own.
-  int64_t conv(int64_t in, int64_t out, int64_t pixels) {
+  int64_t conv(int64_t in, int64_t out, int64_t pixels, int64_t stride = 1) {
     linear(pixels, 9 * in, out);
-    return 9 * in * out;
+    const Tensor weight = at::empty({out, in, 3, 3}, at::kMeta);
+    if (nn::cpu::worth_packing(weight) || !nn::cpu::winograd_pays(pixels, weight, {3, stride, 1, out})) return 9 * in * out;
+    work.transformed_elements = std::max(work.transformed_elements, nn::cpu::transformed_elements(weight));
+    return 0;
   }
 
   // ResnetBlock::forward: input, first norm and its convolution; then input, sum, second norm, shortcut, convolution and result.
@@ -55,8 +60,10 @@ class UNetMeter : public Meter {
     const int64_t in = layer.in_channels, out = layer.out_channels, pixels = pass_.rows * positions(layer.level);
     switch (layer.kind) {
       case Kind::conv_in:
-      case Kind::downsample:
         conv(in, out, pixels);
+        break;
+      case Kind::downsample:
+        conv(in, out, pixels, 2);
         break;
       case Kind::resnet:
         unet_resnet(layer, pixels);
@@ -116,7 +123,7 @@ int64_t key_value_width(const UNetConfig& config) {
 
 }  // namespace
 
-Work unet_work(const UNetConfig& config, const UNetPass& pass) { return UNetMeter(config, pass).work; }
+Work unet_work(const UNetConfig& config, const UNetPass& pass) { return UNetMeter(config, pass).total(); }
 
 double unet_prepare_flop(const UNetConfig& config, const UNetPass& pass) {
   Meter meter;
@@ -141,7 +148,7 @@ Work tiny_decode_work(const VaeConfig& config, int64_t height, int64_t width) {
     meter.alive(3 * channels * pixels);
   }
   meter.conv(channels, config.out_channels, pixels);
-  return meter.work;
+  return meter.total();
 }
 }  // namespace
 
@@ -167,7 +174,7 @@ Work vae_decode_work(const VaeConfig& config, int64_t height, int64_t width) {
     pixels *= 4;
   }
   meter.conv(channels, config.out_channels, pixels);
-  return meter.work;
+  return meter.total();
 }
 
 double text_flop(const CLIPTextConfig& config) {

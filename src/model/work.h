@@ -7,8 +7,9 @@
 namespace negativa {
 
 struct Work {
-  double flop = 0;            // two a multiply-accumulate
-  int64_t most_elements = 0;  // the most tensor elements (not bytes) that lie in memory at once, besides weights
+  double flop = 0;                   // two a multiply-accumulate
+  int64_t most_elements = 0;         // the most tensor elements (not bytes) that lie in memory at once, besides weights
+  int64_t transformed_elements = 0;  // of these, what large convolutions share for their transformed weights (nn/cpu_kernels.h)
 };
 
 struct UNetPass {

@@ -48,10 +48,13 @@ Tensor packed_conv2d(const Tensor& x, const Tensor& packed, const Addend& addend
 bool small_conv(const Tensor& x, const Tensor& weight, const ConvShape& shape);
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Addend& addend, const ConvShape& shape);
 
-// Winograd's way with weights that are transformed at every call, whose memory the thread keeps: for so many pixels that this
-// costs little (winograd_pays).
-bool winograd_pays(const Tensor& x, const Tensor& weight, const ConvShape& shape);
+// Winograd's way with weights that are transformed at every call: for so many pixels of a batch that this costs little
+// (winograd_pays). Memory for transformed_elements floats of the largest layer so far, for each thread that called at the same
+// time, is kept for later calls until free_kept_memory(). Thread-safe.
+bool winograd_pays(int64_t pixels, const Tensor& weight, const ConvShape& shape);
+int64_t transformed_elements(const Tensor& weight);
 Tensor transforming_conv2d(const Tensor& x, const Tensor& weight, const Addend& addend);
+void free_kept_memory();
 
 // Of the files that share them: [depth, width] -> [panels, depth, panel_width]; Winograd's convolution; a pointer or none.
 Tensor in_panels(const Tensor& matrix);

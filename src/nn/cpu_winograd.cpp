@@ -2,6 +2,8 @@
 // Their larger tiles save more and lose digits; this one's error is that of the plain sum.
 #include <ATen/Parallel.h>
 
+#include <mutex>
+
 #include "nn/cpu_kernels.h"
 #include "nn/isa/kernels.h"
 #include "nn/threads.h"
@@ -155,15 +157,54 @@ Tensor winograd_conv2d(const Tensor& x, const Tensor& packed, const Addend& adde
   return convolve(x, {packed.const_data_ptr<float>(), packed.stride(0)}, addend, out_channels);
 }
 
-bool winograd_pays(const Tensor& x, const Tensor& weight, const ConvShape& shape) {
-  return winograd_fits(weight, shape) && x.size(0) * x.size(2) * x.size(3) >= 512;
+bool winograd_pays(int64_t pixels, const Tensor& weight, const ConvShape& shape) {
+  return winograd_fits(weight, shape) && pixels >= 512;
 }
+
+int64_t transformed_elements(const Tensor& weight) { return positions * matrix_stride(weight.size(0), weight.size(1)); }
+
+namespace {
+
+// Memory for transformed weights, one piece for each call at a time: the system is slow to give as much at every call.
+class KeptMemory {
+ public:
+  std::vector<float> take(int64_t length) {
+    std::vector<float> taken;
+    const std::lock_guard lock(mutex_);
+    if (!pieces_.empty()) {
+      taken = std::move(pieces_.back());
+      pieces_.pop_back();
+    }
+    if (static_cast<int64_t>(taken.size()) < length) taken = std::vector<float>(length);
+    return taken;
+  }
+  void give_back(std::vector<float> piece) {
+    const std::lock_guard lock(mutex_);
+    pieces_.push_back(std::move(piece));
+  }
+  void free() {
+    const std::lock_guard lock(mutex_);
+    pieces_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::vector<float>> pieces_;
+};
+
+KeptMemory& kept_memory() {
+  static KeptMemory memory;
+  return memory;
+}
+
+}  // namespace
+
+void free_kept_memory() { kept_memory().free(); }
 
 Tensor transforming_conv2d(const Tensor& x, const Tensor& weight, const Addend& addend) {
   const Tensor kernels_by_tap = weight.contiguous(at::MemoryFormat::ChannelsLast);
   const int64_t out = weight.size(0), in = weight.size(1), taps = 9, stride = matrix_stride(out, in);
-  thread_local std::vector<float> memory;  // which the next call writes to again: the system is slow to give as much at each
-  if (static_cast<int64_t>(memory.size()) < positions * stride) memory = std::vector<float>(positions * stride);
+  std::vector<float> memory = kept_memory().take(transformed_elements(weight));
   float* transformed = memory.data();
   const float* from = kernels_by_tap.const_data_ptr<float>();
   at::parallel_for(0, out / panel_width, 1, [&](int64_t begin, int64_t end) {
@@ -171,7 +212,9 @@ Tensor transforming_conv2d(const Tensor& x, const Tensor& weight, const Addend& 
       kernels().transform_weights(from + panel * panel_width * taps * in, taps * in, in, transformed + panel * panel_width * in,
                                   stride);
   });
-  return convolve(x, {transformed, stride}, addend, out);
+  Tensor y = convolve(x, {transformed, stride}, addend, out);
+  kept_memory().give_back(std::move(memory));
+  return y;
 }
 
 }  // namespace negativa::nn::cpu

@@ -69,7 +69,7 @@ Tensor Linear::forward(const Tensor& x, const Adapters& adapters, const Tensor& 
 Tensor Conv2d::plain(const Tensor& x, const Tensor& residual) const {
   if (cpu::usable(x) && packed.defined() && (cpu::small_conv(x, weight, shape()) || cpu::winograd_fits(weight, shape())))
     return cpu::packed_conv2d(x, packed, {as(bias, x), residual}, shape());
-  if (cpu::usable(x) && cpu::winograd_pays(x, weight, shape()))
+  if (cpu::usable(x) && cpu::winograd_pays(x.size(0) * x.size(2) * x.size(3), weight, shape()))
     return cpu::transforming_conv2d(x, cast_weight(weight, weight_scale, x), {as(bias, x), residual});
   if (cpu::usable(x) && cpu::small_conv(x, weight, shape())) {
     return cpu::conv2d(x, cast_weight(weight, weight_scale, x), {as(bias, x), residual}, shape());

@@ -1,6 +1,7 @@
 #include "train/memory_plan.h"
 
 #include "core/memory.h"
+#include "model/work.h"
 #include "nn/module.h"
 #include "text/text_models.h"
 #include "unet/layers.h"
@@ -140,16 +141,17 @@ MemoryPlan plan_memory(const MemoryRequest& request) {
     plan.weights += nn::packed_bytes(weights);
   plan.adapters =
       request.parameters * parameter * (4 + training.workers);  // values, their gradient, both moments; a gradient a worker
-  const KeptElements kept =
-      kept_elements(training.unet(), training.resolution_px / training.vae_config().factor(), request.adapted);
+  const int64_t side = training.resolution_px / training.vae_config().factor();
+  const KeptElements kept = kept_elements(training.unet(), side, request.adapted);
   int64_t row = kept.resnets + kept.convolutions + kept.key_values +
                 (request.gradient_checkpointing ? kept.block_inputs + kept.largest_section : kept.blocks);
   const TextMemory text = text_memory(training);
   if (request.text_in_steps) row += text.kept;
   plan.activations = row * element * training.workers;
   // The optimiser makes two tensors of its own when the activations are gone.
+  const int64_t transformed = unet_work(training.unet(), {1, side, side}).transformed_elements;
   plan.transient = std::max(2 * request.parameters * parameter - plan.activations,
-                            (4 * kept.largest_map * training.workers + (cast ? 2 * largest_weight(weights) : 0) +
+                            ((4 * kept.largest_map + transformed) * training.workers + (cast ? 2 * largest_weight(weights) : 0) +
                              (request.adapted.dora ? largest_weight(weights) * training.workers : 0)) *
                                 element);
   plan.encoding = plan.program + encoding_bytes(training, text);

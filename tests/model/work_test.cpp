@@ -41,5 +41,15 @@ TEST(Work, GrowsWithRowsAndPixels) {
   EXPECT_GT(large.most_elements, one.most_elements);
 }
 
+// Winograd's way transforms weights of 2560 x 1280 kernels where 512 pixels of a batch come to them, else of 1280 x 1280 ones
+// behind an upsampling; they lie in memory beside the activations, of which 2 x 4096 pixels of 320 channels are the least.
+TEST(Work, HoldsTransformedWeights) {
+  const auto base = sdxl<UNetConfig>("unet");
+  const Work with = unet_work(base, {2, 64, 64}), below = unet_work(base, {2, 60, 64});
+  EXPECT_NEAR(with.transformed_elements, 16 * 2560 * 1280, 1e3);
+  EXPECT_NEAR(below.transformed_elements, 16 * 1280 * 1280, 1e3);
+  EXPECT_GT(with.most_elements, with.transformed_elements + 2 * 4096 * 320);
+}
+
 }  // namespace
 }  // namespace negativa
